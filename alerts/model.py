@@ -1,0 +1,111 @@
+"""What the engine decides: alerts, the transitions of their lives, fault episodes and device sightings."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+
+from core.devices import DeviceKey
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    MAJOR = "major"
+    MINOR = "minor"
+    INFO = "info"
+
+
+class AlertState(StrEnum):
+    """Whether the condition holds. *Acknowledged* is a separate memory: an instant and a name on the alert."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class TransitionKind(StrEnum):
+    PENDING = "pending"
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    COMMENTED = "commented"
+    RESOLVED = "resolved"
+
+
+class Reason(Struct, frozen=True):
+    """Why a transition happened: a stable ``code``, one sentence for people in both languages, and the facts."""
+
+    code: str
+    zh: str
+    en: str
+    facts: dict[str, str | float | int | bool] = {}
+
+
+class Transition(Struct, frozen=True):
+    """One step in an alert's life, written once.
+
+    ``alert_id`` is drawn from (rule, device, ``pending_since``), so that replaying the journal names the same alert the
+    same way (decision 0005). ``at`` is the engine's instant: when the message arrived, or when a timer ran out.
+    """
+
+    alert_id: str
+    rule: str
+    severity: Severity
+    device: DeviceKey
+    kind: TransitionKind
+    at: datetime
+    pending_since: datetime
+    reason: Reason
+    position: int
+    """The journal position of the message that caused it (for a timer: the last message before it)."""
+    title_zh: str = ""
+    title_en: str = ""
+
+
+class FaultRaised(Struct, frozen=True):
+    """A fault began. Identity of the episode: (device, source, code, raised_at); raising it again changes nothing."""
+
+    device: DeviceKey
+    source: str
+    code: str
+    kind: str
+    severity: Severity
+    raised_at: datetime
+    late: bool
+
+
+class FaultCleared(Struct, frozen=True):
+    """A fault ended: closes the newest open episode of (device, source, code) raised at or before ``cleared_at``."""
+
+    device: DeviceKey
+    source: str
+    code: str
+    cleared_at: datetime
+
+
+class DeviceSighting(Struct, frozen=True):
+    """What is known of a device now; ``latest`` is JSON: channel or part, then signal, then {value, at}."""
+
+    device: DeviceKey
+    last_heard_at: datetime
+    online: bool | None
+    skew: timedelta | None
+    latest: bytes
+
+
+class Commit(Struct, frozen=True):
+    """All that follows from the journal up to ``position``; the records store takes it in one transaction."""
+
+    position: int
+    previous_position: int
+    """Where the committer believes the records stand; any other value there means a second engine (`Fenced`)."""
+    states: dict[str, bytes | None]
+    """Engine state by device path, opaque; ``None`` deletes."""
+    transitions: list[Transition]
+    faults: list[FaultRaised | FaultCleared]
+    sightings: list[DeviceSighting]
+
+
+class Snapshot(Struct, frozen=True):
+    """What the engine needs to go on where it stopped."""
+
+    position: int
+    states: dict[str, bytes]

@@ -1,0 +1,1 @@
+"""The HTTP API that staff, contractors, residents' apps and the console use."""

@@ -1,0 +1,1 @@
+"""One module per noun; each only translates between HTTP and the ports."""

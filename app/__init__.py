@@ -1,0 +1,1 @@
+"""The composition root: settings, wiring, lifecycle and the ``anju`` command."""

@@ -1,0 +1,1 @@
+"""The words everything else speaks: devices, wire contract, observations, fault kinds, errors, clock."""

@@ -1,0 +1,1 @@
+"""The native wire contract: topics and JSON payloads (docs/reference/asyncapi.yaml says the same in AsyncAPI)."""

@@ -1,0 +1,199 @@
+"""Native payloads as msgspec structs: decoding one checks types and ranges, once, at the border.
+
+Every signal is optional: a gateway sends what its controller knows. Units stand in the names. Bounds are the limits of
+the physically possible, not of the healthy: beyond them a value is a broken reading and its message is rejected.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Word = Annotated[str, Meta(min_length=1, max_length=64)]
+Counter = Annotated[int, Meta(ge=0, le=2**53)]
+# Fastest lift in service: 20.5 m/s (CTF Finance Centre, Guangzhou); ours run at 1.0-1.75 m/s.
+Speed = Annotated[float, Meta(ge=-25.0, le=25.0)]
+Metres = Annotated[float, Meta(ge=-200.0, le=1_000.0)]
+Kilograms = Annotated[float, Meta(ge=0.0, le=20_000.0)]
+# Radiometric cameras measure -40 to 2,000 °C at the widest.
+Celsius = Annotated[float, Meta(ge=-60.0, le=2_000.0)]
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class ServiceMode(StrEnum):
+    """Service_Mode of GB/T 24476-2017, in its order 0 to 7."""
+
+    STOPPED = "stopped"
+    NORMAL = "normal"
+    INSPECTION = "inspection"
+    FIRE_RECALL = "fire_recall"
+    FIREFIGHTER = "firefighter"
+    EMERGENCY_POWER = "emergency_power"
+    EARTHQUAKE = "earthquake"
+    UNKNOWN = "unknown"
+
+
+class Direction(StrEnum):
+    STOPPED = "stopped"
+    UP = "up"
+    DOWN = "down"
+
+
+class DoorState(StrEnum):
+    CLOSED = "closed"
+    OPENING = "opening"
+    OPEN = "open"
+    CLOSING = "closing"
+
+
+class Payload(Struct, kw_only=True):
+    """What every payload carries: the device's own instant and, optionally, its running number."""
+
+    at: datetime
+    seq: Counter | None = None
+
+
+class ElevatorTelemetry(Payload):
+    """One reading of a lift. ``floor`` is free text ("B1", "G", "-1"); counters count since commissioning."""
+
+    service_mode: ServiceMode | None = None
+    direction: Direction | None = None
+    floor: Annotated[str, Meta(min_length=1, max_length=16)] | None = None
+    position_metres: Metres | None = None
+    speed_mps: Speed | None = None
+    door_state: DoorState | None = None
+    door_zone: bool | None = None
+    passenger_present: bool | None = None
+    load_kilograms: Kilograms | None = None
+    trip_count: Counter | None = None
+    door_cycle_count: Counter | None = None
+    running_seconds: Counter | None = None
+    main_power: bool | None = None
+
+
+class ElevatorEventType(StrEnum):
+    FAULT_RAISED = "fault_raised"
+    FAULT_CLEARED = "fault_cleared"
+    ALARM_PRESSED = "alarm_pressed"
+    ALARM_RELEASED = "alarm_released"
+    MODE_CHANGED = "mode_changed"
+    EBIKE_DETECTED = "ebike_detected"
+    EBIKE_CLEARED = "ebike_cleared"
+
+
+_FAULTS = (ElevatorEventType.FAULT_RAISED, ElevatorEventType.FAULT_CLEARED)
+
+
+class ElevatorEvent(Payload):
+    """Something that happened at a lift.
+
+    A fault carries ``source`` (which code list: the same number means different things in different feeds) and the raw
+    ``code``; ``mode_changed`` carries ``service_mode``.
+    """
+
+    type: ElevatorEventType
+    source: Word | None = None
+    code: Word | Annotated[int, Meta(ge=0, le=2**31)] | None = None
+    service_mode: ServiceMode | None = None
+    floor: Annotated[str, Meta(min_length=1, max_length=16)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.type in _FAULTS and (self.source is None or self.code is None):
+            raise ValueError(f"{self.type.value} needs `source` and `code`")
+        if self.type is ElevatorEventType.MODE_CHANGED and self.service_mode is None:
+            raise ValueError("mode_changed needs `service_mode`")
+        if isinstance(self.code, int):
+            self.code = str(self.code)
+
+
+class GateEventType(StrEnum):
+    GRANTED = "granted"
+    DENIED = "denied"
+    FORCED_OPEN = "forced_open"
+    HELD_OPEN = "held_open"
+    TAMPER = "tamper"
+    TAMPER_CLEARED = "tamper_cleared"
+    DURESS = "duress"
+    DOOR_OPENED = "door_opened"
+    DOOR_CLOSED = "door_closed"
+    EXIT_BUTTON = "exit_button"
+    TAILGATING = "tailgating"
+
+
+class DenialReason(StrEnum):
+    UNKNOWN_CREDENTIAL = "unknown_credential"
+    EXPIRED = "expired"
+    BLACKLISTED = "blacklisted"
+    OUTSIDE_PERMITTED_TIME = "outside_permitted_time"
+    ANTI_PASSBACK = "anti_passback"
+    OTHER = "other"
+
+
+class GateEvent(Payload):
+    """Something that happened at a gate. ``credential`` becomes a keyed pseudonym at decoding; names are not carried."""
+
+    type: GateEventType
+    door: Word = "1"
+    reason: DenialReason | None = None
+    credential: Word | None = None
+
+    def __post_init__(self) -> None:
+        if self.type is GateEventType.DENIED and self.reason is None:
+            raise ValueError("denied needs `reason`")
+
+
+class Region(Struct, kw_only=True):
+    """Temperatures of one measured region; ``hotspot`` is (x, y) of the maximum as fractions of width and height."""
+
+    region: Word
+    maximum_celsius: Celsius
+    minimum_celsius: Celsius | None = None
+    average_celsius: Celsius | None = None
+    hotspot: tuple[Fraction, Fraction] | None = None
+
+
+class ThermalTelemetry(Payload):
+    """One look of a thermal camera: 1 to 64 regions and, where a sensor is there, the air's temperature."""
+
+    regions: Annotated[list[Region], Meta(min_length=1, max_length=64)]
+    ambient_celsius: Celsius | None = None
+
+    def __post_init__(self) -> None:
+        if len({region.region for region in self.regions}) != len(self.regions):
+            raise ValueError("`regions` names a region twice")
+
+
+class ThermalEventType(StrEnum):
+    EPISODE_STARTED = "episode_started"
+    EPISODE_UPDATED = "episode_updated"
+    EPISODE_ENDED = "episode_ended"
+
+
+class ThermalLevel(StrEnum):
+    PRE_ALARM = "pre_alarm"
+    ALARM = "alarm"
+
+
+class ThermalEvent(Payload):
+    """A camera's own alarm as an episode: start, updates and end share one ``episode`` id."""
+
+    type: ThermalEventType
+    level: ThermalLevel
+    region: Word
+    episode: Word
+    temperature_celsius: Celsius | None = None
+
+
+class PresenceStatus(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class Presence(Payload):
+    """Birth (``online``) and last will (``offline``), both retained. A will's ``at`` is the instant of connecting."""
+
+    status: PresenceStatus
+
+
+Body = ElevatorTelemetry | ElevatorEvent | GateEvent | ThermalTelemetry | ThermalEvent | Presence

@@ -1,0 +1,1 @@
+"""Stand-ins for hardware: pure device models, named incidents, and a publisher."""

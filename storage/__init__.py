@@ -1,0 +1,1 @@
+"""Adapters of the ports: journal, telemetry, records, and their memory twins."""
