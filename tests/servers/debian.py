@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,9 +30,11 @@ def install(packages: Sequence[str], services: Sequence[str] = ()) -> None:
         run([*prefix, "systemctl", "disable", "--now", *services])
 
 
-def run(command: Sequence[str]) -> None:
+def run(command: Sequence[str], *, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
     """Run it, its normal output hidden; exits with the output's end when it fails."""
-    answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    answer = subprocess.run(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if answer.returncode:
         tail = "\n".join(answer.stdout.splitlines()[-25:])
         sys.exit(f"{tail}\nfailed ({answer.returncode}): {' '.join(command)}")

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -86,9 +85,7 @@ def _environment(folder: Path, wrapper: Path) -> dict[str, str]:
 
 
 def _go(arguments: list[str], folder: Path, environment: dict[str, str]) -> None:
-    command = ["nice", "-n", "10", "go", *arguments]
-    if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
-        sys.exit(f"failed: {' '.join(command)}")
+    debian.run(["nice", "-n", "10", "go", *arguments], folder=folder, environment=environment)
 
 
 def _jobs() -> int:

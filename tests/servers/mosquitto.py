@@ -15,8 +15,10 @@ CONNECT = bytes.fromhex("100c00044d515454040200050000")
 CONNACK_ACCEPTED = bytes.fromhex("20020000")
 DISCONNECT = bytes.fromhex("e000")
 
-# Mosquitto's store is a snapshot of everything, written after the network round that changed it, so after the PUBACK:
-# these two lines make that window as small as Mosquitto can, they do not close it. `save` closes it for a test.
+# Mosquitto's store is a snapshot of everything, written and synced at the end of the network round that changed it, and
+# the PUBACK leaves earlier in that round. So with these settings a SIGKILL right after a PUBACK costs exactly the
+# message just acknowledged (seen in every one of 11 trials of 1 to 20,000 messages); what came before it survives.
+# No setting of Mosquitto 2.0 closes that window; `save` closes it for a test.
 CONFIGURATION = """\
 listener {port} 127.0.0.1
 allow_anonymous true
@@ -36,8 +38,9 @@ SNAPSHOT_DEADLINE_SECONDS = 30.0
 class Mosquitto(Server):
     """A broker at `url`, anonymous; `extra_lines` go to the end of its configuration.
 
-    With `save_every_change` the whole store is written after every network round that changed it: fine for hundreds
-    of queued messages, slow for many thousands. Without it only `save` and `stop` write.
+    With `save_every_change` the whole store is written after every change: about 900 queued messages of 200 bytes a
+    second while the queue is short, 300 at 5,000 queued, 90 at 20,000. Without it only `save` and `stop` write, at
+    full speed, and `kill` loses everything since.
     """
 
     name = "mosquitto"
