@@ -25,7 +25,11 @@ def subscribe_and_leave(port: int) -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=SUBSCRIBER, clean_session=False)
     client.connect("127.0.0.1", port)
     answered: list[object] = []
-    client.on_connect = lambda *_: client.subscribe(TOPIC, qos=1)
+
+    def subscribe(client: mqtt.Client, *_: object) -> None:
+        client.subscribe(TOPIC, qos=1)
+
+    client.on_connect = subscribe
     client.on_subscribe = lambda *answer: answered.append(answer)
     while not answered:
         assert client.loop(timeout=DEADLINE_SECONDS) == mqtt.MQTT_ERR_SUCCESS
