@@ -1,5 +1,6 @@
 """The test servers themselves: they start, keep their store over kill and restart, and are missed out loud."""
 
+import tempfile
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -88,9 +89,13 @@ def test_a_broker_takes_extra_configuration(make_mosquitto: plugin.MakeMosquitto
     assert broker.port != second
 
 
-def test_a_broker_that_does_not_come_up_shows_its_log(make_mosquitto: plugin.MakeMosquitto) -> None:
+def test_a_broker_that_does_not_come_up_shows_its_log_and_leaves_no_folder(
+    make_mosquitto: plugin.MakeMosquitto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(ServerError, match="no_such_option"):
         make_mosquitto(["no_such_option true"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_killed_influx_keeps_its_points(make_influx: plugin.MakeInflux) -> None:
