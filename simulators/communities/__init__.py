@@ -1,0 +1,1 @@
+"""Communities that ship with Anju, one YAML file each."""
