@@ -17,7 +17,7 @@ class Calls:
 
     @property
     def load_kilograms(self) -> float:
-        return round(sum(rider.kilograms for rider in self._riders), 1)
+        return round(sum((rider.kilograms for rider in self._riders), 0.0), 1)
 
     @property
     def occupied(self) -> bool:

@@ -16,7 +16,7 @@ from core.wire.payloads import (
 )
 from simulators.calls import Calls
 from simulators.kinematics import Motion, Piece, brake, travel
-from simulators.model import Input, Message, UnknownInput
+from simulators.model import Input, Message, UnknownInputError
 from simulators.spec import LiftSpec
 from simulators.traffic import Passenger, Traffic
 
@@ -149,7 +149,7 @@ class Elevator:
             case ClearDoor():
                 self._obstructed = False
             case _:
-                raise UnknownInput(self._key, given)
+                raise UnknownInputError(self._key, given)
 
     def _press_alarm(self, now: datetime) -> None:
         if self._calls.occupied:

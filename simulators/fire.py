@@ -13,9 +13,9 @@ class Stage(Struct, frozen=True):
     celsius_per_second: float
 
 
-# Stage borders: SEI layer 80-120, separator 120-160, full runaway above 200 °C; GB 38031 calls it runaway from 1 °C/s on
-# for more than 3 s. The rates within a stage are ours: the slowest that meet that criterion first, then quicker and
-# quicker. Before 80 °C a bad charger heats the pack at 15 °C/min, past the 4 °C/min that EN 54-5 panels call a fast rise.
+# Stage borders: SEI layer 80-120, separator 120-160, full runaway above 200 °C; GB 38031 calls it runaway from 1 °C/s
+# on for more than 3 s. The rates within a stage are ours: the slowest that meets that criterion first, then quicker and
+# quicker. Before 80 °C a bad charger heats the pack at 15 °C/min; EN 54-5 panels call 4 °C/min a fast rise.
 STAGES = (
     Stage("overcharge", 80.0, 0.25),
     Stage("sei", 120.0, 1.0),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from core.devices import Channel, DeviceKey
 from core.wire.payloads import DenialReason, GateEvent, GateEventType
-from simulators.model import Input, Message, UnknownInput
+from simulators.model import Input, Message, UnknownInputError
 from simulators.rhythm import local, next_arrival
 from simulators.spec import GateSpec
 
@@ -14,11 +14,7 @@ from simulators.spec import GateSpec
 IN_WEIGHTS = (3, 1, 1, 0, 1, 2, 5, 8, 8, 10, 12, 14, 12, 8, 8, 10, 16, 24, 26, 20, 16, 12, 9, 6)
 OUT_WEIGHTS = (1, 1, 0, 1, 2, 6, 14, 28, 22, 14, 11, 9, 9, 10, 10, 9, 9, 9, 12, 14, 8, 4, 2, 1)
 _BOTH = tuple(sum(hour) for hour in zip(IN_WEIGHTS, OUT_WEIGHTS, strict=True))
-_DENIALS = (
-    (DenialReason.UNKNOWN_CREDENTIAL, 6),
-    (DenialReason.EXPIRED, 3),
-    (DenialReason.OUTSIDE_PERMITTED_TIME, 1),
-)
+_DENIALS = {DenialReason.UNKNOWN_CREDENTIAL: 6, DenialReason.EXPIRED: 3, DenialReason.OUTSIDE_PERMITTED_TIME: 1}
 # The lock lets go at once; a person needs about a second to push. Typical value.
 PUSH_SECONDS = 1.2
 _LONG = timedelta(days=36_500)
@@ -87,14 +83,13 @@ class Gate:
                 if self._open:
                     self._close_door(now)
             case _:
-                raise UnknownInput(self._key, given)
+                raise UnknownInputError(self._key, given)
 
     def _person(self, at: datetime) -> None:
         hour = local(at, self._utc_offset_hours).hour
         inwards = self._chance.random() * _BOTH[hour] < IN_WEIGHTS[hour]
         if inwards and self._chance.random() < self._spec.denied_share:
-            reasons, weights = zip(*_DENIALS, strict=True)
-            (reason,) = self._chance.choices(reasons, weights)
+            (reason,) = self._chance.choices(list(_DENIALS), list(_DENIALS.values()))
             self._tell(at, GateEventType.DENIED, reason=reason, credential=self._credential(reason))
             return
         if inwards:

@@ -37,12 +37,13 @@ class DeviceModel(Protocol):
     def step(self, now: datetime, inputs: Sequence[Input] = ()) -> list[Message]:
         """Advance to ``now`` (never backwards), apply ``inputs`` there and return what the device says.
 
-        Stepping at every `next_at` gives the device's full behaviour. Raises `UnknownInput` for an input it cannot take.
+        Stepping at every `next_at` gives the device's full behaviour. Raises `UnknownInputError` for an input that
+        belongs to another kind of device.
         """
         ...
 
 
-class UnknownInput(TypeError):
+class UnknownInputError(TypeError):
     """A device was given an input of another kind of device."""
 
     def __init__(self, device: DeviceKey, given: Input) -> None:

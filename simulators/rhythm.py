@@ -17,7 +17,7 @@ def next_arrival(
 ) -> datetime:
     """Return when the next person comes after ``now``, given ``per_day`` people spread by 24 ``hourly_weights``.
 
-    Exact for a rate that is constant within each hour: an exponential wait that passes the hour is drawn anew from there.
+    Exact for a rate that is constant within each hour: an exponential wait that passes the hour is drawn anew there.
     A day without anybody gives an instant a year away.
     """
     total = sum(hourly_weights)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from core.devices import Channel, DeviceKey
 from core.wire.payloads import Region, ThermalLevel, ThermalTelemetry
 from simulators.episodes import EpisodeTracker
-from simulators.model import Input, Message, UnknownInput
+from simulators.model import Input, Message, UnknownInputError
 from simulators.shed import RegionWarmth, ambient_celsius
 from simulators.spec import CameraSpec
 
@@ -83,7 +83,7 @@ class ThermalCamera:
                 for region in self._regions:
                     region.douse(now)
             case _:
-                raise UnknownInput(self._key, given)
+                raise UnknownInputError(self._key, given)
 
     def _look(self, now: datetime) -> list[Message]:
         ambient = self._ambient(now)
