@@ -4,102 +4,14 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from msgspec import Struct
-
+from alerts.history import AlertFilter as AlertFilter
+from alerts.history import AlertRow as AlertRow
+from alerts.history import DeviceRow as DeviceRow
+from alerts.history import FaultFilter as FaultFilter
+from alerts.history import FaultRow as FaultRow
+from alerts.history import TransitionRow as TransitionRow
 from core.devices import DeviceKey
 from core.telemetry import Aggregate, Series
-
-
-class DeviceRow(Struct, frozen=True):
-    """A device as last seen; ``latest`` maps part or channel to signal to {"value", "at"}."""
-
-    device: DeviceKey
-    first_heard_at: datetime
-    last_heard_at: datetime
-    online: bool | None
-    skew_seconds: float | None
-    latest: dict[str, dict[str, dict[str, object]]]
-    open_alerts: int
-
-
-class AlertRow(Struct, frozen=True):
-    """An alert without its timeline. ``number`` rises with each alert raised and is the pagination key."""
-
-    number: int
-    id: str
-    rule: str
-    severity: str
-    device: DeviceKey
-    state: str
-    title_zh: str
-    title_en: str
-    reason_zh: str
-    reason_en: str
-    pending_since: datetime
-    fired_at: datetime
-    resolved_at: datetime | None
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-
-
-class TransitionRow(Struct, frozen=True):
-    """One step of a timeline, as the live stream carries it too. ``sequence`` rises in commit order, without gaps."""
-
-    sequence: int
-    alert_id: str
-    rule: str
-    severity: str
-    device: DeviceKey
-    kind: str
-    at: datetime
-    recorded_at: datetime
-    actor: str | None
-    reason_code: str
-    reason_zh: str
-    reason_en: str
-    facts: dict[str, object]
-
-
-class FaultRow(Struct, frozen=True):
-    """A fault episode; ``cleared_at`` is ``None`` while it lasts or when its end was never told."""
-
-    number: int
-    device: DeviceKey
-    source: str
-    code: str
-    kind: str
-    severity: str
-    raised_at: datetime
-    cleared_at: datetime | None
-    late: bool
-
-
-class AlertFilter(Struct, frozen=True):
-    """Every field narrows; ``None`` does not. Times are half open: since <= fired_at < until."""
-
-    state: str | None = None
-    severity: str | None = None
-    acknowledged: bool | None = None
-    rule: str | None = None
-    community: str | None = None
-    kind: str | None = None
-    device: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-class FaultFilter(Struct, frozen=True):
-    """Every field narrows; ``None`` does not. ``kind`` is the fault's normalised kind. since <= raised_at < until."""
-
-    community: str | None = None
-    device_kind: str | None = None
-    device: str | None = None
-    kind: str | None = None
-    source: str | None = None
-    code: str | None = None
-    open: bool | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 class Records(Protocol):
@@ -126,7 +38,7 @@ class Records(Protocol):
         ...
 
     async def acknowledge(self, alert_id: str, actor: str, comment: str | None, now: datetime) -> AlertRow | None:
-        """Record that ``actor`` has seen the alert; the first one stays. Returns ``None`` when there is no such alert."""
+        """Record that ``actor`` has seen the alert; the first one stays. ``None`` when there is no such alert."""
         ...
 
     async def comment(self, alert_id: str, actor: str, text: str, now: datetime) -> TransitionRow | None:
@@ -158,7 +70,7 @@ class Tokens(Protocol):
         ...
 
     async def add(self, name: str, now: datetime) -> str:
-        """Create a token for ``name`` and return it, the only time it is ever shown. Raises `PermanentError` if taken."""
+        """Create a token for ``name``, returned this once and never shown again. Raises `PermanentError` if taken."""
         ...
 
     async def names(self) -> Sequence[str]:

@@ -1,0 +1,102 @@
+"""What the records tell of the past: rows of devices, alerts, timelines and faults, and the filters on them.
+
+They stand here, below `api` and `storage`, because both speak of them and neither may import the other.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from core.devices import DeviceKey
+
+
+class DeviceRow(Struct, frozen=True):
+    """A device as last seen; ``latest`` maps part or channel to signal to {"value", "at"}."""
+
+    device: DeviceKey
+    first_heard_at: datetime
+    last_heard_at: datetime
+    online: bool | None
+    skew_seconds: float | None
+    latest: dict[str, dict[str, dict[str, object]]]
+    open_alerts: int
+
+
+class AlertRow(Struct, frozen=True):
+    """An alert without its timeline. ``number`` rises with each alert raised and is the pagination key."""
+
+    number: int
+    id: str
+    rule: str
+    severity: str
+    device: DeviceKey
+    state: str
+    title_zh: str
+    title_en: str
+    reason_zh: str
+    reason_en: str
+    pending_since: datetime
+    fired_at: datetime
+    resolved_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+
+
+class TransitionRow(Struct, frozen=True):
+    """One step of a timeline, as the live stream carries it too. ``sequence`` rises in commit order, without gaps."""
+
+    sequence: int
+    alert_id: str
+    rule: str
+    severity: str
+    device: DeviceKey
+    kind: str
+    at: datetime
+    recorded_at: datetime
+    actor: str | None
+    reason_code: str
+    reason_zh: str
+    reason_en: str
+    facts: dict[str, object]
+
+
+class FaultRow(Struct, frozen=True):
+    """A fault episode; ``cleared_at`` is ``None`` while it lasts or when its end was never told."""
+
+    number: int
+    device: DeviceKey
+    source: str
+    code: str
+    kind: str
+    severity: str
+    raised_at: datetime
+    cleared_at: datetime | None
+    late: bool
+
+
+class AlertFilter(Struct, frozen=True):
+    """Every field narrows; ``None`` does not. Times are half open: since <= fired_at < until."""
+
+    state: str | None = None
+    severity: str | None = None
+    acknowledged: bool | None = None
+    rule: str | None = None
+    community: str | None = None
+    kind: str | None = None
+    device: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class FaultFilter(Struct, frozen=True):
+    """Every field narrows; ``None`` does not. ``kind`` is the fault's normalised kind. since <= raised_at < until."""
+
+    community: str | None = None
+    device_kind: str | None = None
+    device: str | None = None
+    kind: str | None = None
+    source: str | None = None
+    code: str | None = None
+    open: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
