@@ -6,6 +6,7 @@ import random
 import socket
 import ssl
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import aiomqtt
@@ -13,15 +14,11 @@ import structlog
 
 from core.clock import Clock
 from core.devices import DeviceKey
+from core.errors import StartupError
 from core.wire.payloads import PresenceStatus
 from simulators.fleet import Outgoing, presence
 
 _log = structlog.get_logger()
-# aiomqtt reports a broken connection to its logger as well as by an error; the error is what we act on.
-_SILENT = logging.getLogger("anju.simulators.mqtt")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
-
 IN_FLIGHT = 100
 # What a gateway with a little memory keeps while the broker is away; beyond it the oldest goes.
 BUFFER_MESSAGES = 10_000
@@ -32,7 +29,7 @@ STOP_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class BrokerAddress:
-    """Where the broker is and how to be let in; with ``tls`` the server is checked against ``ca_file`` or the system's."""
+    """Where the broker is and how to be let in; ``tls`` checks the server by ``ca_file`` or the system's."""
 
     host: str = "127.0.0.1"
     port: int = 1883
@@ -42,15 +39,18 @@ class BrokerAddress:
     ca_file: str | None = None
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """Return the TLS settings, ``None`` for a plain connection."""
-        return ssl.create_default_context(cafile=self.ca_file) if self.tls else None
+        """Return the TLS settings, ``None`` for a plain connection; `StartupError` when ``ca_file`` is of no use."""
+        try:
+            return ssl.create_default_context(cafile=self.ca_file) if self.tls else None
+        except OSError as error:
+            raise StartupError(f"CA file {self.ca_file}: {error}") from error
 
 
 class Link:
     """Carries the messages of ``devices`` over one connection called ``identifier``.
 
-    Every connection begins with each device's birth; an orderly end says each one's *offline*. A link of a single device
-    also leaves a last will. A link of several cannot (MQTT has one will for a connection), as behind a real gateway.
+    Every connection begins with each device's birth; an orderly end says each one's *offline*. A link of one device
+    also leaves a last will. A link of several cannot, as behind a real gateway: MQTT has one will for a connection.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Link:
         self._wake = asyncio.Event()
         self._stopping = False
         self._cut = False
+        self._failures = 0
 
     def offer(self, outgoing: Outgoing) -> None:
         """Take a message for sending; when the buffer is full, the oldest is dropped and counted."""
@@ -100,34 +101,32 @@ class Link:
 
     async def run(self) -> None:
         """Keep the connection until `stop`; a broker that cannot be reached is tried again, for ever."""
-        failures = 0
         while not self._stopping:
             if self._cut:
                 await self._woken()
                 continue
             try:
                 await self._connect()
-                failures = 0
             except aiomqtt.MqttError as error:
-                failures = failures + 1 if not self._was_connected else 1
-                if failures == 1:
-                    _log.warning("simulator.disconnected", link=self._identifier, error=str(error))
-                await self._pause(failures)
-
-    _was_connected = False
+                if not self._cut:
+                    await self._failed(error)
 
     async def _connect(self) -> None:
-        self._was_connected = False
         async with self._client() as client:
-            self._was_connected = True
-            for device, status in list(self._devices.items()):
-                await self._publish(client, [presence(device, status, self._clock.now())])
+            self._failures = 0
+            await self._say_presence(client, self._devices)
             await self._until_ended(client)
             if self._cut:
                 # aiomqtt can only end politely, which withdraws the will; the socket under it can break.
                 _break(client)
             elif self._stopping:
-                await self._goodbye(client)
+                await self._say_presence(client, dict.fromkeys(self._devices, PresenceStatus.OFFLINE))
+
+    async def _failed(self, error: aiomqtt.MqttError) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            _log.warning("simulator.disconnected", link=self._identifier, error=str(error))
+        await self._pause(self._failures)
 
     def _client(self) -> aiomqtt.Client:
         alone = next(iter(self._devices)) if len(self._devices) == 1 else None
@@ -139,7 +138,8 @@ class Link:
             password=self._address.password,
             tls_context=self._address.ssl_context(),
             identifier=self._identifier,
-            logger=_SILENT,
+            # It tells its logger of every broken connection as well; the error we get says the same once.
+            logger=logging.Logger("aiomqtt", logging.CRITICAL),
             keepalive=30,
             max_inflight_messages=IN_FLIGHT,
             will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
@@ -181,11 +181,11 @@ class Link:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _goodbye(self, client: aiomqtt.Client) -> None:
+    async def _say_presence(self, client: aiomqtt.Client, statuses: Mapping[DeviceKey, PresenceStatus]) -> None:
         now = self._clock.now()
-        farewell = [presence(device, PresenceStatus.OFFLINE, now) for device in self._devices]
-        for start in range(0, len(farewell), IN_FLIGHT):
-            await self._publish(client, farewell[start : start + IN_FLIGHT])
+        messages = [presence(device, status, now) for device, status in statuses.items()]
+        for start in range(0, len(messages), IN_FLIGHT):
+            await self._publish(client, messages[start : start + IN_FLIGHT])
 
     async def _woken(self) -> None:
         await self._wake.wait()

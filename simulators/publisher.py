@@ -1,4 +1,4 @@
-"""Sends a fleet's messages over MQTT: a connection for each device, so that last wills are real, or one for them all."""
+"""Sends a fleet's messages over MQTT: a connection for each device, with a last will, or one for all of them."""
 
 import asyncio
 import random

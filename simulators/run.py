@@ -87,6 +87,7 @@ async def simulate(
     """
     started = clock.now()
     fleet = build_fleet(options, started)
+    options.broker.ssl_context()  # for its errors: better now than at the first connection
     if not fleet.devices:
         raise StartupError(f"community {options.community}: there is no device in it")
     chance = random.Random(options.seed)  # noqa: S311 (jitter, not a secret)
