@@ -1,0 +1,137 @@
+"""The connection to the records database: one engine, two kinds of transaction, one mapping of errors."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from core.errors import PermanentError, StartupError, TemporaryError
+
+CONNECT_TIMEOUT_SECONDS = 5
+# A cut cable must not hold a commit for the kernel's fifteen minutes.
+UNANSWERED_MILLISECONDS = 10_000
+BUSY_TIMEOUT_MILLISECONDS = 5_000
+_WRITES = "anju_writes"
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # A commit that returned survives a power cut, as PostgreSQL's does.
+    "PRAGMA foreign_keys = ON",
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
+)
+
+
+class RecordsDatabase:
+    """The records database at ``url``: ``sqlite+aiosqlite:///PATH`` or ``postgresql+psycopg://…``.
+
+    Expects the schema that `storage.records.upgrade` makes.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._engine: AsyncEngine | None = None
+
+    async def open(self) -> None:
+        """Connect once to see that the database answers. Raises `TemporaryError`; may be repeated."""
+        if self._engine is None:
+            self._engine = create_engine(self._url)
+        await self.ping()
+
+    async def close(self) -> None:
+        """Close all connections; may be called twice, and before `open`."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.dispose()
+
+    async def ping(self) -> None:
+        """Return when the database answers. Raises `TemporaryError`."""
+        async with self.reading() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads. The driver's errors leave as `TemporaryError` or `PermanentError`."""
+        with library_errors():
+            async with self._opened().connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes: committed at the end of the block, rolled back when an error leaves it."""
+        with library_errors():
+            async with self._opened().connect() as connection:
+                await connection.execution_options(**{_WRITES: True})
+                async with connection.begin():
+                    yield connection
+
+    def _opened(self) -> AsyncEngine:
+        if self._engine is None:
+            raise TemporaryError("records database: not open")
+        return self._engine
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """Make the engine for ``url``; connects to nothing yet. Raises `StartupError` for another kind of database."""
+    try:
+        backend = make_url(url).drivername
+    except ArgumentError as error:
+        raise StartupError("records database: not a URL of the form driver://…") from error
+    if backend == "sqlite+aiosqlite":
+        return _create_sqlite(url)
+    if backend == "postgresql+psycopg":
+        return _create_postgres(url)
+    raise StartupError(f"records database: {backend}: expected sqlite+aiosqlite or postgresql+psycopg")
+
+
+def _create_sqlite(url: str) -> AsyncEngine:
+    # isolation_level None: the driver opens no transactions of its own, `_begin` does.
+    engine = create_async_engine(url, connect_args={"isolation_level": None}, hide_parameters=True)
+    event.listen(engine.sync_engine, "connect", _set_pragmas)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _create_postgres(url: str) -> AsyncEngine:
+    limits = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "tcp_user_timeout": UNANSWERED_MILLISECONDS}
+    # Pre-ping: after PostgreSQL restarts, the pool's old connections are replaced before somebody's commit meets them.
+    return create_async_engine(url, connect_args=limits, pool_pre_ping=True, hide_parameters=True)
+
+
+def _set_pragmas(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in _SQLITE_PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A writer takes the lock at once: one that began as a reader cannot be made to wait later, it is refused.
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def library_errors() -> Iterator[None]:
+    """The one place where SQLAlchemy's and the drivers' errors become ours."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        kind = TemporaryError if _may_pass(error) else PermanentError
+        raise kind(f"records database: {str(cause).strip()}") from error
+
+
+def _may_pass(error: SQLAlchemyError) -> bool:
+    """Whether the same call may succeed later: lost connection, lock, serialization, disk full."""
+    if isinstance(error, NoFreeConnection):
+        return True
+    if isinstance(error, OperationalError) and isinstance(error.orig, sqlite3.OperationalError):
+        # Plain SQLITE_ERROR is a statement at odds with the schema (no such table): time does not mend it.
+        return getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated

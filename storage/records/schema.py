@@ -1,0 +1,51 @@
+"""Brings the records database to the schema of this version; works from a checkout and from an installed wheel."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.util import CommandError
+from sqlalchemy import Connection
+
+from core.errors import StartupError
+from storage.records.database import RecordsDatabase
+from storage.records.tables import metadata
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# Any number that no other program on the same PostgreSQL database uses: "anju" in ASCII.
+_UPGRADE_LOCK = 0x616E6A75
+
+
+async def upgrade(url: str) -> None:
+    """Create or upgrade the schema in one transaction; does nothing when it is current. May be repeated.
+
+    Several programs may call it at once: one works, the others wait. Raises `TemporaryError` when the database is
+    away and `StartupError` when it was made by a newer version.
+    """
+    database = RecordsDatabase(url)
+    try:
+        await database.open()
+        async with database.writing() as connection:
+            await connection.run_sync(_upgrade)
+    finally:
+        await database.close()
+
+
+def differences(connection: Connection) -> list[object]:
+    """Return where the database differs from `storage.records.tables`; empty when the migrations are complete."""
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, metadata))
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StartupError(f"records database: {error}: was it made by a newer version of Anju?") from error

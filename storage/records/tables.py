@@ -1,0 +1,192 @@
+"""The tables of the records database, the same in SQLite and PostgreSQL.
+
+A device stands in every table as its three parts, so that each can be filtered on; ``path`` (community/kind/device) is
+the key where one is needed, compared byte by byte in both databases.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    column,
+)
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from core.clock import from_microseconds, to_microseconds
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant: ``timestamptz`` in PostgreSQL; in SQLite whole microseconds since 1970-01-01T00:00:00Z.
+
+    Goes in with any offset and comes out in UTC, exact to the microsecond; a naive one raises `TypeError`.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime] | TypeEngine[int]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | int | None:
+        if value is None:
+            return None
+        microseconds = to_microseconds(value)  # Raises TypeError for a naive one, before any driver can guess.
+        return value if dialect.name == "postgresql" else microseconds
+
+    def process_result_value(self, value: datetime | int | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return from_microseconds(value) if isinstance(value, int) else value.astimezone(UTC)
+
+
+# SQLite numbers rows by itself only for the exact type INTEGER.
+ROW_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+# Byte order, whatever the locale the PostgreSQL database was created with: paths are paged through in rising order.
+PATH = Text().with_variant(Text(collation="C"), "postgresql")
+
+metadata = MetaData()
+
+
+def _device_columns() -> tuple[Column[str], Column[str], Column[str]]:
+    return (
+        Column("community", Text, nullable=False),
+        Column("device_kind", Text, nullable=False),
+        Column("device", Text, nullable=False),
+    )
+
+
+def _where(name: str) -> dict[str, Any]:
+    """A partial index over the rows whose column ``name`` is null, said to both databases."""
+    condition = column(name).is_(None)
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
+
+alert_progress = Table(
+    "alert_progress",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="alert_progress_one_row"), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    # Fingerprint of the last commit that did not move the position (timers ran out, no message came).
+    Column("tick", LargeBinary, nullable=True),
+)
+
+transition_counter = Table(
+    "transition_counter",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="transition_counter_one_row"), primary_key=True),
+    Column("last_sequence", BigInteger, nullable=False),
+)
+
+engine_states = Table(
+    "engine_states",
+    metadata,
+    Column("path", PATH, primary_key=True),
+    Column("state", LargeBinary, nullable=False),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("path", PATH, primary_key=True),
+    *_device_columns(),
+    Column("first_heard_at", Instant, nullable=False),
+    Column("last_heard_at", Instant, nullable=False),
+    Column("online", Boolean, nullable=True),
+    Column("skew_microseconds", BigInteger, nullable=True),
+    Column("latest", Text, nullable=False),
+    Index("devices_by_community", "community", "path"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("number", ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("rule", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    *_device_columns(),
+    Column("title_zh", Text, nullable=False),
+    Column("title_en", Text, nullable=False),
+    Column("reason_zh", Text, nullable=False),
+    Column("reason_en", Text, nullable=False),
+    Column("pending_since", Instant, nullable=False),
+    Column("fired_at", Instant, nullable=False),
+    Column("resolved_at", Instant, nullable=True),  # Null while firing: the state is not kept a second time.
+    Column("acknowledged_at", Instant, nullable=True),
+    Column("acknowledged_by", Text, nullable=True),
+    # One open alert per (rule, device); led by the device, so that it counts a device's open alerts too.
+    Index("alerts_one_open", "community", "device_kind", "device", "rule", unique=True, **_where("resolved_at")),
+    Index("alerts_open", "number", **_where("resolved_at")),
+    Index("alerts_unacknowledged", "number", **_where("acknowledged_at")),
+    Index("alerts_by_community", "community", "number"),
+    Index("alerts_by_device", "community", "device_kind", "device", "number"),
+    Index("alerts_by_rule", "rule", "number"),
+    Index("alerts_by_time", "fired_at"),
+    sqlite_autoincrement=True,  # A number is never given twice.
+)
+
+# No foreign key to `alerts`: the engine may write the pending step of an alert that has not fired.
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("sequence", ROW_NUMBER, primary_key=True, autoincrement=False),
+    Column("alert_id", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    *_device_columns(),
+    Column("kind", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("actor", Text, nullable=True),
+    Column("reason_code", Text, nullable=False),
+    Column("reason_zh", Text, nullable=False),
+    Column("reason_en", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("position", BigInteger, nullable=True),  # Null for what people do.
+    Index("transitions_by_alert", "alert_id", "sequence"),
+)
+
+faults = Table(
+    "faults",
+    metadata,
+    Column("number", ROW_NUMBER, primary_key=True, autoincrement=True),
+    *_device_columns(),
+    Column("source", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("raised_at", Instant, nullable=False),
+    Column("cleared_at", Instant, nullable=True),
+    Column("late", Boolean, nullable=False),
+    Index("faults_identity", "community", "device_kind", "device", "source", "code", "raised_at", unique=True),
+    Index("faults_open", "number", **_where("cleared_at")),
+    Index("faults_by_community", "community", "number"),
+    Index("faults_by_device", "community", "device_kind", "device", "number"),
+    Index("faults_by_kind", "kind", "number"),
+    Index("faults_by_time", "raised_at"),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant, nullable=True),
+    Index("tokens_one_in_force", "name", unique=True, **_where("revoked_at")),
+)
