@@ -108,7 +108,8 @@ def _parse(text: bytes, name: str) -> CommunitySpec:
     try:
         spec = msgspec.yaml.decode(text, type=CommunitySpec)
     except msgspec.MsgspecError as error:
-        raise StartupError(f"community file {name}: {error}") from error
+        # A YAML mistake is told in several lines; ours has one.
+        raise StartupError(f"community file {name}: {' '.join(str(error).split())}") from error
     for kind in (spec.lifts, spec.gates, spec.cameras):
         names = [each.device for each in kind]
         if len(set(names)) != len(names):

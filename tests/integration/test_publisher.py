@@ -6,7 +6,7 @@ import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import aiomqtt
 import msgspec
@@ -186,3 +186,19 @@ async def test_the_demo_runs_an_incident_and_ends_cleanly(broker: Mosquitto) -> 
         parse(topic)
         assert msgspec.json.decode(body, type=dict[str, object])
         assert msgspec.convert(msgspec.json.decode(body)["at"], datetime) <= now
+
+
+async def test_a_simulation_ends_by_itself_after_its_duration_and_says_goodbye(broker: Mosquitto) -> None:
+    options = SimulationOptions(broker=BrokerAddress(broker.host, broker.port), duration=timedelta(seconds=0.5))
+    async with listening(broker) as ear:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await simulate(options, SystemClock(), asyncio.Event())
+        lift = DeviceKey("jinxiu", DeviceKind.ELEVATOR, "block-3-lift")
+        await ear.until_statuses(lift, "online", "offline")
+
+
+async def test_without_a_broker_a_simulation_still_stops_at_once(broker: Mosquitto) -> None:
+    broker.stop()
+    options = SimulationOptions(broker=BrokerAddress(broker.host, broker.port), duration=timedelta(seconds=0.3))
+    async with asyncio.timeout(5.0):
+        await simulate(options, SystemClock(), asyncio.Event())

@@ -1,0 +1,1 @@
+"""Unit tests of the device models, incidents and the fleet."""

@@ -1,0 +1,163 @@
+"""A lift's day: physics between readings, counters, traffic, and what the incidents' inputs do."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.wire.payloads import Direction, DoorState, ElevatorEvent, ElevatorTelemetry, Payload, ServiceMode
+from simulators.elevator import ClearDoor, FreePassengers, ObstructDoor, PressAlarm, StopBetweenFloors
+from simulators.gate import ForceOpen
+from simulators.model import Input, UnknownInputError
+from tests.unit.simulators.driving import START, drive, lift
+
+EVENING = START + timedelta(hours=18)
+LEVELS = [0.0, 4.2, 7.1, 10.0, 12.9, 15.8, 18.7]
+TRAPPED: dict[float, Input] = {10.0: StopBetweenFloors(), 100.0: PressAlarm(), 200.0: FreePassengers()}
+
+
+def readings(said: list[Payload]) -> list[ElevatorTelemetry]:
+    return [body for body in said if isinstance(body, ElevatorTelemetry)]
+
+
+def events(said: list[Payload]) -> list[tuple[str, str | None]]:
+    return [
+        (body.type.value, str(body.code) if body.code else None) for body in said if isinstance(body, ElevatorEvent)
+    ]
+
+
+def number(value: float | None) -> float:
+    assert value is not None
+    return value
+
+
+def busy_hour(seed: int) -> list[ElevatorTelemetry]:
+    return readings(list(drive(lift(seed, start=EVENING, rides_per_day=1500), 3600, start=EVENING)))
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=8, deadline=None)
+def test_an_hour_obeys_physics(seed: int) -> None:
+    hour = busy_hour(seed)
+    assert max(number(each.trip_count) for each in hour) > number(hour[0].trip_count)
+    for before, after in pairwise(hour):
+        seconds = (after.at - before.at).total_seconds()
+        assert abs(number(after.speed_mps)) <= 1.0 + 1e-3
+        assert abs(number(after.speed_mps) - number(before.speed_mps)) <= 0.7 * seconds + 2e-3
+        assert abs(number(after.position_metres) - number(before.position_metres)) <= 1.0 * seconds + 2e-3
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=8, deadline=None)
+def test_the_door_is_closed_in_motion_and_open_only_at_a_level(seed: int) -> None:
+    for reading in busy_hour(seed):
+        if reading.door_state is not DoorState.CLOSED:
+            assert reading.speed_mps == 0.0
+            assert reading.direction is Direction.STOPPED
+            assert number(reading.position_metres) in LEVELS
+            assert reading.door_zone is True
+
+
+def test_counters_only_rise() -> None:
+    hour = busy_hour(3)
+    for before, after in pairwise(hour):
+        assert number(before.trip_count) <= number(after.trip_count) <= number(before.trip_count) + 1
+        assert number(before.door_cycle_count) <= number(after.door_cycle_count) <= number(before.door_cycle_count) + 1
+        assert number(before.running_seconds) <= number(after.running_seconds)
+
+
+def test_running_seconds_count_the_time_in_motion() -> None:
+    hour = busy_hour(4)
+    moving = sum((b.at - a.at).total_seconds() for a, b in pairwise(hour) if a.direction is not Direction.STOPPED)
+    assert number(hour[-1].running_seconds) - number(hour[0].running_seconds) == pytest.approx(moving, abs=2.0)
+
+
+def test_every_reading_carries_all_thirteen_values_within_the_rated_load() -> None:
+    for reading in busy_hour(5):
+        values = {name: getattr(reading, name) for name in reading.__struct_fields__ if name not in ("at", "seq")}
+        assert len(values) == 13
+        assert None not in values.values()
+        assert number(reading.load_kilograms) <= 630.0
+        assert reading.passenger_present is (number(reading.load_kilograms) > 0)
+
+
+def test_readings_come_every_second_in_motion_and_every_five_at_rest() -> None:
+    for before, after in pairwise(busy_hour(6)):
+        gap = (after.at - before.at).total_seconds()
+        still = before.direction is Direction.STOPPED and before.door_state is DoorState.CLOSED
+        assert gap <= (5.0 if still else 1.0) + 1e-6
+
+
+def test_a_day_has_the_traffic_it_was_given_with_its_peaks() -> None:
+    day = readings(list(drive(lift(7, rides_per_day=320), 86_400)))
+    trips = number(day[-1].trip_count) - number(day[0].trip_count)
+    # A ride often needs an empty run to fetch it, and some are shared.
+    assert 320 <= trips <= 640
+    departures = Counter((b.at + timedelta(hours=8)).hour for a, b in pairwise(day) if a.trip_count != b.trip_count)
+    assert departures[7] + departures[18] > 6 * (departures[2] + departures[3])
+
+
+def test_the_same_seed_says_the_same_and_another_does_not() -> None:
+    said = [list(drive(lift(seed, start=EVENING), 900, start=EVENING)) for seed in (1, 1, 2)]
+    assert said[0] == said[1]
+    assert said[0] != said[2]
+
+
+@given(seed=st.integers(0, 10_000), begin=st.sampled_from([START + timedelta(hours=3), EVENING]))
+@settings(max_examples=30, deadline=None)
+def test_a_trapped_passenger_is_between_floors_within_a_minute_and_freed(seed: int, begin: datetime) -> None:
+    said = list(drive(lift(seed, start=begin), 260, start=begin, inputs=TRAPPED))
+    assert events(said) == [
+        ("fault_raised", "4"),
+        ("alarm_pressed", None),
+        ("mode_changed", None),
+        ("alarm_released", None),
+        ("fault_cleared", "4"),
+        ("mode_changed", None),
+    ]
+    trapped = [each for each in readings(said) if 70 <= (each.at - begin).total_seconds() < 200]
+    assert len(trapped) >= 25
+    for reading in trapped:
+        assert reading.passenger_present is True
+        assert (reading.door_state, reading.door_zone, reading.speed_mps) == (DoorState.CLOSED, False, 0.0)
+        assert min(abs(number(reading.position_metres) - level) for level in LEVELS) > 0.2
+    last = readings(said)[-1]
+    assert last.service_mode is ServiceMode.NORMAL
+    assert any(each.door_state is DoorState.OPEN for each in readings(said) if (each.at - begin).total_seconds() > 200)
+
+
+def test_a_rescue_moves_slowly_to_a_level() -> None:
+    said = readings(list(drive(lift(2), 260, inputs=TRAPPED)))
+    rescue = [each for each in said if each.service_mode is ServiceMode.INSPECTION]
+    assert max(abs(number(each.speed_mps)) for each in rescue) == pytest.approx(0.15, abs=1e-3)
+
+
+def test_a_stall_brakes_no_harder_than_the_brake_can() -> None:
+    for before, after in pairwise(readings(list(drive(lift(2), 100, inputs=TRAPPED)))):
+        seconds = (after.at - before.at).total_seconds()
+        assert abs(number(after.speed_mps) - number(before.speed_mps)) <= 1.0 * seconds + 2e-3
+
+
+def test_nobody_presses_the_alarm_in_an_empty_car() -> None:
+    assert events(list(drive(lift(1, rides_per_day=0.0), 60, inputs={10.0: PressAlarm()}))) == []
+
+
+def test_an_obstructed_door_reopens_until_it_is_cleared() -> None:
+    quiet = lift(1, rides_per_day=0.0)
+    said = list(drive(quiet, 140, inputs={10.0: ObstructDoor(), 80.0: ClearDoor()}))
+    assert events(said) == [("fault_raised", "2"), ("fault_cleared", "2")]
+    raised, cleared = (each for each in said if isinstance(each, ElevatorEvent))
+    # Three cycles of opening 2.2 s, dwelling 4 s and closing half way 1.4 s.
+    assert (raised.at - START).total_seconds() == pytest.approx(10 + 3 * 7.6)
+    assert (cleared.at - START).total_seconds() > 80
+    counts = [number(each.door_cycle_count) for each in readings(said)]
+    assert counts[-1] - counts[0] >= 9
+    assert readings(said)[-1].door_state is DoorState.CLOSED
+
+
+def test_an_input_of_another_device_is_refused() -> None:
+    with pytest.raises(UnknownInputError, match="ForceOpen"):
+        lift().step(START, [ForceOpen()])
