@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
+from msgspec import Struct
+
 from core.devices import Channel, DeviceKey
 from core.wire.payloads import (
     Direction,
@@ -72,8 +74,20 @@ _IN_MOTION = (_Phase.MOVING, _Phase.BRAKING, _Phase.RESCUE)
 _LONG = timedelta(days=36_500)
 
 
+class _Counters(Struct):
+    trips: int
+    door_cycles: int
+    running_seconds: float
+
+
+def _worn(chance: random.Random) -> _Counters:
+    """Return the counters of a lift after a few years of use, because counters count since commissioning."""
+    trips = chance.randrange(50_000, 400_000)
+    return _Counters(trips, int(trips * chance.uniform(1.02, 1.1)), trips * chance.uniform(9.0, 12.0))
+
+
 class Elevator:
-    """The lift ``key``; counters begin at a few years of use, because counters count since commissioning."""
+    """The lift ``key``."""
 
     def __init__(
         self, key: DeviceKey, spec: LiftSpec, *, start: datetime, utc_offset_hours: float, chance: random.Random
@@ -92,9 +106,7 @@ class Elevator:
         self._floor = 0
         self._motion = Motion(self._levels[0], 0.0, ())
         self._mode = ServiceMode.NORMAL
-        self._trips = chance.randrange(50_000, 400_000)
-        self._door_cycles = int(self._trips * chance.uniform(1.02, 1.1))
-        self._running_seconds = self._trips * chance.uniform(9.0, 12.0)
+        self._counted = _worn(chance)
         self._stall_wanted = False
         self._obstructed = False
         self._close_attempts = 0
@@ -188,7 +200,7 @@ class Elevator:
         self._phase_ends = at + max(lasting, timedelta(microseconds=1))
 
     def _open_door(self, at: datetime) -> None:
-        self._door_cycles += 1
+        self._counted.door_cycles += 1
         self._enter(_Phase.OPENING, at, timedelta(seconds=self._spec.door_open_seconds))
 
     def _close_door(self, at: datetime) -> None:
@@ -221,7 +233,7 @@ class Elevator:
             self._depart(stop, at)
 
     def _depart(self, stop: int, at: datetime) -> None:
-        self._trips += 1
+        self._counted.trips += 1
         self._motion = travel(
             self._levels[self._floor],
             self._levels[stop],
@@ -252,7 +264,7 @@ class Elevator:
         return min(abs(metres - level) for level in self._levels) > DOOR_ZONE_METRES + STALL_MARGIN_METRES
 
     def _settle_motion(self, at: datetime) -> None:
-        self._running_seconds += (at - self._phase_began).total_seconds()
+        self._counted.running_seconds += (at - self._phase_began).total_seconds()
         position, _ = self._motion.at(self._motion.seconds)
         self._motion = Motion(position, 0.0, ())
 
@@ -308,7 +320,7 @@ class Elevator:
 
     def _telemetry(self, now: datetime) -> ElevatorTelemetry:
         metres, speed = self._position(now)
-        running = self._running_seconds
+        running = self._counted.running_seconds
         if self._phase in _IN_MOTION:
             running += (now - self._phase_began).total_seconds()
         return ElevatorTelemetry(
@@ -322,8 +334,8 @@ class Elevator:
             door_zone=min(abs(metres - level) for level in self._levels) <= DOOR_ZONE_METRES,
             passenger_present=self._calls.occupied,
             load_kilograms=self._calls.load_kilograms,
-            trip_count=self._trips,
-            door_cycle_count=self._door_cycles,
+            trip_count=self._counted.trips,
+            door_cycle_count=self._counted.door_cycles,
             running_seconds=int(running),
             main_power=True,
         )

@@ -19,7 +19,9 @@ from core.wire.payloads import PresenceStatus
 from simulators.fleet import Outgoing, presence
 
 _log = structlog.get_logger()
-IN_FLIGHT = 100
+# A batch waits for its last acknowledgement, which Mosquitto's delayed sends hold up for some 40 ms: one gateway link
+# carried 1,600 messages/s with 100 in flight and 2,700 with 500, where the processor is the limit.
+IN_FLIGHT = 500
 # What a gateway with a little memory keeps while the broker is away; beyond it the oldest goes.
 BUFFER_MESSAGES = 10_000
 FIRST_RETRY_SECONDS = 0.5
