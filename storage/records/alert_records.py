@@ -1,0 +1,189 @@
+"""Where the alert engine keeps what it decided: state, position, alerts, faults and devices in one transaction."""
+
+import hashlib
+from datetime import timedelta
+from itertools import groupby
+
+import msgspec
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts.model import Commit, DeviceSighting, FaultCleared, FaultRaised, Snapshot, Transition, TransitionKind
+from core.clock import Clock, SystemClock
+from core.errors import Fenced
+from storage.records import timeline
+from storage.records.database import RecordsDatabase
+from storage.records.statements import Parameters, device_parts, run_many, upsert_into
+from storage.records.tables import alert_progress, alerts, devices, engine_states, faults
+
+
+class AlertRecordsAdapter:
+    """`alerts.ports.AlertRecords` on the records database; ``clock`` says when a transition was recorded."""
+
+    def __init__(self, database: RecordsDatabase, clock: Clock | None = None) -> None:
+        self._database = database
+        self._clock = clock or SystemClock()
+
+    async def load(self) -> Snapshot:
+        """Return the last committed state. Raises `TemporaryError`."""
+        async with self._database.reading() as connection:
+            # The position first: should another engine commit in between, ours is the older and gets fenced.
+            position = (await connection.execute(select(alert_progress.c.position))).scalar_one()
+            rows = await connection.execute(select(engine_states.c.path, engine_states.c.state))
+            return Snapshot(position=position, states={path: bytes(state) for path, state in rows})
+
+    async def commit(self, decided: Commit) -> None:
+        """Store ``decided`` in one transaction; repeating the last commit changes nothing.
+
+        Raises `TemporaryError` (repeat the same call), `Fenced`, or `PermanentError` for a second open alert of one
+        rule and device.
+        """
+        async with self._database.writing() as connection:
+            if not await _advance(connection, decided):
+                return
+            await _write_states(connection, decided.states)
+            await _write_sightings(connection, decided.sightings)
+            await _write_faults(connection, decided.faults)
+            if decided.transitions:
+                last = await timeline.hold_sequence(connection)
+                await _write_alerts(connection, decided.transitions)
+                now = self._clock.now()
+                steps = [timeline.engine_step(transition, now) for transition in decided.transitions]
+                await timeline.append(connection, last, steps)
+
+
+async def _advance(connection: AsyncConnection, decided: Commit) -> bool:
+    """Move the stored position on; ``False`` when this very commit is stored already. Raises `Fenced`."""
+    stored = (await connection.execute(select(alert_progress).with_for_update())).one()
+    moves = decided.position != decided.previous_position
+    tick = None if moves else _fingerprint(decided)
+    if stored.position == decided.position and (moves or stored.tick == tick):
+        return False
+    if stored.position != decided.previous_position:
+        raise Fenced(
+            f"alert records stand at position {stored.position}, expected {decided.previous_position}:"
+            " another alert engine runs on them"
+        )
+    await connection.execute(update(alert_progress).values(position=decided.position, tick=tick))
+    return True
+
+
+def _fingerprint(decided: Commit) -> bytes:
+    """Tells commits at the same position apart: timers run out while no message comes, each with its own commit."""
+    return hashlib.blake2b(msgspec.msgpack.encode(decided), digest_size=16).digest()
+
+
+async def _write_states(connection: AsyncConnection, states: dict[str, bytes | None]) -> None:
+    insert = upsert_into(connection, engine_states)
+    kept = insert.on_conflict_do_update(index_elements=["path"], set_={"state": insert.excluded.state})
+    gone = delete(engine_states).where(engine_states.c.path == bindparam("gone"))
+    await run_many(
+        connection, kept, [{"path": path, "state": state} for path, state in states.items() if state is not None]
+    )
+    await run_many(connection, gone, [{"gone": path} for path, state in states.items() if state is None])
+
+
+async def _write_sightings(connection: AsyncConnection, sightings: list[DeviceSighting]) -> None:
+    insert = upsert_into(connection, devices)
+    changing = ("last_heard_at", "online", "skew_microseconds", "latest")
+    latest = insert.on_conflict_do_update(
+        index_elements=["path"], set_={name: insert.excluded[name] for name in changing}
+    )
+    await run_many(connection, latest, [_sighting(sighting) for sighting in sightings])
+
+
+def _sighting(sighting: DeviceSighting) -> Parameters:
+    skew = sighting.skew
+    return {
+        "path": sighting.device.path,
+        **device_parts(sighting.device),
+        "first_heard_at": sighting.last_heard_at,
+        "last_heard_at": sighting.last_heard_at,
+        "online": sighting.online,
+        "skew_microseconds": None if skew is None else skew // timedelta(microseconds=1),
+        "latest": sighting.latest.decode(),
+    }
+
+
+async def _write_faults(connection: AsyncConnection, episodes: list[FaultRaised | FaultCleared]) -> None:
+    """In order, in runs of the same sort: a fault may begin, end and begin again within one commit."""
+    for cleared, run in groupby(episodes, key=lambda episode: isinstance(episode, FaultCleared)):
+        rows = [{**device_parts(episode.device), **_fault(episode)} for episode in run]
+        if cleared:
+            await run_many(connection, _CLEAR, [{f"its_{name}": value for name, value in row.items()} for row in rows])
+        else:
+            await run_many(connection, upsert_into(connection, faults).on_conflict_do_nothing(), rows)
+
+
+def _fault(episode: FaultRaised | FaultCleared) -> Parameters:
+    if isinstance(episode, FaultCleared):
+        return {"source": episode.source, "code": episode.code, "cleared_at": episode.cleared_at}
+    return {
+        "source": episode.source,
+        "code": episode.code,
+        "kind": episode.kind,
+        "severity": episode.severity.value,
+        "raised_at": episode.raised_at,
+        "late": episode.late,
+    }
+
+
+async def _write_alerts(connection: AsyncConnection, transitions: list[Transition]) -> None:
+    """Open and close alerts in order, in runs of the same kind: one may end and the next begin within one commit."""
+    for kind, steps in groupby(transitions, key=lambda transition: transition.kind):
+        run = list(steps)
+        if kind is TransitionKind.FIRING:
+            await _open(connection, run)
+        elif kind is TransitionKind.RESOLVED:
+            await run_many(connection, _RESOLVE, [{"its_id": step.alert_id, "its_end": step.at} for step in run])
+
+
+async def _open(connection: AsyncConnection, firing: list[Transition]) -> None:
+    """Create alerts. One that ended and began again at the very same instant bears the same id: it opens again."""
+    insert = upsert_into(connection, alerts)
+    opening = insert.on_conflict_do_update(
+        index_elements=["id"], set_={"resolved_at": None}, where=alerts.c.resolved_at.is_not(None)
+    )
+    if await run_many(connection, opening, [_alert(step) for step in firing]) != len(firing):
+        raise Fenced("an alert to be raised is firing already: another alert engine runs on these records")
+
+
+def _alert(firing: Transition) -> Parameters:
+    return {
+        "id": firing.alert_id,
+        "rule": firing.rule,
+        "severity": firing.severity.value,
+        **device_parts(firing.device),
+        "title_zh": firing.title_zh,
+        "title_en": firing.title_en,
+        "reason_zh": firing.reason.zh,
+        "reason_en": firing.reason.en,
+        "pending_since": firing.pending_since,
+        "fired_at": firing.at,
+    }
+
+
+_RESOLVE = (
+    update(alerts)
+    .where(alerts.c.id == bindparam("its_id"), alerts.c.resolved_at.is_(None))
+    .values(resolved_at=bindparam("its_end"))
+)
+
+_episode = faults.alias("episode")
+_CLEAR = (
+    update(faults)
+    .where(
+        faults.c.number
+        == select(_episode.c.number)
+        .where(
+            *(_episode.c[name] == bindparam(f"its_{name}") for name in ("community", "device_kind", "device")),
+            *(_episode.c[name] == bindparam(f"its_{name}") for name in ("source", "code")),
+            _episode.c.cleared_at.is_(None),
+            _episode.c.raised_at <= bindparam("its_cleared_at"),
+        )
+        .order_by(_episode.c.raised_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    .values(cleared_at=bindparam("its_cleared_at"))
+)

@@ -1,0 +1,125 @@
+"""What the API reads from the records, and what people do to alerts."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts.history import AlertFilter, AlertRow, DeviceRow, FaultFilter, FaultRow, TransitionRow
+from alerts.model import TransitionKind
+from core.devices import DeviceKey
+from storage.records import rows, timeline
+from storage.records.database import RecordsDatabase
+from storage.records.statements import Parameters
+from storage.records.tables import alert_progress, alerts, devices, faults, transition_counter, transitions
+
+AnyRow = Row[Any]
+
+
+class RecordsAdapter:
+    """The API's `Records` port on the records database. Everything raises `TemporaryError` when it is away."""
+
+    def __init__(self, database: RecordsDatabase) -> None:
+        self._database = database
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        await self._database.ping()
+
+    async def devices(self, community: str | None, kind: str | None, after: str | None, limit: int) -> list[DeviceRow]:
+        """Return devices in rising order of path, beginning after the path ``after``."""
+        wanted = rows.select_devices().order_by(devices.c.path).limit(limit)
+        if community is not None:
+            wanted = wanted.where(devices.c.community == community)
+        if kind is not None:
+            wanted = wanted.where(devices.c.device_kind == kind)
+        if after is not None:
+            wanted = wanted.where(devices.c.path > after)
+        return [rows.device_row(row) for row in await self._read(wanted)]
+
+    async def device(self, key: DeviceKey) -> DeviceRow | None:
+        """Return one device, or ``None``."""
+        found = await self._read(rows.select_devices().where(devices.c.path == key.path))
+        return rows.device_row(found[0]) if found else None
+
+    async def alerts(self, matching: AlertFilter, before: int | None, limit: int) -> list[AlertRow]:
+        """Return alerts, newest number first, with numbers below ``before``."""
+        wanted = select(alerts).where(*rows.alert_conditions(matching)).order_by(alerts.c.number.desc()).limit(limit)
+        if before is not None:
+            wanted = wanted.where(alerts.c.number < before)
+        return [rows.alert_row(row) for row in await self._read(wanted)]
+
+    async def alert(self, alert_id: str) -> tuple[AlertRow, list[TransitionRow]] | None:
+        """Return one alert and its timeline in order, or ``None``."""
+        async with self._database.reading() as connection:
+            found = await _find(connection, alert_id)
+            if found is None:
+                return None
+            steps = await connection.execute(rows.timeline_of(alert_id))
+            return rows.alert_row(found), [rows.transition_row(step) for step in steps]
+
+    async def acknowledge(self, alert_id: str, actor: str, comment: str | None, now: datetime) -> AlertRow | None:
+        """Record that ``actor`` has seen the alert; the first one stays. ``None`` when there is no such alert.
+
+        A later one's comment is kept all the same.
+        """
+        async with self._database.writing() as connection:
+            last = await timeline.hold_sequence(connection)
+            found = await _find(connection, alert_id)
+            if found is None:
+                return None
+            steps: list[Parameters] = []
+            if found.acknowledged_at is None:
+                await _remember(connection, alert_id, actor, now)
+                steps.append(timeline.acknowledged_step(found, actor, now))
+            if comment:
+                steps.append(timeline.comment_step(found, actor, comment, now))
+            if steps:
+                await timeline.append(connection, last, steps)
+            changed = await _find(connection, alert_id)
+            return None if changed is None else rows.alert_row(changed)
+
+    async def comment(self, alert_id: str, actor: str, text: str, now: datetime) -> TransitionRow | None:
+        """Add a comment to the timeline; ``None`` when there is no such alert."""
+        async with self._database.writing() as connection:
+            last = await timeline.hold_sequence(connection)
+            found = await _find(connection, alert_id)
+            if found is None:
+                return None
+            await timeline.append(connection, last, [timeline.comment_step(found, actor, text, now)])
+            written = select(transitions).where(transitions.c.sequence == last + 1)
+            return rows.transition_row((await connection.execute(written)).one())
+
+    async def faults(self, matching: FaultFilter, before: int | None, limit: int) -> list[FaultRow]:
+        """Return fault episodes, newest number first, with numbers below ``before``."""
+        wanted = select(faults).where(*rows.fault_conditions(matching)).order_by(faults.c.number.desc()).limit(limit)
+        if before is not None:
+            wanted = wanted.where(faults.c.number < before)
+        return [rows.fault_row(row) for row in await self._read(wanted)]
+
+    async def transitions(self, after: int, limit: int) -> list[TransitionRow]:
+        """Return transitions with sequences above ``after``, in order; a sequence never appears late."""
+        wanted = select(transitions).where(transitions.c.sequence > after).order_by(transitions.c.sequence).limit(limit)
+        return [rows.transition_row(row) for row in await self._read(wanted)]
+
+    async def last_sequence(self) -> int:
+        """Return the newest transition's sequence, 0 when there is none."""
+        return int((await self._read(select(transition_counter.c.last_sequence)))[0].last_sequence)
+
+    async def alert_position(self) -> int:
+        """Return the journal position up to which alerts have been decided."""
+        return int((await self._read(select(alert_progress.c.position)))[0].position)
+
+    async def _read(self, wanted: Select[Any]) -> list[AnyRow]:
+        async with self._database.reading() as connection:
+            return list(await connection.execute(wanted))
+
+
+async def _find(connection: AsyncConnection, alert_id: str) -> AnyRow | None:
+    return (await connection.execute(select(alerts).where(alerts.c.id == alert_id))).one_or_none()
+
+
+async def _remember(connection: AsyncConnection, alert_id: str, actor: str, now: datetime) -> None:
+    seen = update(alerts).where(alerts.c.id == alert_id).values(acknowledged_at=now, acknowledged_by=actor)
+    await connection.execute(seen)

@@ -1,0 +1,134 @@
+"""From rows of the database to the rows of `alerts.history`, and from their filters to conditions."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, Select, func, select
+
+from alerts.history import AlertFilter, AlertRow, DeviceRow, FaultFilter, FaultRow, TransitionRow
+from alerts.model import AlertState
+from storage.records.statements import device_key
+from storage.records.tables import alerts, devices, faults, transitions
+
+Condition = ColumnElement[bool]
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def select_devices() -> Select[Any]:
+    """Devices, each with the number of its open alerts."""
+    open_alerts = (
+        select(func.count())
+        .select_from(alerts)
+        .where(alerts.c.community == devices.c.community, alerts.c.device_kind == devices.c.device_kind)
+        .where(alerts.c.device == devices.c.device, alerts.c.resolved_at.is_(None))
+        .scalar_subquery()
+    )
+    return select(devices, open_alerts.label("open_alerts"))
+
+
+def device_row(row: Row[Any]) -> DeviceRow:
+    skew = row.skew_microseconds
+    return DeviceRow(
+        device=device_key(row.community, row.device_kind, row.device),
+        first_heard_at=row.first_heard_at,
+        last_heard_at=row.last_heard_at,
+        online=row.online,
+        skew_seconds=None if skew is None else (skew * _MICROSECOND).total_seconds(),
+        latest=msgspec.json.decode(row.latest, type=dict[str, dict[str, dict[str, object]]]),
+        open_alerts=row.open_alerts,
+    )
+
+
+def alert_row(row: Row[Any]) -> AlertRow:
+    state = AlertState.FIRING if row.resolved_at is None else AlertState.RESOLVED
+    return AlertRow(
+        number=row.number,
+        id=row.id,
+        rule=row.rule,
+        severity=row.severity,
+        device=device_key(row.community, row.device_kind, row.device),
+        state=state.value,
+        title_zh=row.title_zh,
+        title_en=row.title_en,
+        reason_zh=row.reason_zh,
+        reason_en=row.reason_en,
+        pending_since=row.pending_since,
+        fired_at=row.fired_at,
+        resolved_at=row.resolved_at,
+        acknowledged_at=row.acknowledged_at,
+        acknowledged_by=row.acknowledged_by,
+    )
+
+
+def transition_row(row: Row[Any]) -> TransitionRow:
+    return TransitionRow(
+        sequence=row.sequence,
+        alert_id=row.alert_id,
+        rule=row.rule,
+        severity=row.severity,
+        device=device_key(row.community, row.device_kind, row.device),
+        kind=row.kind,
+        at=row.at,
+        recorded_at=row.recorded_at,
+        actor=row.actor,
+        reason_code=row.reason_code,
+        reason_zh=row.reason_zh,
+        reason_en=row.reason_en,
+        facts=msgspec.json.decode(row.facts, type=dict[str, object]),
+    )
+
+
+def fault_row(row: Row[Any]) -> FaultRow:
+    return FaultRow(
+        number=row.number,
+        device=device_key(row.community, row.device_kind, row.device),
+        source=row.source,
+        code=row.code,
+        kind=row.kind,
+        severity=row.severity,
+        raised_at=row.raised_at,
+        cleared_at=row.cleared_at,
+        late=row.late,
+    )
+
+
+def alert_conditions(matching: AlertFilter) -> list[Condition]:
+    """``state`` is asked of the instant that says it, so that the index of open alerts answers."""
+    conditions = _equal(alerts.c.severity, matching.severity) + _equal(alerts.c.rule, matching.rule)
+    conditions += _equal(alerts.c.community, matching.community) + _equal(alerts.c.device_kind, matching.kind)
+    conditions += _equal(alerts.c.device, matching.device)
+    if matching.state is not None:
+        conditions.append(_absent(alerts.c.resolved_at, matching.state == AlertState.FIRING))
+    if matching.acknowledged is not None:
+        conditions.append(_absent(alerts.c.acknowledged_at, not matching.acknowledged))
+    if matching.since is not None:
+        conditions.append(alerts.c.fired_at >= matching.since)
+    if matching.until is not None:
+        conditions.append(alerts.c.fired_at < matching.until)
+    return conditions
+
+
+def fault_conditions(matching: FaultFilter) -> list[Condition]:
+    conditions = _equal(faults.c.community, matching.community) + _equal(faults.c.device_kind, matching.device_kind)
+    conditions += _equal(faults.c.device, matching.device) + _equal(faults.c.kind, matching.kind)
+    conditions += _equal(faults.c.source, matching.source) + _equal(faults.c.code, matching.code)
+    if matching.open is not None:
+        conditions.append(_absent(faults.c.cleared_at, matching.open))
+    if matching.since is not None:
+        conditions.append(faults.c.raised_at >= matching.since)
+    if matching.until is not None:
+        conditions.append(faults.c.raised_at < matching.until)
+    return conditions
+
+
+def timeline_of(alert_id: str) -> Select[Any]:
+    return select(transitions).where(transitions.c.alert_id == alert_id).order_by(transitions.c.sequence)
+
+
+def _equal(column: ColumnElement[str], wanted: str | None) -> list[Condition]:
+    return [] if wanted is None else [column == wanted]
+
+
+def _absent(column: ColumnElement[object], absent: bool) -> Condition:
+    return column.is_(None) if absent else column.is_not(None)
