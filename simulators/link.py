@@ -20,7 +20,7 @@ from simulators.fleet import Outgoing, presence
 
 _log = structlog.get_logger()
 # A batch waits for its last acknowledgement, and Mosquitto without `set_tcp_nodelay true` holds that up for some 40 ms.
-# One gateway link carried 1,600 messages/s with 100 in flight, 2,700 with 500; with that setting 4,500, all it was given.
+# One gateway link carried 1,600 messages/s with 100 in flight, 2,700 with 500; with that setting 4,500 or more.
 IN_FLIGHT = 500
 # What a gateway with a little memory keeps while the broker is away; beyond it the oldest goes.
 BUFFER_MESSAGES = 10_000
