@@ -12,6 +12,7 @@ from alerts.model import Commit, DeviceSighting, FaultCleared, FaultRaised, Snap
 from core.clock import Clock, SystemClock
 from core.errors import Fenced
 from storage.records import timeline
+from storage.records.bulk import upsert_many
 from storage.records.database import RecordsDatabase
 from storage.records.statements import Parameters, device_parts, run_many, upsert_into
 from storage.records.tables import alert_progress, alerts, devices, engine_states, faults
@@ -45,27 +46,32 @@ class AlertRecordsAdapter:
             await _write_sightings(connection, decided.sightings)
             await _write_faults(connection, decided.faults)
             if decided.transitions:
-                last = await timeline.hold_sequence(connection)
-                await _write_alerts(connection, decided.transitions)
-                now = self._clock.now()
-                steps = [timeline.engine_step(transition, now) for transition in decided.transitions]
-                await timeline.append(connection, last, steps)
+                await self._write_timeline(connection, decided.transitions)
+
+    async def _write_timeline(self, connection: AsyncConnection, transitions: list[Transition]) -> None:
+        last = await timeline.reserve(connection, len(transitions))
+        await _write_alerts(connection, transitions)
+        now = self._clock.now()
+        steps = [timeline.engine_step(transition, now) for transition in transitions]
+        await timeline.append(connection, last, steps)
 
 
 async def _advance(connection: AsyncConnection, decided: Commit) -> bool:
     """Move the stored position on; ``False`` when this very commit is stored already. Raises `Fenced`."""
-    stored = (await connection.execute(select(alert_progress).with_for_update())).one()
     moves = decided.position != decided.previous_position
     tick = None if moves else _fingerprint(decided)
-    if stored.position == decided.position and (moves or stored.tick == tick):
+    moving = update(alert_progress).where(alert_progress.c.position == decided.previous_position)
+    if tick is not None:
+        moving = moving.where(alert_progress.c.tick.is_distinct_from(tick))
+    if (await connection.execute(moving.values(position=decided.position, tick=tick))).rowcount:
+        return True
+    stored = (await connection.execute(select(alert_progress.c.position))).scalar_one()
+    if stored == decided.position:
         return False
-    if stored.position != decided.previous_position:
-        raise Fenced(
-            f"alert records stand at position {stored.position}, expected {decided.previous_position}:"
-            " another alert engine runs on them"
-        )
-    await connection.execute(update(alert_progress).values(position=decided.position, tick=tick))
-    return True
+    raise Fenced(
+        f"alert records stand at position {stored}, expected {decided.previous_position}:"
+        " another alert engine runs on them"
+    )
 
 
 def _fingerprint(decided: Commit) -> bytes:
@@ -74,35 +80,33 @@ def _fingerprint(decided: Commit) -> bytes:
 
 
 async def _write_states(connection: AsyncConnection, states: dict[str, bytes | None]) -> None:
-    insert = upsert_into(connection, engine_states)
-    kept = insert.on_conflict_do_update(index_elements=["path"], set_={"state": insert.excluded.state})
+    kept = {path: state for path, state in states.items() if state is not None}
+    columns: dict[str, list[object]] = {"path": [*kept], "state": [*kept.values()]}
+    await upsert_many(connection, engine_states, columns, changing=["state"])
     gone = delete(engine_states).where(engine_states.c.path == bindparam("gone"))
-    await run_many(
-        connection, kept, [{"path": path, "state": state} for path, state in states.items() if state is not None]
-    )
     await run_many(connection, gone, [{"gone": path} for path, state in states.items() if state is None])
 
 
 async def _write_sightings(connection: AsyncConnection, sightings: list[DeviceSighting]) -> None:
-    insert = upsert_into(connection, devices)
-    changing = ("last_heard_at", "online", "skew_microseconds", "latest")
-    latest = insert.on_conflict_do_update(
-        index_elements=["path"], set_={name: insert.excluded[name] for name in changing}
-    )
-    await run_many(connection, latest, [_sighting(sighting) for sighting in sightings])
-
-
-def _sighting(sighting: DeviceSighting) -> Parameters:
-    skew = sighting.skew
-    return {
-        "path": sighting.device.path,
-        **device_parts(sighting.device),
-        "first_heard_at": sighting.last_heard_at,
-        "last_heard_at": sighting.last_heard_at,
-        "online": sighting.online,
-        "skew_microseconds": None if skew is None else skew // timedelta(microseconds=1),
-        "latest": sighting.latest.decode(),
+    newest = list({sighting.device: sighting for sighting in sightings}.values())
+    heard = [sighting.last_heard_at for sighting in newest]
+    columns: dict[str, list[object]] = {
+        "path": [sighting.device.path for sighting in newest],
+        "community": [sighting.device.community for sighting in newest],
+        "device_kind": [sighting.device.kind.value for sighting in newest],
+        "device": [sighting.device.device for sighting in newest],
+        "first_heard_at": [*heard],
+        "last_heard_at": [*heard],
+        "online": [sighting.online for sighting in newest],
+        "skew_microseconds": [_microseconds(sighting.skew) for sighting in newest],
+        "latest": [sighting.latest.decode() for sighting in newest],
     }
+    changing = ["last_heard_at", "online", "skew_microseconds", "latest"]
+    await upsert_many(connection, devices, columns, changing=changing)
+
+
+def _microseconds(skew: timedelta | None) -> int | None:
+    return None if skew is None else skew // timedelta(microseconds=1)
 
 
 async def _write_faults(connection: AsyncConnection, episodes: list[FaultRaised | FaultCleared]) -> None:

@@ -7,7 +7,6 @@ from sqlalchemy import Row, Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.history import AlertFilter, AlertRow, DeviceRow, FaultFilter, FaultRow, TransitionRow
-from alerts.model import TransitionKind
 from core.devices import DeviceKey
 from storage.records import rows, timeline
 from storage.records.database import RecordsDatabase
@@ -65,7 +64,7 @@ class RecordsAdapter:
         A later one's comment is kept all the same.
         """
         async with self._database.writing() as connection:
-            last = await timeline.hold_sequence(connection)
+            await timeline.reserve(connection, 0)  # From here on nobody else acknowledges.
             found = await _find(connection, alert_id)
             if found is None:
                 return None
@@ -75,18 +74,17 @@ class RecordsAdapter:
                 steps.append(timeline.acknowledged_step(found, actor, now))
             if comment:
                 steps.append(timeline.comment_step(found, actor, comment, now))
-            if steps:
-                await timeline.append(connection, last, steps)
+            await timeline.append(connection, await timeline.reserve(connection, len(steps)), steps)
             changed = await _find(connection, alert_id)
             return None if changed is None else rows.alert_row(changed)
 
     async def comment(self, alert_id: str, actor: str, text: str, now: datetime) -> TransitionRow | None:
         """Add a comment to the timeline; ``None`` when there is no such alert."""
         async with self._database.writing() as connection:
-            last = await timeline.hold_sequence(connection)
             found = await _find(connection, alert_id)
             if found is None:
                 return None
+            last = await timeline.reserve(connection, 1)
             await timeline.append(connection, last, [timeline.comment_step(found, actor, text, now)])
             written = select(transitions).where(transitions.c.sequence == last + 1)
             return rows.transition_row((await connection.execute(written)).one())

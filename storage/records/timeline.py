@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.model import Transition, TransitionKind
@@ -15,22 +15,22 @@ _ACKNOWLEDGED = TransitionKind.ACKNOWLEDGED.value
 _COMMENTED = TransitionKind.COMMENTED.value
 
 
-async def hold_sequence(connection: AsyncConnection) -> int:
-    """Return the last sequence and keep every other writer of timelines out until this transaction ends.
+async def reserve(connection: AsyncConnection, count: int) -> int:
+    """Take the next ``count`` sequences, and return the one before them; 0 only keeps others out.
 
-    So sequences become visible in their order, without gaps: a reader of "above n" never misses one. Call it before
-    touching a row of `alerts`: all writers lock in that order, so none waits for another in a circle. (SQLite ignores
-    FOR UPDATE; there the whole transaction excludes other writers.)
+    Every other writer of timelines waits until this transaction ends. So sequences become visible in their order,
+    without gaps: a reader of "above n" never misses one. Call it before touching a row of `alerts`: all writers lock in
+    that order, so none waits for another in a circle.
     """
-    held = select(transition_counter.c.last_sequence).with_for_update()
-    return int((await connection.execute(held)).scalar_one())
+    taken = transition_counter.c.last_sequence + count
+    statement = update(transition_counter).values(last_sequence=taken).returning(transition_counter.c.last_sequence)
+    return int((await connection.execute(statement)).scalar_one()) - count
 
 
 async def append(connection: AsyncConnection, last: int, steps: list[Parameters]) -> None:
-    """Write ``steps`` with the sequences after ``last``, which `hold_sequence` returned in this transaction."""
+    """Write ``steps`` with the sequences after ``last``, all of them reserved in this transaction."""
     numbered = [{**step, "sequence": sequence} for sequence, step in enumerate(steps, last + 1)]
     await run_many(connection, insert(transitions), numbered)
-    await connection.execute(update(transition_counter).values(last_sequence=last + len(steps)))
 
 
 def engine_step(transition: Transition, recorded_at: datetime) -> Parameters:
