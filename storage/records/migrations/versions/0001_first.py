@@ -73,6 +73,7 @@ def _create_progress() -> None:
         sa.Column("path", _path(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("path"),
+        sqlite_with_rowid=False,
     )
     op.execute("INSERT INTO alert_progress (id, position) VALUES (1, 0)")
     op.execute("INSERT INTO transition_counter (id, last_sequence) VALUES (1, 0)")
@@ -89,6 +90,7 @@ def _create_devices() -> None:
         sa.Column("skew_microseconds", sa.BigInteger(), nullable=True),
         sa.Column("latest", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("path"),
+        sqlite_with_rowid=False,
     )
     op.create_index("devices_by_community", "devices", ["community", "path"], unique=False)
 
