@@ -1,0 +1,1 @@
+"""Twins of the stores that live in memory: for tests, and nothing survives them."""
