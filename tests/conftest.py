@@ -1,3 +1,3 @@
 """Fixtures for the whole suite."""
 
-pytest_plugins = ["tests.servers.plugin"]
+pytest_plugins = ["tests.servers.plugin", "tests.contract.records_fixtures"]

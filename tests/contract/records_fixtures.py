@@ -1,0 +1,64 @@
+"""A migrated records database, in SQLite and in PostgreSQL, and both sides of it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from alerts.ports import AlertRecords
+from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, TokensAdapter, upgrade
+
+DATABASES = ("sqlite", "postgres")
+
+
+def _url(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    if kind == "sqlite":
+        return f"sqlite+aiosqlite:///{folder / 'records.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(params=DATABASES)
+def records_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables; runs the test once per kind of database."""
+    return _url(request.param, request, tmp_path)
+
+
+@pytest.fixture
+async def records_database(records_url: str) -> AsyncIterator[RecordsDatabase]:
+    await upgrade(records_url)
+    opened = RecordsDatabase(records_url)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def engine_records(records_database: RecordsDatabase) -> AlertRecordsAdapter:
+    """The alert engine's side of the records."""
+    return AlertRecordsAdapter(records_database)
+
+
+@pytest.fixture
+def api_records(records_database: RecordsDatabase) -> RecordsAdapter:
+    """The API's side of the records, on the same database as `engine_records`."""
+    return RecordsAdapter(records_database)
+
+
+@pytest.fixture
+def api_tokens(records_database: RecordsDatabase) -> TokensAdapter:
+    return TokensAdapter(records_database)
+
+
+@pytest.fixture(params=[*DATABASES, "memory"])
+async def alert_records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AlertRecords]:
+    """Every implementation of the `AlertRecords` port, empty."""
+    if request.param == "memory":
+        twin: AlertRecords = pytest.importorskip("storage.memory.records").MemoryAlertRecords()
+        yield twin
+        return
+    url = _url(request.param, request, tmp_path)
+    await upgrade(url)
+    database = RecordsDatabase(url)
+    await database.open()
+    yield AlertRecordsAdapter(database)
+    await database.close()
