@@ -1,0 +1,93 @@
+"""What the engine remembers between messages; serialised as MessagePack arrays, so fields are only ever appended."""
+
+from datetime import datetime
+from enum import IntEnum
+
+from msgspec import Struct
+
+from alerts.model import Severity
+from core.devices import DeviceKey
+
+Microseconds = int
+"""An instant, counted from 1970-01-01T00:00:00Z; 0 stands for *never*."""
+
+
+class Leaf(Struct, array_like=True):
+    """The memory of one condition that holds no others, for one part of a device (a region, a door, or all of it)."""
+
+    truth: bool = False
+    """Whether the condition holds, everything considered."""
+    raw: bool = False
+    """What the newest message alone said."""
+    flips_at: Microseconds = 0
+    """When ``truth`` follows ``raw``, if no message says otherwise before."""
+    value: float | bool | str | None = None
+    """What the reason will speak of: the newest value, rate or event."""
+    opened: dict[str, Microseconds] = {}
+    """Events that hold the condition, by identity, with the instant at which each ends by itself."""
+    changed_at: Microseconds = 0
+    """The device's own instant of the newest event taken, or ours of the last *offline*."""
+    samples: list[tuple[Microseconds, float]] = []
+    """The values of the window, oldest first, by the device's own time."""
+
+
+class Phase(IntEnum):
+    """Where an alert's life stands."""
+
+    IDLE = 0
+    PENDING = 1
+    FIRING = 2
+
+
+class OpenAlert(Struct, array_like=True, frozen=True):
+    """What must be known of an alert to end it, even when its rule is gone."""
+
+    id: str
+    severity: Severity
+    title_zh: str
+    title_en: str
+
+
+class RuleState(Struct, array_like=True):
+    """One rule on one device. ``shape`` names the rule's conditions, so that memories of others are not taken over."""
+
+    shape: str
+    parts: dict[str, list[Leaf]] = {}
+    phase: Phase = Phase.IDLE
+    since: Microseconds = 0
+    """When it became pending; identity of the alert."""
+    since_position: int = 0
+    over_since: Microseconds = 0
+    """While firing: since when the condition no longer holds, 0 while it does."""
+    part: str = ""
+    """The part that made it pending."""
+    alert: OpenAlert | None = None
+
+
+class Heard(Struct, array_like=True):
+    """When something was last heard of a device, by channel (ours, so that silence can be measured)."""
+
+    anything: Microseconds
+    telemetry: Microseconds
+    event: Microseconds
+    presence: Microseconds
+
+
+class DeviceState(Struct, array_like=True):
+    """All the engine remembers of one device."""
+
+    clock: Microseconds
+    """The instant up to which everything has been decided."""
+    position: int
+    heard: Heard
+    newest_telemetry: datetime | None = None
+    newest_event: datetime | None = None
+    rules: dict[str, RuleState] = {}
+
+
+class Device(Struct):
+    """A device as the steps see it: its key and what is remembered."""
+
+    key: DeviceKey
+    path: str
+    state: DeviceState

@@ -1,0 +1,161 @@
+"""Conditions on signals: thresholds with hysteresis, states, and rates of change over a window."""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from alerts.memory import Heard, Leaf, Microseconds
+from alerts.rules.durations import microseconds
+from alerts.rules.model import Rate, State, Threshold
+from alerts.rules.signals import Signal, event_fields
+from alerts.watch import Reading, Sentence
+from alerts.words import signal_names, value_names
+from core.clock import to_microseconds
+from core.devices import Channel, DeviceKind
+from core.observations import Observation
+
+Test = Callable[[Any, bool], bool]
+"""Whether a value meets the condition, given whether the one before did."""
+
+_MINUTE = 60_000_000
+# How many samples a window keeps: enough to place its beginning to a sixteenth, few enough for 64 regions.
+_SAMPLES = 16
+
+
+class SignalWatch:
+    """A threshold or a state: a test on the newest value; a change counts after ``confirm``."""
+
+    def __init__(self, signal: Signal, kind: DeviceKind, code: str, test: Test, *, begin: bool, confirm: int) -> None:
+        self.code = code
+        self.signal = signal
+        self.channels = _channels(signal, kind)
+        self.memorable = True
+        self._read: Callable[[Any], Any] = attrgetter(signal.name)
+        self._test = test
+        self._begin = begin
+        self._confirm = confirm
+
+    def begin(self) -> Leaf:
+        return Leaf(truth=self._begin, raw=self._begin)
+
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
+        value = self._read(reading if self.signal.of_region else observation.body)
+        if value is None:
+            return
+        leaf.value = value
+        raw = self._test(value, leaf.raw)
+        if raw is leaf.raw:
+            return
+        leaf.raw = raw
+        if not self._confirm:
+            leaf.truth = raw
+        else:
+            leaf.flips_at = now + self._confirm if raw is not leaf.truth else 0
+
+    def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
+        return leaf.flips_at
+
+    def expire(self, leaf: Leaf, now: Microseconds, _heard: Heard) -> None:
+        if 0 < leaf.flips_at <= now:
+            leaf.truth, leaf.flips_at = leaf.raw, 0
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        zh, en, unit = signal_names(self.signal.name)
+        if leaf.value is None:
+            return f"{zh} 未上报", f"{en} never sent"
+        value_zh, value_en = value_names(leaf.value)
+        return f"{zh} {value_zh}{unit}", f"{en} {value_en}{unit}"
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        return {} if leaf.value is None else {self.signal.name: leaf.value}
+
+
+class RateWatch:
+    """How fast a signal rises, per minute, by the device's own time: from the window's oldest value to the newest."""
+
+    def __init__(self, rate: Rate, signal: Signal, kind: DeviceKind) -> None:
+        self.code = "rate"
+        self.signal = signal
+        self.channels = _channels(signal, kind)
+        self._read: Callable[[Any], Any] = attrgetter(signal.name)
+        self._above = rate.above
+        self._clear = rate.above if rate.clear is None else rate.clear
+        self._window = microseconds(rate.window)
+
+    def begin(self) -> Leaf:
+        return Leaf()
+
+    def observe(
+        self, leaf: Leaf, observation: Observation, reading: Reading, _now: Microseconds, _heard: Heard
+    ) -> None:
+        value = self._read(reading if self.signal.of_region else observation.body)
+        if value is None:
+            return
+        at = to_microseconds(observation.at)
+        samples = leaf.samples
+        while samples and samples[0][0] < at - self._window:
+            samples.pop(0)
+        # Half a window is the least that can be trusted: over less, the sensor's noise looks like a rise.
+        if samples and at - samples[0][0] >= self._window // 2:
+            rate = (value - samples[0][1]) * _MINUTE / (at - samples[0][0])
+            leaf.value = round(rate, 3)
+            leaf.truth = rate > (self._clear if leaf.truth else self._above)
+        if not samples or at - samples[-1][0] >= self._window // _SAMPLES:
+            samples.append((at, value))
+
+    def due(self, _leaf: Leaf, _heard: Heard) -> Microseconds:
+        return 0
+
+    def expire(self, _leaf: Leaf, _now: Microseconds, _heard: Heard) -> None:
+        """Time alone changes nothing: without values the rate is not known, and the answer stays."""
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        zh, en, unit = signal_names(self.signal.name)
+        rate = value_names(leaf.value)[0]
+        return f"{zh}每分钟上升 {rate}{unit}", f"{en} rising by {rate}{unit} a minute"
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        return {} if leaf.value is None else {f"{self.signal.name}_per_minute": leaf.value}
+
+
+def threshold_watch(condition: Threshold, signal: Signal, kind: DeviceKind) -> SignalWatch:
+    """Return the watch of a threshold; its tests are closures over plain numbers, because they run on every message."""
+    confirm = microseconds(condition.confirm)
+    if condition.above is not None:
+        test = _above(condition.above, condition.above if condition.clear is None else condition.clear)
+    elif condition.below is not None:
+        test = _below(condition.below, condition.below if condition.clear is None else condition.clear)
+    else:
+        raise ValueError("a threshold without a limit passed the checks")
+    return SignalWatch(signal, kind, "threshold", test, begin=False, confirm=confirm)
+
+
+def state_watch(condition: State, signal: Signal, kind: DeviceKind) -> SignalWatch:
+    """Return the watch of a state; ``not_in`` begins true: what was never sent is not known to be one of them."""
+    confirm = microseconds(condition.confirm)
+    if condition.none_of is not None:
+        return SignalWatch(signal, kind, "state", _outside(frozenset(condition.none_of)), begin=True, confirm=confirm)
+    values = [condition.equals] if condition.one_of is None else condition.one_of
+    return SignalWatch(signal, kind, "state", _inside(frozenset(values)), begin=False, confirm=confirm)
+
+
+def _channels(signal: Signal, kind: DeviceKind) -> frozenset[Channel]:
+    # A lift also says its mode and its floor with an event (`mode_changed`); what it says last counts.
+    told_by_events = kind is DeviceKind.ELEVATOR and signal.name in event_fields(kind)
+    return frozenset({Channel.TELEMETRY, Channel.EVENT} if told_by_events else {Channel.TELEMETRY})
+
+
+def _above(limit: float, clear: float) -> Test:
+    return lambda value, before: value > (clear if before else limit)
+
+
+def _below(limit: float, clear: float) -> Test:
+    return lambda value, before: value < (clear if before else limit)
+
+
+def _inside(values: frozenset[object]) -> Test:
+    return lambda value, _before: value in values
+
+
+def _outside(values: frozenset[object]) -> Test:
+    return lambda value, _before: value not in values

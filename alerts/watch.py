@@ -1,0 +1,51 @@
+"""The smallest conditions, ready to run: each looks at messages of one device and keeps its answer in a `Leaf`."""
+
+from typing import Protocol
+
+from alerts.memory import Heard, Leaf, Microseconds
+from core.devices import Channel
+from core.observations import Observation
+from core.wire.payloads import Body, Region
+
+Reading = Body | Region
+"""What a signal is read from: a region of a camera's look, else the body itself."""
+Sentence = tuple[str, str]
+"""The same in Chinese and in English."""
+
+
+class Watch(Protocol):
+    """One condition. All methods are pure but for the ``leaf`` they are given, which belongs to the caller."""
+
+    @property
+    def code(self) -> str:
+        """The stable name of this kind of reason."""
+        ...
+
+    @property
+    def channels(self) -> frozenset[Channel]:
+        """The channels whose messages can change the answer."""
+        ...
+
+    def begin(self) -> Leaf:
+        """Return the memory before the first message."""
+        ...
+
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
+        """Take a message into ``leaf``; everything due at or before ``now`` has been expired."""
+        ...
+
+    def due(self, leaf: Leaf, heard: Heard) -> Microseconds:
+        """Return when the answer changes if no message comes, 0 for never."""
+        ...
+
+    def expire(self, leaf: Leaf, now: Microseconds, heard: Heard) -> None:
+        """Let what is due at or before ``now`` happen."""
+        ...
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        """Return what was seen, for people."""
+        ...
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        """Return what was seen, for machines."""
+        ...

@@ -1,0 +1,98 @@
+"""How values, signals and events are called when an alert says why it fired, in both languages."""
+
+from core.faults import meaning_of
+
+FAULT_SEPARATOR = "\x1f"
+"""Parts source and code in the identity of a fault; no code list contains it."""
+
+_SIGNALS = {
+    "service_mode": ("服务模式", "service mode", ""),
+    "direction": ("轿厢方向", "car direction", ""),
+    "floor": ("楼层", "floor", ""),
+    "position_metres": ("轿厢位置", "car position", " m"),
+    "speed_mps": ("轿厢速度", "car speed", " m/s"),
+    "door_state": ("轿门", "car door", ""),
+    "door_zone": ("在开锁区", "in the door zone", ""),
+    "passenger_present": ("轿厢有人", "someone in the car", ""),
+    "load_kilograms": ("载重", "load", " kg"),
+    "trip_count": ("运行次数", "trip count", ""),
+    "door_cycle_count": ("开门次数", "door cycles", ""),
+    "running_seconds": ("运行时间", "running time", " s"),
+    "main_power": ("主电源", "main power", ""),
+    "maximum_celsius": ("最高温度", "maximum temperature", " °C"),
+    "minimum_celsius": ("最低温度", "minimum temperature", " °C"),
+    "average_celsius": ("平均温度", "average temperature", " °C"),
+    "ambient_celsius": ("环境温度", "ambient temperature", " °C"),
+}
+_VALUES = {
+    "stopped": "停止",
+    "normal": "正常",
+    "inspection": "检修",
+    "fire_recall": "消防返回",
+    "firefighter": "消防员运行",
+    "emergency_power": "应急电源",
+    "earthquake": "地震",
+    "unknown": "未知",
+    "up": "上行",
+    "down": "下行",
+    "closed": "关闭",
+    "opening": "正在打开",
+    "open": "打开",
+    "closing": "正在关闭",
+}
+_EVENTS = {
+    "alarm_pressed": ("轿厢报警按钮被按下", "car alarm button pressed"),
+    "mode_changed": ("服务模式改变", "service mode changed"),
+    "ebike_detected": ("电动自行车进入轿厢", "e-bike in the car"),
+    "granted": ("允许通行", "access granted"),
+    "denied": ("拒绝通行", "access denied"),
+    "forced_open": ("强行开门", "door forced open"),
+    "held_open": ("开门超时", "door held open"),
+    "tamper": ("防拆报警", "tamper contact open"),
+    "duress": ("胁迫报警", "opened under duress"),
+    "door_opened": ("门打开", "door opened"),
+    "door_closed": ("门关闭", "door closed"),
+    "exit_button": ("出门按钮", "exit button pressed"),
+    "tailgating": ("尾随通行", "tailgating"),
+    "episode_started": ("热像仪报警开始", "the camera's own alarm began"),
+    "episode_updated": ("热像仪报警持续", "the camera's own alarm goes on"),
+    "episode_ended": ("热像仪报警结束", "the camera's own alarm ended"),
+}
+
+
+def signal_names(signal: str) -> tuple[str, str, str]:
+    """Return the Chinese name, the English name and the unit (with its space) of a signal."""
+    return _SIGNALS.get(signal, (signal, signal, ""))
+
+
+def value_names(value: object) -> tuple[str, str]:
+    """Return a value in Chinese and in English."""
+    if isinstance(value, bool):
+        return ("是", "yes") if value else ("否", "no")
+    if isinstance(value, float):
+        return f"{value:.4g}", f"{value:.4g}"
+    return _VALUES.get(str(value), str(value)), str(value)
+
+
+def event_names(event: str, identity: str) -> tuple[str, str]:
+    """Return what happened in Chinese and in English; ``identity`` tells which fault it was."""
+    source, separator, code = identity.partition(FAULT_SEPARATOR)
+    if separator:
+        meaning = meaning_of(source, code)
+        return f"故障：{meaning.zh}（{source} {code}）", f"fault: {meaning.en} ({source} {code})"
+    return _EVENTS.get(event, (event, event))
+
+
+def part_names(kind: str, part: str) -> tuple[str, str]:
+    """Return the beginning of a sentence that names a camera's region or a gate's door, empty for the whole device."""
+    if not part:
+        return "", ""
+    return (f"区域 {part}：", f"region {part}: ") if kind == "thermal" else (f"门 {part}：", f"door {part}: ")
+
+
+def lasting_names(microseconds: int) -> tuple[str, str]:
+    """Return "for so long" in Chinese and in English, empty for no time at all."""
+    if not microseconds:
+        return "", ""
+    seconds = f"{microseconds / 1_000_000:g}"
+    return f"，已持续 {seconds} 秒", f", for {seconds} s"
