@@ -22,8 +22,11 @@ class Incoming(Struct, frozen=True, gc=False):
     """Signed 64-bit digest of topic and payload: equal digests mean the same message delivered again."""
 
 
-class Entry(Struct, frozen=True, gc=False):
-    """One message as the journal keeps it. Positions rise strictly; ``duplicate`` ones carry no payload."""
+class Entry(Struct, frozen=True, gc=False, array_like=True):
+    """One message as the journal keeps it. Positions rise strictly; ``duplicate`` ones carry no payload.
+
+    The order of the fields is the journal's format on disk: add new ones at the end, with a default.
+    """
 
     position: int
     received_at: datetime
@@ -31,6 +34,7 @@ class Entry(Struct, frozen=True, gc=False):
     payload: bytes
     size: int
     duplicate: bool = False
+    digest: int = 0
 
 
 class RejectionReason(StrEnum):
@@ -58,9 +62,10 @@ class Rejection(Struct, frozen=True):
 class Observation(Struct, frozen=True):
     """One decoded message.
 
-    ``at`` is the device's instant (UTC) after the clamp of decision 0003; ``skew`` is device time minus ours where it was
-    clamped; ``late`` tells that it belongs to history only; ``sub_microsecond`` (0-999) is drawn from the content and
-    keeps two messages of one device at one instant apart in stores with nanosecond keys; ``extra`` holds unknown fields.
+    ``at`` is the device's instant (UTC) after the clamp of decision 0003; ``skew`` is device time minus ours where
+    it was clamped; ``late`` tells that it belongs to history only; ``sub_microsecond`` (0-999) is drawn from the
+    content and keeps two messages of one device at one instant apart in stores with nanosecond keys; ``extra``
+    holds unknown fields.
     """
 
     position: int

@@ -131,7 +131,7 @@ class DenialReason(StrEnum):
 
 
 class GateEvent(Payload):
-    """Something that happened at a gate. ``credential`` becomes a keyed pseudonym at decoding; names are not carried."""
+    """Something that happened at a gate; ``credential`` becomes a keyed pseudonym at decoding, names do not exist."""
 
     type: GateEventType
     door: Word = "1"
