@@ -1,5 +1,6 @@
 """The connection to the records database: one engine, two kinds of transaction, one mapping of errors."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -38,7 +39,10 @@ class RecordsDatabase:
     async def open(self) -> None:
         """Connect once to see that the database answers. Raises `TemporaryError`; may be repeated."""
         if self._engine is None:
-            self._engine = create_engine(self._url)
+            engine = create_engine(self._url)
+            if engine.dialect.name == "sqlite":
+                await asyncio.to_thread(_open_once, engine.url.database or "")
+            self._engine = engine
         await self.ping()
 
     async def close(self) -> None:
@@ -85,6 +89,14 @@ def create_engine(url: str) -> AsyncEngine:
     if backend == "postgresql+psycopg":
         return _create_postgres(url)
     raise StartupError(f"records database: {backend}: expected sqlite+aiosqlite or postgresql+psycopg")
+
+
+def _open_once(path: str) -> None:
+    """See that SQLite can open the file, before aiosqlite tries: after a refusal its thread outlives the event loop."""
+    try:
+        sqlite3.connect(path).close()
+    except sqlite3.Error as error:
+        raise TemporaryError(f"records database: {path}: {error}") from error
 
 
 def _create_sqlite(url: str) -> AsyncEngine:

@@ -1,5 +1,6 @@
 """Commits, alerts and faults for the tests of the records, told in few words."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from alerts.model import (
@@ -78,9 +79,9 @@ def commit(
     previous: int | None = None,
     states: dict[str, bytes | None] | None = None,
     transitions: list[Transition] | None = None,
-    faults: list[FaultRaised | FaultCleared] | None = None,
+    faults: Sequence[FaultRaised | FaultCleared] = (),
     sightings: list[DeviceSighting] | None = None,
 ) -> Commit:
     """A commit of ``position``; ``previous`` is the position before unless told."""
     before = position - 1 if previous is None else previous
-    return Commit(position, before, states or {}, transitions or [], faults or [], sightings or [])
+    return Commit(position, before, states or {}, transitions or [], [*faults], sightings or [])
