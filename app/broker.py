@@ -1,0 +1,116 @@
+"""The broker that ``anju run`` brings along: Mosquitto if it is installed, else amqtt in this process."""
+
+import asyncio
+import ctypes
+import os
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import structlog
+
+from core.errors import StartupError
+
+_log = structlog.get_logger()
+_START_SECONDS = 10.0
+_STOP_SECONDS = 5.0
+_PR_SET_PDEATHSIG = 1
+
+# Mosquitto's defaults lose messages: no persistence, 1,000 queued messages, 20 in flight.
+_CONFIGURATION = """\
+listener {port} {host}
+allow_anonymous true
+persistence true
+persistence_location {folder}/
+autosave_interval 30
+max_queued_messages 1000000
+max_inflight_messages 1000
+set_tcp_nodelay true
+log_dest file {folder}/mosquitto.log
+{user}
+"""
+
+
+def find_mosquitto() -> str | None:
+    """Return the path of Mosquitto, also where a Debian user's PATH leaves it out."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+def require_free(host: str, port: int, purpose: str, way_out: str) -> None:
+    """Raise `StartupError` in one line when ``port`` cannot be listened on."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise StartupError(f"{purpose} cannot listen on {host}:{port}: {error.strerror}; {way_out}") from None
+
+
+@asynccontextmanager
+async def mosquitto(program: str, folder: Path, host: str, port: int) -> AsyncIterator[None]:
+    """Run Mosquitto with its store in ``folder`` for as long as the context lasts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    configuration = folder / "mosquitto.conf"
+    # As root it would become the user `mosquitto`, who may not write here.
+    user = "user root" if os.geteuid() == 0 else ""
+    configuration.write_text(_CONFIGURATION.format(host=host, port=port, folder=folder.absolute(), user=user))
+    child = await asyncio.create_subprocess_exec(
+        program, "-c", str(configuration), start_new_session=True, preexec_fn=_die_with_parent
+    )
+    try:
+        await _until_listening(child, host, port, folder)
+        yield
+    finally:
+        await _stop(child)
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to stop this child with its parent, so that a killed Anju leaves no broker on the port."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+async def _until_listening(child: asyncio.subprocess.Process, host: str, port: int, folder: Path) -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _START_SECONDS
+    while loop.time() < end and child.returncode is None:
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
+    raise StartupError(f"Mosquitto did not start on {host}:{port}; its log is {folder / 'mosquitto.log'}")
+
+
+async def _stop(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is not None:
+        return
+    child.terminate()
+    try:
+        await asyncio.wait_for(child.wait(), _STOP_SECONDS)
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+
+
+@asynccontextmanager
+async def amqtt(host: str, port: int) -> AsyncIterator[None]:
+    """Run amqtt in this process for as long as the context lasts: for trying out, it keeps nothing across a restart."""
+    from amqtt.broker import Broker
+
+    broker = Broker(
+        {
+            "listeners": {"default": {"type": "tcp", "bind": f"{host}:{port}"}},
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+        }
+    )
+    await broker.start()
+    try:
+        yield
+    finally:
+        await broker.shutdown()

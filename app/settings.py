@@ -1,0 +1,224 @@
+"""Every setting, one tree by concern; read from the environment (``ANJU_MQTT__HOST``) and, below it, a TOML file."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from core.errors import StartupError
+
+PREFIX = "ANJU_"
+_NOT_SETTINGS = ("ANJU_CONFIG", "ANJU_TEST_")
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Section(BaseModel):
+    """A part of the tree: a key it does not know is an error, not a typo that silently does nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MqttSettings(Section):
+    """The broker Anju listens to."""
+
+    host: str = Field("127.0.0.1", description="Broker's host name or address")
+    port: Port = Field(1883, description="Broker's port")
+    protocol: Literal["3.1.1", "5"] = Field("3.1.1", description="MQTT version; 5 adds the receive maximum")
+    client_id: str = Field("anju-ingest", min_length=1, max_length=64, description="Fixed: the session hangs on it")
+    username: str | None = Field(None, description="User name, where the broker asks for one")
+    password: SecretStr | None = Field(None, description="Password of that user")
+    tls: bool = Field(False, description="Speak TLS")
+    ca_file: Path | None = Field(None, description="Certificates to trust, in place of the system's")
+    cert_file: Path | None = Field(None, description="Our certificate, where the broker asks for one")
+    key_file: Path | None = Field(None, description="Key of that certificate")
+    keepalive_seconds: int = Field(30, ge=5, le=3_600, description="Keep-alive told to the broker")
+    receive_maximum: int = Field(1_000, ge=1, le=65_535, description="Unacknowledged messages at once (MQTT 5)")
+    session_expiry_days: float = Field(7, gt=0, le=365, description="How long the broker keeps our session (MQTT 5)")
+    silence_seconds: float | None = Field(300, ge=5, description="Reconnect after hearing nothing for this long")
+    startup_seconds: float = Field(15, gt=0, le=600, description="How long a start waits for the broker")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "MqttSettings":
+        if self.password is not None and self.username is None:
+            raise ValueError("password is set but username is not")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together")
+        return self
+
+
+class BrokerSettings(Section):
+    """The broker that ``anju run`` starts by itself."""
+
+    embedded: Literal["auto", "mosquitto", "amqtt", "none"] = Field(
+        "auto", description="auto: Mosquitto if it is on the PATH, else amqtt in the process; none: use mqtt.host"
+    )
+
+
+class JournalSettings(Section):
+    """The durable log of messages."""
+
+    path: Path | None = Field(None, description="File; default journal.sqlite in the folder var")
+    max_age_days: float = Field(7, gt=0, le=3_650, description="Read entries older than this are trimmed")
+    max_bytes: int = Field(2 * 1024**3, ge=1024**2, description="Read entries beyond this size are trimmed")
+    linger_milliseconds: float = Field(5, ge=0, le=10, description="How long a group commit waits for company")
+    remembered: int = Field(200_000, ge=1_000, le=10_000_000, description="Messages in which duplicates are found")
+
+
+class TelemetrySettings(Section):
+    """Where signals are kept."""
+
+    store: Literal["embedded", "influx"] = Field("embedded", description="Embedded SQLite file, or InfluxDB 2.x")
+    path: Path | None = Field(None, description="File of the embedded store; default telemetry.sqlite in var")
+    retention_days: float = Field(400, gt=0, le=36_500, description="How long points are kept")
+
+
+class InfluxSettings(Section):
+    """The InfluxDB 2.x server, where telemetry.store is influx."""
+
+    url: str = Field("http://127.0.0.1:8086", pattern=r"^https?://", description="Address of the server")
+    token: SecretStr | None = Field(None, description="API token that may read and write the bucket")
+    org: str = Field("anju", min_length=1, description="Organisation")
+    bucket: str = Field("anju", min_length=1, description="Bucket")
+
+
+class RecordsSettings(Section):
+    """Devices, alerts and tokens."""
+
+    url: SecretStr | None = Field(
+        None, description="postgresql+psycopg://user:password@host/name; default records.sqlite in var"
+    )
+
+
+class RulesSettings(Section):
+    """Which rules are in force."""
+
+    builtin: bool = Field(True, description="Use the built-in pack")
+    files: list[Path] = Field([], description="Further rule files, YAML")
+
+
+class TimeSettings(Section):
+    """How far device clocks are believed (decision 0003)."""
+
+    zone: str = Field("Asia/Shanghai", description="Zone in which naive device times are read")
+    future_limit_seconds: float = Field(300, ge=0, le=86_400, description="Further ahead than this is clamped")
+    late_after_seconds: float = Field(300, ge=1, le=86_400, description="Older than this on arrival is history only")
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{zone!r} is no time zone; expected a name such as Asia/Shanghai") from error
+        return zone
+
+
+class ApiSettings(Section):
+    """The HTTP API."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: Port = Field(8000, description="Port to listen on")
+
+
+class LogSettings(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level written")
+    format: Literal["console", "json"] = Field("console", description="For people, or one JSON object a line")
+
+
+class Settings(BaseSettings):
+    """The whole tree. Built once, by `load`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    var: Path = Field(Path("var"), description="Folder for everything Anju keeps by itself")
+    mqtt: MqttSettings = MqttSettings()
+    broker: BrokerSettings = BrokerSettings()
+    journal: JournalSettings = JournalSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    influx: InfluxSettings = InfluxSettings()
+    records: RecordsSettings = RecordsSettings()
+    rules: RulesSettings = RulesSettings()
+    time: TimeSettings = TimeSettings()
+    api: ApiSettings = ApiSettings()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _influx_token(self) -> "Settings":
+        if self.telemetry.store == "influx" and self.influx.token is None:
+            raise ValueError("telemetry.store is influx, which needs influx.token (ANJU_INFLUX__TOKEN)")
+        return self
+
+    @property
+    def journal_path(self) -> Path:
+        return self.journal.path or self.var / "journal.sqlite"
+
+    @property
+    def telemetry_path(self) -> Path:
+        return self.telemetry.path or self.var / "telemetry.sqlite"
+
+    @property
+    def records_url(self) -> str:
+        if self.records.url is not None:
+            return self.records.url.get_secret_value()
+        return f"sqlite+aiosqlite:///{(self.var / 'records.sqlite').absolute()}"
+
+    @property
+    def retention(self) -> timedelta:
+        return timedelta(days=self.telemetry.retention_days)
+
+
+def load(config: Path | None = None) -> Settings:
+    """Return the settings in force; raises `StartupError` that names every wrong one and its bounds."""
+    config = config or (Path(os.environ["ANJU_CONFIG"]) if os.environ.get("ANJU_CONFIG") else None)
+    if config is not None and not config.is_file():
+        raise StartupError(f"configuration file {config} does not exist")
+    _refuse_unknown_variables()
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            file = (TomlConfigSettingsSource(settings_cls, config),) if config else ()
+            return (init_settings, env_settings, *file)
+
+    try:
+        return FromFile()
+    except ValidationError as error:
+        raise StartupError("; ".join(map(_say, error.errors(include_url=False)))) from None
+    except ValueError as error:
+        raise StartupError(f"configuration file {config}: {error}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    for name in os.environ:
+        first = name.removeprefix(PREFIX).split("__")[0].lower()
+        if name.startswith(PREFIX) and not name.startswith(_NOT_SETTINGS) and first not in Settings.model_fields:
+            raise StartupError(f"environment variable {name}: no such setting; expected one of {_sections()}")
+
+
+def _sections() -> str:
+    return ", ".join(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
+
+
+def _say(error: Any) -> str:
+    """Return one error as *where: what (given)*, without ever repeating a secret."""
+    place = ".".join(map(str, error["loc"])) or "settings"
+    variable = PREFIX + "__".join(str(part).upper() for part in error["loc"])
+    secret = any(word in place for word in ("password", "token", "url", "settings")) or isinstance(
+        error["input"], dict | Settings
+    )
+    given = "" if secret else f" (given: {error['input']!r})"
+    return f"setting {place} [{variable}]: {error['msg']}{given}"
