@@ -1,0 +1,91 @@
+"""One or two messages of every channel, as the structs that decode them: the type checker keeps them true."""
+
+from datetime import UTC, datetime
+
+from core.devices import Channel, DeviceKind
+from core.wire.payloads import (
+    Body,
+    DenialReason,
+    Direction,
+    DoorState,
+    ElevatorEvent,
+    ElevatorEventType,
+    ElevatorTelemetry,
+    GateEvent,
+    GateEventType,
+    Presence,
+    PresenceStatus,
+    Region,
+    ServiceMode,
+    ThermalEvent,
+    ThermalEventType,
+    ThermalLevel,
+    ThermalTelemetry,
+)
+
+_AT = datetime(2026, 8, 14, 7, 2, 26, tzinfo=UTC)
+
+PRESENCE: dict[str, Body] = {
+    "birth": Presence(at=_AT, status=PresenceStatus.ONLINE),
+    "last-will": Presence(at=_AT, status=PresenceStatus.OFFLINE),
+}
+
+EXAMPLES: dict[tuple[DeviceKind, Channel], dict[str, Body]] = {
+    (DeviceKind.ELEVATOR, Channel.TELEMETRY): {
+        "running-up": ElevatorTelemetry(
+            at=_AT,
+            seq=4711,
+            service_mode=ServiceMode.NORMAL,
+            direction=Direction.UP,
+            floor="3",
+            position_metres=7.1,
+            speed_mps=1.0,
+            door_state=DoorState.CLOSED,
+            door_zone=False,
+            passenger_present=True,
+            load_kilograms=152.0,
+            trip_count=218904,
+            door_cycle_count=431077,
+        )
+    },
+    (DeviceKind.ELEVATOR, Channel.EVENT): {
+        "fault": ElevatorEvent(
+            at=_AT, seq=4712, type=ElevatorEventType.FAULT_RAISED, source="gbt24476-2017", code="4", floor="3"
+        ),
+        "alarm-button": ElevatorEvent(at=_AT, seq=4713, type=ElevatorEventType.ALARM_PRESSED),
+        "inspection": ElevatorEvent(
+            at=_AT, seq=4714, type=ElevatorEventType.MODE_CHANGED, service_mode=ServiceMode.INSPECTION
+        ),
+    },
+    (DeviceKind.ELEVATOR, Channel.PRESENCE): PRESENCE,
+    (DeviceKind.GATE, Channel.EVENT): {
+        "forced-open": GateEvent(at=_AT, seq=139, type=GateEventType.FORCED_OPEN, door="1"),
+        "denied": GateEvent(
+            at=_AT, seq=140, type=GateEventType.DENIED, reason=DenialReason.EXPIRED, credential="card-0007"
+        ),
+    },
+    (DeviceKind.GATE, Channel.PRESENCE): PRESENCE,
+    (DeviceKind.THERMAL, Channel.TELEMETRY): {
+        "two-regions": ThermalTelemetry(
+            at=_AT,
+            seq=88,
+            ambient_celsius=24.0,
+            regions=[
+                Region(region="row-a", maximum_celsius=31.5, average_celsius=26.2, hotspot=(0.42, 0.61)),
+                Region(region="row-b", maximum_celsius=28.0),
+            ],
+        )
+    },
+    (DeviceKind.THERMAL, Channel.EVENT): {
+        "pre-alarm": ThermalEvent(
+            at=_AT,
+            seq=89,
+            type=ThermalEventType.EPISODE_STARTED,
+            level=ThermalLevel.PRE_ALARM,
+            region="row-a",
+            episode="20260814-0001",
+            temperature_celsius=57.6,
+        )
+    },
+    (DeviceKind.THERMAL, Channel.PRESENCE): PRESENCE,
+}
