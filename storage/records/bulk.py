@@ -10,10 +10,11 @@ from sqlalchemy import BigInteger, Boolean, Column, LargeBinary, Table, Text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import to_microseconds
-from storage.records.tables import Instant
+from storage.records.tables import FreeText, Instant
 
 _POSTGRES_TYPES: dict[type, str] = {
     Text: "text",
+    FreeText: "text",
     LargeBinary: "bytea",
     Instant: "timestamptz",
     Boolean: "boolean",

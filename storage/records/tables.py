@@ -53,19 +53,33 @@ class Instant(TypeDecorator[datetime]):
         return from_microseconds(value) if isinstance(value, int) else value.astimezone(UTC)
 
 
+class FreeText(TypeDecorator[str]):
+    """Text that devices and people may fill as they like.
+
+    PostgreSQL refuses U+0000, and a fault code is free to hold one: kept as U+FFFD, it cannot stop the engine,
+    and a question that holds one finds nothing.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        return None if value is None else value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
 # SQLite numbers rows by itself only for the exact type INTEGER.
 ROW_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 # Byte order, whatever the locale the PostgreSQL database was created with: paths are paged through in rising order.
-PATH = Text().with_variant(Text(collation="C"), "postgresql")
+PATH = FreeText().with_variant(FreeText(collation="C"), "postgresql")
 
 metadata = MetaData()
 
 
 def _device_columns() -> tuple[Column[str], Column[str], Column[str]]:
     return (
-        Column("community", Text, nullable=False),
-        Column("device_kind", Text, nullable=False),
-        Column("device", Text, nullable=False),
+        Column("community", FreeText, nullable=False),
+        Column("device_kind", FreeText, nullable=False),
+        Column("device", FreeText, nullable=False),
     )
 
 
@@ -117,19 +131,19 @@ alerts = Table(
     "alerts",
     metadata,
     Column("number", ROW_NUMBER, primary_key=True, autoincrement=True),
-    Column("id", Text, nullable=False, unique=True),
-    Column("rule", Text, nullable=False),
-    Column("severity", Text, nullable=False),
+    Column("id", FreeText, nullable=False, unique=True),
+    Column("rule", FreeText, nullable=False),
+    Column("severity", FreeText, nullable=False),
     *_device_columns(),
-    Column("title_zh", Text, nullable=False),
-    Column("title_en", Text, nullable=False),
-    Column("reason_zh", Text, nullable=False),
-    Column("reason_en", Text, nullable=False),
+    Column("title_zh", FreeText, nullable=False),
+    Column("title_en", FreeText, nullable=False),
+    Column("reason_zh", FreeText, nullable=False),
+    Column("reason_en", FreeText, nullable=False),
     Column("pending_since", Instant, nullable=False),
     Column("fired_at", Instant, nullable=False),
     Column("resolved_at", Instant, nullable=True),  # Null while firing: the state is not kept a second time.
     Column("acknowledged_at", Instant, nullable=True),
-    Column("acknowledged_by", Text, nullable=True),
+    Column("acknowledged_by", FreeText, nullable=True),
     # One open alert per (rule, device); led by the device, so that it counts a device's open alerts too.
     Index("alerts_one_open", "community", "device_kind", "device", "rule", unique=True, **_where("resolved_at")),
     Index("alerts_open", "number", **_where("resolved_at")),
@@ -146,17 +160,17 @@ transitions = Table(
     "transitions",
     metadata,
     Column("sequence", ROW_NUMBER, primary_key=True, autoincrement=False),
-    Column("alert_id", Text, nullable=False),
-    Column("rule", Text, nullable=False),
-    Column("severity", Text, nullable=False),
+    Column("alert_id", FreeText, nullable=False),
+    Column("rule", FreeText, nullable=False),
+    Column("severity", FreeText, nullable=False),
     *_device_columns(),
-    Column("kind", Text, nullable=False),
+    Column("kind", FreeText, nullable=False),
     Column("at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    Column("actor", Text, nullable=True),
-    Column("reason_code", Text, nullable=False),
-    Column("reason_zh", Text, nullable=False),
-    Column("reason_en", Text, nullable=False),
+    Column("actor", FreeText, nullable=True),
+    Column("reason_code", FreeText, nullable=False),
+    Column("reason_zh", FreeText, nullable=False),
+    Column("reason_en", FreeText, nullable=False),
     Column("facts", Text, nullable=False),
     Column("position", BigInteger, nullable=True),  # Null for what people do.
     Index("transitions_by_alert", "alert_id", "sequence"),
@@ -167,10 +181,10 @@ faults = Table(
     metadata,
     Column("number", ROW_NUMBER, primary_key=True, autoincrement=True),
     *_device_columns(),
-    Column("source", Text, nullable=False),
-    Column("code", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("severity", Text, nullable=False),
+    Column("source", FreeText, nullable=False),
+    Column("code", FreeText, nullable=False),
+    Column("kind", FreeText, nullable=False),
+    Column("severity", FreeText, nullable=False),
     Column("raised_at", Instant, nullable=False),
     Column("cleared_at", Instant, nullable=True),
     Column("late", Boolean, nullable=False),
@@ -187,7 +201,7 @@ tokens = Table(
     "tokens",
     metadata,
     Column("digest", LargeBinary, primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("name", FreeText, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant, nullable=True),
     Index("tokens_one_in_force", "name", unique=True, **_where("revoked_at")),

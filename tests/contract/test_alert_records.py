@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.model import Snapshot
+from alerts.model import FaultCleared, FaultRaised, Snapshot
 from alerts.ports import AlertRecords
 from core.errors import Fenced
 from tests.contract.records_cases import LIFT, after, cleared, commit, fired, raised, resolved, seen
@@ -26,7 +26,7 @@ async def test_none_deletes_a_state_also_one_never_kept(alert_records: AlertReco
 
 async def test_takes_every_sort_of_decision_at_once(alert_records: AlertRecords) -> None:
     transitions = [*fired("a1"), resolved("a1", after(5))]
-    faults = [raised(after(1)), cleared(after(2))]
+    faults: list[FaultRaised | FaultCleared] = [raised(after(1)), cleared(after(2))]
     decided = commit(3, previous=0, states={"p": b"s"}, transitions=transitions, faults=faults, sightings=[seen()])
     await alert_records.commit(decided)
     assert (await alert_records.load()).position == 3

@@ -190,6 +190,23 @@ async def test_a_late_fault_says_so(engine_records: AlertRecordsAdapter, api_rec
     assert (found[0].source, found[0].code, found[0].severity) == ("gbt24476-2017", "2", "major")
 
 
+async def test_a_hostile_code_or_comment_stops_nobody(
+    engine_records: AlertRecordsAdapter, api_records: RecordsAdapter
+) -> None:
+    """PostgreSQL's text holds no U+0000; JSON strings from devices and people may."""
+    hostile = replace(raised(START), code="E\x00'; --", source="\x00")
+    ending = FaultCleared(LIFT, hostile.source, hostile.code, after(5))
+    await engine_records.commit(commit(1, transitions=fired("a1"), faults=[hostile, ending]))
+    found = await api_records.faults(FaultFilter(code=hostile.code), None, 10)
+    assert [(fault.source, fault.code, fault.cleared_at) for fault in found] == [("�", "E�'; --", after(5))]
+    written = await api_records.comment("a1", "li", "so\x00so", after(6))
+    assert written is not None
+    assert written.reason_zh == "so�so"
+    assert await api_records.device(DeviceKey("\x00", DeviceKind.GATE, "g")) is None
+    assert await api_records.devices("\x00", None, "\x00", 10) == []
+    assert await api_records.alert("\x00") is None
+
+
 async def test_a_token_is_known_until_it_is_revoked(api_tokens: TokensAdapter) -> None:
     token = await api_tokens.add("li", START)
     other = await api_tokens.add("wang", START)
