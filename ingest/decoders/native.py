@@ -1,0 +1,102 @@
+"""Entries on native topics (``core.wire``) to observations: shapes, ranges, pseudonyms and the rules of time."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from core.devices import Channel, DeviceKey, DeviceKind
+from core.observations import PAYLOAD_LIMIT_BYTES, Entry, Observation, Rejection, RejectionReason
+from core.wire import topics
+from core.wire.payloads import Body, GateEvent, Presence, PresenceStatus
+from ingest.decoders.native_body import FORMATS, Extra, Format, Refused
+
+EXCERPT_BYTES = 512
+_KEY_BYTES = range(16, 65)  # blake2b takes 64 at most; fewer than 16 can be guessed
+_PSEUDONYM_BYTES = 8
+# Quarantine is read by people: whose card it was stays out of it, even where the payload breaks off in the middle.
+_CREDENTIAL = re.compile(rb'("credential"\s*:\s*)("[^"]*"?|[^\s,}]+)')
+
+
+@dataclass(frozen=True)
+class NativeDecoder:
+    """Decodes one entry of the journal; pure, and never raises.
+
+    ``zone`` reads device times that carry none. ``pseudonym_key`` (16 to 64 bytes, secret) turns credentials into
+    pseudonyms: the same card stays recognisable, whose card it is does not. ``future_limit``, ``late_after`` and
+    ``oldest_plausible`` are the bounds of decision 0003.
+    """
+
+    pseudonym_key: bytes
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
+    future_limit: timedelta = timedelta(minutes=5)
+    late_after: timedelta = timedelta(minutes=5)
+    oldest_plausible: datetime = datetime(2020, 1, 1, tzinfo=UTC)
+
+    def __post_init__(self) -> None:
+        if len(self.pseudonym_key) not in _KEY_BYTES:
+            raise ValueError(f"pseudonym_key has {len(self.pseudonym_key)} bytes; expected 16 to 64")
+
+    def __call__(self, entry: Entry) -> Observation | Rejection:
+        """Return what ``entry`` says, or why it cannot be used."""
+        try:
+            device, channel, form = _addressed(entry)
+            # Gateways add a cardholder's name or card number as fields of their own: what is personal is not kept.
+            mask = self._mask if device.kind is DeviceKind.GATE else None
+            body, extra = form.decode(entry.payload, mask)
+        except Refused as refused:
+            return rejection_of(entry, refused.reason, refused.detail)
+        if isinstance(body, GateEvent) and body.credential is not None:
+            body.credential = self._pseudonym(body.credential)
+        return self._observation(entry, device, channel, body, extra)
+
+    def _observation(
+        self, entry: Entry, device: DeviceKey, channel: Channel, body: Body, extra: Extra | None
+    ) -> Observation:
+        received_at, at, skew, late = entry.received_at, body.at, None, False
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=self.zone)
+        if isinstance(body, Presence) and body.status is PresenceStatus.OFFLINE:
+            # The broker publishes a will when the connection dies, but its text is as old as the connection.
+            at = received_at
+        elif at > received_at + self.future_limit or at < self.oldest_plausible:
+            skew, at = at - received_at, received_at
+        elif received_at - at > self.late_after:
+            late = channel is not Channel.PRESENCE
+        if at.tzinfo is not UTC:
+            at = at.astimezone(UTC)
+        tie_break = crc32(entry.payload) % 1_000
+        return Observation(entry.position, device, channel, at, received_at, body, tie_break, late, skew, extra)
+
+    def _pseudonym(self, credential: str) -> str:
+        return blake2b(credential.encode(), key=self.pseudonym_key, digest_size=_PSEUDONYM_BYTES).hexdigest()
+
+    def _mask(self, value: object) -> object:
+        return value if value is None or isinstance(value, bool) else self._pseudonym(str(value))
+
+
+def rejection_of(entry: Entry, reason: RejectionReason, detail: str) -> Rejection:
+    """Return the rejection of ``entry``, with the beginning of its payload."""
+    excerpt = _CREDENTIAL.sub(rb'\1"***"', entry.payload[:EXCERPT_BYTES])
+    return Rejection(entry.position, entry.received_at, entry.topic, reason, detail, excerpt[:EXCERPT_BYTES])
+
+
+def _addressed(entry: Entry) -> tuple[DeviceKey, Channel, Format]:
+    """Return who speaks, on which channel, and how that is read; raises `Refused`."""
+    if entry.size > PAYLOAD_LIMIT_BYTES:
+        raise Refused(RejectionReason.OVERSIZED, f"{entry.size} bytes; at most {PAYLOAD_LIMIT_BYTES} are taken")
+    try:
+        device, channel = topics.parse(entry.topic)
+    except topics.UnknownTopic as unknown:
+        raise Refused(RejectionReason.UNKNOWN_TOPIC, str(unknown)) from None
+    form = FORMATS.get((device.kind, channel))
+    if form is None:
+        raise Refused(RejectionReason.UNKNOWN_TOPIC, f"a {device.kind.value} has no channel {channel.value!r}")
+    if not entry.payload:
+        # An empty retained message tells the broker to forget the retained one; as a message it says nothing.
+        raise Refused(
+            RejectionReason.WRONG_SHAPE, "empty payload: it clears a retained message; expected a JSON object"
+        )
+    return device, channel, form
