@@ -170,6 +170,10 @@ class Settings(BaseSettings):
         return f"sqlite+aiosqlite:///{(self.var / 'records.sqlite').absolute()}"
 
     @property
+    def journal_age(self) -> timedelta:
+        return timedelta(days=self.journal.max_age_days)
+
+    @property
     def retention(self) -> timedelta:
         return timedelta(days=self.telemetry.retention_days)
 
@@ -188,8 +192,8 @@ def load(config: Path | None = None) -> Settings:
             settings_cls: type[BaseSettings],
             init_settings: PydanticBaseSettingsSource,
             env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a .env file is for compose to read
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             file = (TomlConfigSettingsSource(settings_cls, config),) if config else ()
             return (init_settings, env_settings, *file)

@@ -1,0 +1,228 @@
+"""The ``anju`` command."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from app import heartbeat, logging, parts, wiring
+from app.doorbell import Doorbell
+from app.run import App
+from app.services import run_until
+from app.settings import Settings, load
+from core.clock import SystemClock
+from core.errors import AnjuError, StartupError
+from simulators.fleet import PlannedIncident
+from simulators.incidents import CATALOGUE
+from simulators.run import DEMO_INCIDENTS, SimulationOptions, simulate
+from storage.records import TokensAdapter
+
+_cli = typer.Typer(help="Anju 安居 watches over lifts, gates and bike sheds.", no_args_is_help=True)
+_rules = typer.Typer(help="Rule files.", no_args_is_help=True)
+_token = typer.Typer(help="Names and tokens that may use the API.", no_args_is_help=True)
+_journal = typer.Typer(help="The durable log of messages.", no_args_is_help=True)
+_cli.add_typer(_rules, name="rules")
+_cli.add_typer(_token, name="token")
+_cli.add_typer(_journal, name="journal")
+
+_Answer = TypeVar("_Answer")
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file; environment variables go before it.")]
+
+
+def main() -> None:
+    """Run the command; every expected failure is one line on standard error and exit code 1."""
+    try:
+        _cli()
+    except AnjuError as error:
+        print(f"anju: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _started(config: Path | None) -> Settings:
+    settings = load(config)
+    logging.set_up(settings.log)
+    return settings
+
+
+def _until_signalled(run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run until SIGINT or SIGTERM; a second signal ends at once."""
+
+    async def running() -> None:
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, _stop_once, loop, stopping)
+        await run(stopping)
+
+    asyncio.run(running())
+
+
+def _stop_once(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    stopping.set()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+
+
+@_cli.command()
+def run(
+    config: Config = None,
+    demo: Annotated[bool, typer.Option(help="Bring the simulated demo community.")] = True,
+) -> None:
+    """Run everything in one process: broker, ingest, alerts, API, and the demo community."""
+    settings = _started(config)
+    simulation = SimulationOptions(broker=wiring.simulator_address(settings)) if demo else None
+    _until_signalled(App(settings, SystemClock(), simulation=simulation).run)
+    print("\nstopped", flush=True)
+
+
+@_cli.command()
+def ingest(config: Config = None) -> None:
+    """Run the MQTT session, the journal and the telemetry writer."""
+    settings = _started(config)
+    wiring.require_writable(settings.var)
+
+    async def running(stopping: asyncio.Event) -> None:
+        part = parts.Ingest(settings, SystemClock(), Doorbell())
+        async with part.opened() as services:
+            await run_until(stopping, services)
+
+    _until_signalled(running)
+
+
+@_cli.command()
+def alerts(config: Config = None) -> None:
+    """Run the alert engine."""
+    settings = _started(config)
+    wiring.require_writable(settings.var)
+
+    async def running(stopping: asyncio.Event) -> None:
+        async with parts.Alerts(settings, SystemClock(), None).opened() as services:
+            await run_until(stopping, services)
+
+    _until_signalled(running)
+
+
+@_cli.command()
+def api(config: Config = None) -> None:
+    """Run the HTTP API."""
+    settings = _started(config)
+    wiring.require_writable(settings.var)
+
+    async def running(stopping: asyncio.Event) -> None:
+        part = parts.Api(settings, SystemClock())
+        async with part.opened() as services:
+            if part.new_token:
+                print(f"API token (shown only now): {part.new_token}", flush=True)
+            await run_until(stopping, services)
+
+    _until_signalled(running)
+
+
+@_cli.command(name="simulate", help="Simulate a community. Incidents: " + ", ".join(CATALOGUE) + ".")
+def simulate_command(
+    config: Config = None,
+    community: Annotated[str, typer.Option(help="`demo`, or a YAML file.")] = "demo",
+    elevators: Annotated[int | None, typer.Option(help="That many lifts in place of the community's own.")] = None,
+    incident: Annotated[
+        list[str] | None, typer.Option(help="NAME, NAME@SECONDS or NAME@SECONDS:DEVICE; repeatable; `none` for none.")
+    ] = None,
+    repeat: Annotated[float | None, typer.Option(help="Repeat the incidents every so many seconds.")] = 900.0,
+    seed: Annotated[int, typer.Option(help="The same seed simulates the same day.")] = 1,
+    speed: Annotated[float, typer.Option(help="How much faster than the wall clock devices live.")] = 1.0,
+    duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+) -> None:
+    settings = _started(config)
+    options = SimulationOptions(
+        broker=wiring.simulator_address(settings),
+        community=community if community == "demo" else Path(community),
+        elevators=elevators,
+        incidents=DEMO_INCIDENTS if incident is None else tuple(_planned(text) for text in incident if text != "none"),
+        repeat_seconds=repeat,
+        seed=seed,
+        speed=speed,
+        duration=timedelta(seconds=duration) if duration is not None else None,
+    )
+    _until_signalled(lambda stopping: simulate(options, SystemClock(), stopping))
+
+
+def _planned(text: str) -> PlannedIncident:
+    name, _, rest = text.partition("@")
+    seconds, _, device = rest.partition(":")
+    try:
+        return PlannedIncident(name, float(seconds or 0), device or None)
+    except ValueError:
+        raise StartupError(f"incident {text!r}: expected NAME, NAME@SECONDS or NAME@SECONDS:DEVICE") from None
+
+
+@_cli.command(name="check-config")
+def check_config(config: Config = None) -> None:
+    """Check the settings and the rule files, and say what would run where."""
+    settings = load(config)
+    rules = wiring.rules(settings)
+    print(settings.model_dump_json(indent=2))
+    print(f"settings are valid; {len(rules)} rules")
+
+
+@_cli.command()
+def health(part: Annotated[str, typer.Argument(help="ingest, alerts or api")], config: Config = None) -> None:
+    """Exit with 0 while the part's heartbeat is fresh, else with 1 (for health checks of containers)."""
+    said = heartbeat.read(load(config).var, part, SystemClock().now())
+    print(f"{part}: {said.status}: {said.detail}")
+    if said.status == "down":
+        sys.exit(1)
+
+
+@_rules.command()
+def check(file: Annotated[Path, typer.Argument(help="Rule file, YAML.")]) -> None:
+    """Check a rule file: every mistake with file, line and what was expected."""
+    from alerts.rules import load_rules
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise StartupError(f"rule file {file}: {error.strerror}") from None
+    print(f"{file}: {len(load_rules(text, str(file)))} rules, all valid")
+
+
+@_token.command()
+def add(name: Annotated[str, typer.Argument(help="Who will use it.")], config: Config = None) -> None:
+    """Make a token for NAME and print it, the only time it is shown."""
+    print(asyncio.run(_with_tokens(load(config), lambda tokens: tokens.add(name, SystemClock().now()))))
+
+
+@_token.command()
+def revoke(name: Annotated[str, typer.Argument(help="Whose token.")], config: Config = None) -> None:
+    """Take back the token of NAME."""
+    if not asyncio.run(_with_tokens(load(config), lambda tokens: tokens.revoke(name, SystemClock().now()))):
+        raise StartupError(f"there is no token in force for {name!r}")
+    print(f"revoked: {name}")
+
+
+@_token.command(name="list")
+def list_tokens(config: Config = None) -> None:
+    """Print the names of the tokens in force."""
+    print("\n".join(asyncio.run(_with_tokens(load(config), lambda tokens: tokens.names()))))
+
+
+async def _with_tokens(settings: Settings, act: Callable[[TokensAdapter], Awaitable[_Answer]]) -> _Answer:
+    wiring.require_writable(settings.var)
+    database = wiring.records(settings)
+    try:
+        await parts.open_records(database, settings)
+        return await act(TokensAdapter(database))
+    finally:
+        await database.close()
+
+
+@_journal.command()
+def rescue(file: Annotated[Path, typer.Argument(help="The damaged journal.")]) -> None:
+    """Copy what can be read of a damaged journal into a new file; the damaged one is kept beside it."""
+    from storage.journal.rescue import rescue as rescue_journal
+
+    print(rescue_journal(file))

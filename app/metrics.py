@@ -1,0 +1,52 @@
+"""Prometheus metrics: the figures of every part's heartbeat, and how far the journal's readers are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from app import heartbeat
+from core.clock import Clock
+
+PARTS = ("ingest", "alerts", "api")
+
+
+class _Journal(Protocol):
+    def positions(self) -> dict[str, int]: ...
+    def last_position(self) -> int: ...
+
+
+class FiguresCollector(Collector):
+    """Reads heartbeats and journal positions when scraped, so it is right for parts in other processes too."""
+
+    def __init__(self, folder: Path, clock: Clock, journal: _Journal) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._journal = journal
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("anju_part_up", "1 while the part's heartbeat is fresh and not down", labels=["part"])
+        for part in PARTS:
+            said = heartbeat.read(self._folder, part, self._clock.now())
+            up.add_metric([part], float(said.status != "down"))
+            for name, value in said.figures.items():
+                yield _family(part, name, value)
+        yield up
+        yield from self._positions()
+
+    def _positions(self) -> Iterator[Metric]:
+        last = self._journal.last_position()
+        yield GaugeMetricFamily("anju_journal_position", "Newest position of the journal", value=last)
+        behind = GaugeMetricFamily("anju_journal_reader_lag", "Messages a reader has not settled", labels=["reader"])
+        for reader, position in self._journal.positions().items():
+            behind.add_metric([reader], max(0, last - position))
+        yield behind
+
+
+def _family(part: str, name: str, value: float) -> Metric:
+    title = f"{name.removesuffix('_total').replace('_', ' ')} ({part})"
+    if name.endswith("_total"):
+        return CounterMetricFamily(f"anju_{part}_{name.removesuffix('_total')}", title, value=value)
+    return GaugeMetricFamily(f"anju_{part}_{name}", title, value=value)

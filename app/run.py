@@ -1,0 +1,124 @@
+"""``anju run``: everything in one process, with a broker of its own and, unless unwanted, the demo community."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+
+import structlog
+
+from alerts.history import AlertFilter
+from app import broker, wiring
+from app.doorbell import Doorbell
+from app.parts import Alerts, Api, Ingest
+from app.services import Service, run_until
+from app.settings import Settings
+from core.clock import Clock
+from core.errors import AnjuError
+from simulators.run import SimulationOptions, simulate
+
+_log = structlog.get_logger()
+_PLAIN_EVERY_SECONDS = 10.0
+
+
+class App:
+    """The whole of Anju in one process; ``stopping`` ends it."""
+
+    def __init__(self, settings: Settings, clock: Clock, *, simulation: SimulationOptions | None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._simulation = simulation
+        self._doorbell = Doorbell()
+        self.ingest = Ingest(settings, clock, self._doorbell)
+        self.alerts = Alerts(settings, clock, self._doorbell)
+        self.api = Api(settings, clock)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run until ``stopping`` is set; raises `AnjuError` in one line when it cannot start or something fails."""
+        settings = self._settings
+        wiring.require_writable(settings.var)
+        async with contextlib.AsyncExitStack() as stack:
+            services: dict[str, Service] = {}
+            services |= await stack.enter_async_context(self.api.opened())
+            broker_name = await stack.enter_async_context(_broker(settings))
+            services |= await stack.enter_async_context(self.ingest.opened())
+            services |= await stack.enter_async_context(self.alerts.opened())
+            await self.ingest.ready()
+            if self._simulation is not None:
+                services["simulators"] = self._simulate
+            services["status line"] = self._status
+            self._greet(broker_name)
+            await run_until(stopping, services)
+
+    async def _simulate(self) -> None:
+        assert self._simulation is not None  # noqa: S101 - run() looked
+        stopping = asyncio.Event()
+        running = asyncio.ensure_future(simulate(self._simulation, self._clock, stopping))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            stopping.set()
+            await running
+            raise
+
+    def _greet(self, broker_name: str) -> None:
+        settings = self._settings
+        address = f"http://{settings.api.host}:{settings.api.port}"
+        influx = settings.telemetry.store == "influx"
+        token = self.api.new_token
+        rows = {
+            "broker": f"{broker_name} on {settings.mqtt.host}:{settings.mqtt.port}",
+            "journal": settings.journal_path,
+            "telemetry": f"InfluxDB at {settings.influx.url}" if influx else settings.telemetry_path,
+            "records": settings.var / "records.sqlite" if settings.records.url is None else "the database you set",
+            "devices": "the simulated demo community" if self._simulation else "yours",
+            "API": f"{address}/api/v1/alerts",
+            "live": f"{address}/api/v1/stream",
+            "reference": f"{address}/docs",
+            "token": f"{token}  (shown only now)"
+            if token
+            else "as shown at the first start; another: anju token add NAME",
+            "try": f"curl -H 'Authorization: Bearer {token or 'TOKEN'}' {address}/api/v1/alerts",
+        }
+        print("\nAnju 安居 is running; Ctrl-C stops it.")
+        print("\n".join(f"  {name:<10} {value}" for name, value in rows.items()), end="\n\n", flush=True)
+
+    async def _status(self) -> None:
+        live = sys.stdout.isatty()
+        while True:
+            await asyncio.sleep(1.0 if live else _PLAIN_EVERY_SECONDS)
+            try:
+                line = await self._counts()
+            except AnjuError as error:
+                line = f"records: {error}"
+            print(f"\r\x1b[K{line}" if live else line, end="" if live else "\n", flush=True)
+
+    async def _counts(self) -> str:
+        received, written = self.ingest.session.stats, self.ingest.writer.stats
+        firing = await self.api.records.alerts(AlertFilter(state="firing"), None, 100)
+        return (
+            f"received {received.received} · stored {written.messages} · rejected {written.rejected} · "
+            f"decided up to {self.alerts.service.stats.position} · alerts firing {len(firing)}"
+            + (f" ({firing[0].title_zh} / {firing[0].title_en})" if firing else "")
+        )
+
+
+@contextlib.asynccontextmanager
+async def _broker(settings: Settings) -> AsyncIterator[str]:
+    """Start the broker that the settings ask for and yield its name; nothing starts where an outside one is used."""
+    wanted, mqtt = settings.broker.embedded, settings.mqtt
+    if wanted == "none":
+        yield "your broker"
+        return
+    broker.require_free(
+        mqtt.host, mqtt.port, "broker", "ANJU_MQTT__PORT sets another, ANJU_BROKER__EMBEDDED=none uses it"
+    )
+    program = broker.find_mosquitto() if wanted in ("auto", "mosquitto") else None
+    if program is not None:
+        async with broker.mosquitto(program, settings.var / "mosquitto", mqtt.host, mqtt.port):
+            yield "Mosquitto"
+    elif wanted == "mosquitto":
+        raise AnjuError("broker.embedded is mosquitto, but no mosquitto is on the PATH; install it or use auto")
+    else:
+        async with broker.amqtt(mqtt.host, mqtt.port):
+            yield "amqtt (in this process)"

@@ -1,0 +1,141 @@
+"""Which adapter stands behind which port: everything is put together here and nowhere else."""
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from ingest.session import SessionSettings
+
+from alerts.rules import Rule, load_builtin, load_rules
+from app.settings import Settings
+from core.errors import StartupError
+from ingest.decoders.native import NativeDecoder
+from simulators.link import BrokerAddress
+from storage.journal.sqlite import SqliteJournal
+from storage.records import RecordsDatabase
+from storage.telemetry.embedded import EmbeddedTelemetry
+from storage.telemetry.influx import InfluxTelemetry
+
+PSEUDONYM_KEY_BYTES = 32
+
+
+def require_writable(folder: Path) -> None:
+    """Create ``folder`` where needed; raises `StartupError` in one line when nothing can be written there."""
+    probe = folder / f".writable-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StartupError(
+            f"folder {folder} cannot be written: {error.strerror}; set ANJU_VAR to one that can"
+        ) from None
+
+
+def journal(settings: Settings, *, appending: bool) -> SqliteJournal:
+    """Return the journal, opened."""
+    opened = SqliteJournal(settings.journal_path, remembered=settings.journal.remembered)
+    opened.open(appending=appending)
+    return opened
+
+
+def telemetry(settings: Settings) -> InfluxTelemetry | EmbeddedTelemetry:
+    """Return the telemetry store that the settings choose; it connects when first used."""
+    if settings.telemetry.store == "embedded":
+        return EmbeddedTelemetry(settings.telemetry_path)
+    token = settings.influx.token
+    return InfluxTelemetry(
+        url=settings.influx.url,
+        token=token.get_secret_value() if token else "",
+        org=settings.influx.org,
+        bucket=settings.influx.bucket,
+        retention=settings.retention,
+    )
+
+
+def records(settings: Settings) -> RecordsDatabase:
+    """Return the records database, not opened yet."""
+    return RecordsDatabase(settings.records_url)
+
+
+def decoder(settings: Settings) -> NativeDecoder:
+    """Return the decoder; both readers of the journal must use one with the same settings."""
+    return NativeDecoder(
+        zone=ZoneInfo(settings.time.zone),
+        pseudonym_key=_pseudonym_key(settings.var / "pseudonym.key"),
+        future_limit=timedelta(seconds=settings.time.future_limit_seconds),
+        late_after=timedelta(seconds=settings.time.late_after_seconds),
+    )
+
+
+def _pseudonym_key(path: Path) -> bytes:
+    """Return the key that turns credentials into pseudonyms, made at the first start; whoever comes first makes it."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    if not path.exists():
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(PSEUDONYM_KEY_BYTES))
+        try:
+            # A link appears whole or not at all, and fails where another part was first.
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    key = path.read_bytes()
+    if len(key) != PSEUDONYM_KEY_BYTES:
+        raise StartupError(f"key file {path} holds {len(key)} bytes, expected {PSEUDONYM_KEY_BYTES}; restore it")
+    return key
+
+
+def rules(settings: Settings) -> list[Rule]:
+    """Return every rule in force; raises `RuleError` (file, line, what was expected) or `StartupError`."""
+    loaded = list(load_builtin()) if settings.rules.builtin else []
+    for path in settings.rules.files:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise StartupError(f"rule file {path}: {error.strerror}") from None
+        loaded += load_rules(text, str(path))
+    names = [rule.id for rule in loaded]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise StartupError(f"rules named twice over all files: {', '.join(twice)}")
+    return loaded
+
+
+def session_settings(settings: Settings) -> SessionSettings:
+    """Return the MQTT session as the settings want it."""
+    mqtt = settings.mqtt
+    silence = mqtt.silence_seconds
+    return SessionSettings(
+        host=mqtt.host,
+        port=mqtt.port,
+        client_id=mqtt.client_id,
+        username=mqtt.username,
+        password=mqtt.password.get_secret_value() if mqtt.password else None,
+        tls=mqtt.tls,
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+        protocol=mqtt.protocol,
+        receive_maximum=mqtt.receive_maximum,
+        session_expiry=timedelta(days=mqtt.session_expiry_days),
+        keepalive_seconds=mqtt.keepalive_seconds,
+        linger=timedelta(milliseconds=settings.journal.linger_milliseconds),
+        silence_limit=timedelta(seconds=silence) if silence is not None else None,
+    )
+
+
+def simulator_address(settings: Settings) -> BrokerAddress:
+    """Return the broker as the simulators reach it: the one Anju listens to."""
+    mqtt = settings.mqtt
+    return BrokerAddress(
+        host=mqtt.host,
+        port=mqtt.port,
+        username=mqtt.username,
+        password=mqtt.password.get_secret_value() if mqtt.password else None,
+        tls=mqtt.tls,
+        ca_file=str(mqtt.ca_file) if mqtt.ca_file else None,
+    )
