@@ -1,0 +1,105 @@
+"""The application: routes, errors, limits and the live feed, put together over the ports it is given."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
+
+from api import problems
+from api.auth import current_actor, token_memory
+from api.dependencies import ComponentState as ComponentState
+from api.dependencies import ComponentStatus as ComponentStatus
+from api.dependencies import Dependencies as Dependencies
+from api.feed import Feed
+from api.limits import BodyLimit
+from api.responses import ANY, GUARDED
+from api.routes import alerts, contract, devices, faults, health, journal, stream, telemetry
+
+# The contract's own version: it changes when the contract does, not with every release of the program.
+CONTRACT_VERSION = "1.0.0"
+_DESCRIPTION = (
+    "Lifts, access gates and thermal cameras of residential communities: what they say, what is wrong with them, and"
+    " what people did about it. Instants are RFC 3339; in queries they need an offset, in answers they end in Z."
+    " Problems are bodies as of RFC 9457."
+)
+
+
+class Api(FastAPI):
+    """FastAPI with our problem body in the contract, in place of its own."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the contract; made once, as routes do not change while the application runs."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            schemas = document["components"]["schemas"]
+            schemas["Problem"] = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schemas["Problem"].pop("$defs"))
+            document["components"]["schemas"] = dict(sorted(schemas.items()))
+        return super().openapi()
+
+
+def create_app(dependencies: Dependencies) -> FastAPI:
+    """Return the API over ``dependencies``.
+
+    Whoever runs it calls `close_streams` before telling the server to stop: servers wait for open requests first and
+    end the application's lifespan after, and a live stream is a request that does not end by itself.
+    """
+    app = assemble()
+    app.state.dependencies = dependencies
+    app.state.token_memory = token_memory(dependencies)
+    app.state.feed = Feed(dependencies.records)
+    return app
+
+
+def close_streams(app: FastAPI) -> None:
+    """End every live stream of ``app`` and refuse new ones; clients come again elsewhere or later, without loss."""
+    feed: Feed = app.state.feed
+    feed.close()
+
+
+def assemble() -> Api:
+    """Return the application without its dependencies: enough to write its contract down."""
+    app = Api(
+        title="Anju API",
+        version=CONTRACT_VERSION,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        generate_unique_id_function=_operation_id,
+    )
+    app.add_middleware(BodyLimit)
+    problems.install(app)
+    app.include_router(_guarded(), prefix="/api/v1")
+    app.include_router(health.guarded_router, dependencies=[Depends(current_actor)], responses=GUARDED)
+    app.include_router(health.open_router, responses=ANY)
+    app.include_router(contract.router)
+    return app
+
+
+def _guarded() -> APIRouter:
+    """Everything under the version prefix: the guard stands here, so that no route can be added without it."""
+    router = APIRouter(dependencies=[Depends(current_actor)], responses=GUARDED)
+    for part in (devices, telemetry, alerts, faults, journal, stream):
+        router.include_router(part.router)
+    return router
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    feed: Feed = app.state.feed
+    following = asyncio.create_task(feed.run(), name="api.feed")
+    try:
+        yield
+    finally:
+        feed.close()
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following

@@ -1,0 +1,57 @@
+"""What the API is given by the composition root, and how a route gets at it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry
+
+from api.ports import JournalView, Records, TelemetryReader, Tokens
+from core.clock import Clock
+
+
+class ComponentStatus(StrEnum):
+    """How a component does. *Degraded* works, with a restriction its detail names."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+@dataclass(frozen=True)
+class ComponentState:
+    """How one component does now. A ``vital`` one that is down makes the whole service not ready.
+
+    ``detail`` is one sentence for an operator; it is shown only to holders of a token.
+    """
+
+    status: ComponentStatus
+    detail: str = ""
+    vital: bool = True
+
+
+HealthCheck = Callable[[], Awaitable[ComponentState]]
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """The ports the API reads and writes through; built once by the composition root."""
+
+    records: Records
+    tokens: Tokens
+    telemetry: TelemetryReader
+    journal: JournalView
+    clock: Clock
+    health: Mapping[str, HealthCheck]
+    metrics: CollectorRegistry
+    version: str
+
+
+def _given(request: Request) -> Dependencies:
+    dependencies: Dependencies = request.app.state.dependencies
+    return dependencies
+
+
+Given = Annotated[Dependencies, Depends(_given)]

@@ -1,0 +1,255 @@
+"""What the API shows, apart from how the domain keeps it. Each ``of`` turns a domain row into its wire form."""
+
+import base64
+from datetime import date
+from typing import Self
+
+from pydantic import BaseModel, Field
+
+from alerts.history import AlertRow, DeviceRow, FaultRow, TransitionRow
+from alerts.model import AlertState, Severity, TransitionKind
+from api.ports import LedgerEntry, QuarantinedMessage
+from api.times import Utc
+from core.devices import DeviceKey, DeviceKind
+from core.faults import FaultKind, FaultSeverity, meaning_of
+
+COMMENT_LIMIT = 2_000
+
+
+class Bilingual(BaseModel):
+    """A text for people in both languages."""
+
+    zh: str
+    en: str
+
+
+class DeviceName(BaseModel):
+    """Names one device."""
+
+    community: str
+    kind: DeviceKind
+    device: str
+    path: str = Field(description="`community/kind/device`, as it stands in URLs.")
+
+    @classmethod
+    def of(cls, key: DeviceKey) -> Self:
+        return cls(community=key.community, kind=key.kind, device=key.device, path=key.path)
+
+
+class Reading(BaseModel):
+    """The newest value of one signal."""
+
+    value: bool | int | float | str | None
+    at: Utc
+
+
+class Device(BaseModel):
+    """A device as last heard."""
+
+    device: DeviceName
+    online: bool | None = Field(description="Null while it has never said.")
+    first_heard_at: Utc
+    last_heard_at: Utc
+    skew_seconds: float | None = Field(description="How far its clock was ahead when it last had to be corrected.")
+    open_alerts: int
+    latest: dict[str, dict[str, Reading]] = Field(description="By part or channel, then by signal.")
+
+    @classmethod
+    def of(cls, row: DeviceRow) -> Self:
+        return cls(
+            device=DeviceName.of(row.device),
+            online=row.online,
+            first_heard_at=row.first_heard_at,
+            last_heard_at=row.last_heard_at,
+            skew_seconds=row.skew_seconds,
+            open_alerts=row.open_alerts,
+            latest={part: _readings(signals) for part, signals in row.latest.items()},
+        )
+
+
+def _readings(signals: dict[str, dict[str, object]]) -> dict[str, Reading]:
+    return {signal: Reading.model_validate(reading) for signal, reading in signals.items()}
+
+
+class Alert(BaseModel):
+    """An alert. *State* says whether the condition holds; *acknowledged* that somebody has seen it, no more."""
+
+    id: str
+    rule: str
+    severity: Severity
+    state: AlertState
+    device: DeviceName
+    title: Bilingual
+    reason: Bilingual = Field(description="Why it fired.")
+    pending_since: Utc
+    fired_at: Utc
+    resolved_at: Utc | None
+    acknowledged_at: Utc | None
+    acknowledged_by: str | None
+
+    @classmethod
+    def of(cls, row: AlertRow) -> Self:
+        return cls(
+            id=row.id,
+            rule=row.rule,
+            severity=Severity(row.severity),
+            state=AlertState(row.state),
+            device=DeviceName.of(row.device),
+            title=Bilingual(zh=row.title_zh, en=row.title_en),
+            reason=Bilingual(zh=row.reason_zh, en=row.reason_en),
+            pending_since=row.pending_since,
+            fired_at=row.fired_at,
+            resolved_at=row.resolved_at,
+            acknowledged_at=row.acknowledged_at,
+            acknowledged_by=row.acknowledged_by,
+        )
+
+
+class TransitionReason(Bilingual):
+    """Why a transition happened; ``code`` is stable, to switch on."""
+
+    code: str
+
+
+class Transition(BaseModel):
+    """One step in the life of an alert."""
+
+    sequence: int = Field(description="Rises with every transition of every alert; the `id` in the live stream.")
+    alert_id: str
+    rule: str
+    severity: Severity
+    device: DeviceName
+    kind: TransitionKind
+    at: Utc = Field(description="When it happened.")
+    recorded_at: Utc = Field(description="When it was written down.")
+    actor: str | None = Field(description="Who did it; null where the rules did.")
+    reason: TransitionReason
+    facts: dict[str, object] = Field(description="The values the decision rests on.")
+
+    @classmethod
+    def of(cls, row: TransitionRow) -> Self:
+        return cls(
+            sequence=row.sequence,
+            alert_id=row.alert_id,
+            rule=row.rule,
+            severity=Severity(row.severity),
+            device=DeviceName.of(row.device),
+            kind=TransitionKind(row.kind),
+            at=row.at,
+            recorded_at=row.recorded_at,
+            actor=row.actor,
+            reason=TransitionReason(code=row.reason_code, zh=row.reason_zh, en=row.reason_en),
+            facts=row.facts,
+        )
+
+
+class AlertWithTimeline(Alert):
+    """An alert and everything that happened to it, in order."""
+
+    timeline: list[Transition]
+
+
+class DeviceWithAlerts(Device):
+    """A device and its alerts that fire now, newest first (at most 100)."""
+
+    alerts: list[Alert]
+
+
+class Fault(BaseModel):
+    """A fault episode. The same code means different things in different lists, so its ``source`` stands beside it."""
+
+    number: int
+    device: DeviceName
+    source: str = Field(description="The code list, such as `gbt24476-2017`.")
+    code: str = Field(description="The code as the device sent it.")
+    kind: FaultKind
+    severity: FaultSeverity
+    title: Bilingual
+    raised_at: Utc
+    cleared_at: Utc | None = Field(description="Null while it lasts, and where its end was never told.")
+    late: bool = Field(description="It was heard of too late to raise an alert.")
+
+    @classmethod
+    def of(cls, row: FaultRow) -> Self:
+        meaning = meaning_of(row.source, row.code)
+        return cls(
+            number=row.number,
+            device=DeviceName.of(row.device),
+            source=row.source,
+            code=row.code,
+            kind=FaultKind(row.kind),
+            severity=FaultSeverity(row.severity),
+            title=Bilingual(zh=meaning.zh, en=meaning.en),
+            raised_at=row.raised_at,
+            cleared_at=row.cleared_at,
+            late=row.late,
+        )
+
+
+class LedgerDay(BaseModel):
+    """How the messages of one community and UTC day ended.
+
+    `received` = `stored` + `duplicate` + `rejected` + `in_flight`.
+    """
+
+    day: date
+    community: str = Field(description="`-` where the topic named none.")
+    received: int
+    stored: int
+    duplicate: int
+    rejected: int
+    in_flight: int = Field(description="Safe in the journal, not yet settled by the telemetry writer.")
+
+    @classmethod
+    def of(cls, row: LedgerEntry) -> Self:
+        return cls(
+            day=row.day,
+            community=row.community,
+            received=row.received,
+            stored=row.stored,
+            duplicate=row.duplicate,
+            rejected=row.rejected,
+            in_flight=row.in_flight,
+        )
+
+
+class ReaderPosition(BaseModel):
+    """How far one reader of the journal has come."""
+
+    reader: str
+    position: int
+    behind: int = Field(description="How many messages it has still to read.")
+
+
+class Ledger(BaseModel):
+    """The ledger, and how far the readers of the journal have come."""
+
+    since: date
+    days: list[LedgerDay]
+    last_position: int = Field(description="The newest message in the journal.")
+    readers: list[ReaderPosition]
+    alerts_decided: ReaderPosition = Field(description="Up to where alerts have been decided and recorded.")
+
+
+class Quarantined(BaseModel):
+    """A message that could not be used, and why."""
+
+    position: int
+    received_at: Utc
+    topic: str
+    reason: str
+    detail: str
+    excerpt_text: str = Field(description="The beginning of the payload; bytes that are no UTF-8 are replaced.")
+    excerpt_base64: str = Field(description="The same beginning, byte for byte.")
+
+    @classmethod
+    def of(cls, row: QuarantinedMessage) -> Self:
+        return cls(
+            position=row.position,
+            received_at=row.received_at,
+            topic=row.topic,
+            reason=str(row.reason),
+            detail=row.detail,
+            excerpt_text=row.excerpt.decode("utf-8", "replace"),
+            excerpt_base64=base64.b64encode(row.excerpt).decode(),
+        )
