@@ -134,12 +134,12 @@ def _fault(episode: FaultRaised | FaultCleared) -> Parameters:
 
 async def _write_alerts(connection: AsyncConnection, transitions: list[Transition]) -> None:
     """Open and close alerts in order, in runs of the same kind: one may end and the next begin within one commit."""
-    for kind, steps in groupby(transitions, key=lambda transition: transition.kind):
-        run = list(steps)
+    changing = [step for step in transitions if step.kind in (TransitionKind.FIRING, TransitionKind.RESOLVED)]
+    for kind, steps in groupby(changing, key=lambda step: step.kind):
         if kind is TransitionKind.FIRING:
-            await _open(connection, run)
-        elif kind is TransitionKind.RESOLVED:
-            await run_many(connection, _RESOLVE, [{"its_id": step.alert_id, "its_end": step.at} for step in run])
+            await _open(connection, list(steps))
+        else:
+            await run_many(connection, _RESOLVE, [{"its_id": step.alert_id, "its_end": step.at} for step in steps])
 
 
 async def _open(connection: AsyncConnection, firing: list[Transition]) -> None:

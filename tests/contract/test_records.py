@@ -172,6 +172,27 @@ async def test_sequences_have_no_gap_and_never_appear_late(
     assert seen_sequences == list(range(1, 2 + 60 + 30 + 1 + 1))
 
 
+async def test_a_cancelled_commit_is_whole_or_absent(
+    engine_records: AlertRecordsAdapter, api_records: RecordsAdapter
+) -> None:
+    """Cancelled after 0, 1, 2, … turns of the event loop; a repeat of the same commit always succeeds."""
+    for turns in range(30):
+        position = turns + 1
+        ending = [resolved(f"a{position - 1}", after(position))] if turns else []
+        decided = commit(position, states={"p": b"s"}, transitions=[*ending, *fired(f"a{position}")])
+        task = asyncio.create_task(engine_records.commit(decided))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await engine_records.commit(decided)
+    steps = await api_records.transitions(0, 1000)
+    assert [step.sequence for step in steps] == list(range(1, 30 * 3))
+    assert [alert.state for alert in await api_records.alerts(AlertFilter(), None, 100)] == ["firing"] + 29 * [
+        "resolved"
+    ]
+
+
 async def test_a_closed_database_is_a_temporary_error(
     records_database: RecordsDatabase, api_records: RecordsAdapter
 ) -> None:
