@@ -1,0 +1,98 @@
+"""docker-compose.yml is valid, pinned, free of secrets, and asks only for what .env.example explains."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = (ROOT / "deploy" / "anju" / "Dockerfile").read_text(encoding="utf-8")
+EXAMPLE = dict(
+    line.split("=", 1)
+    for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+)
+VERSION = re.compile(r".+:\d+\.\d+(\.\d+)?(-[a-z]+)*")
+SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|ACCOUNTS")
+
+
+def test_it_is_valid_by_the_compose_specification() -> None:
+    program = Path(sys.executable).with_name("check-jsonschema")
+    command = [str(program), "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("image", sorted({service["image"] for service in SERVICES.values()}))
+def test_every_image_is_pinned_by_version(image: str) -> None:
+    assert VERSION.fullmatch(image)
+
+
+def test_our_own_image_is_built_on_a_pinned_one_with_hashes_and_not_as_root() -> None:
+    (base,) = re.findall(r"^FROM (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert VERSION.fullmatch(base)
+    assert "--require-hashes -r requirements.lock" in DOCKERFILE
+    assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE) == ["anju"]
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version
+    assert {one["image"] for one in SERVICES.values() if "build" in one} == {f"anju:{version[1]}"}
+
+
+def test_the_dockerfile_copies_every_package_there_is() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    assert packages <= set(re.findall(r"^COPY (\w+) \w+$", DOCKERFILE, re.MULTILINE))
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!{name}" for name in (*packages, "requirements.lock", "pyproject.toml", "README.md")} <= set(ignored)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_secret_comes_from_the_environment(name: str) -> None:
+    for variable, value in SERVICES[name].get("environment", {}).items():
+        if SECRET.search(variable):
+            assert re.fullmatch(r"\$\{\w+:(\?set it in \.env|-)\}", value), variable
+
+
+def test_no_address_carries_a_password_of_its_own() -> None:
+    assert not re.search(r"://[^/\s:@]+:(?!\$\{)[^/\s@]+@", TEXT)
+
+
+def test_every_variable_is_explained_in_the_example() -> None:
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT))
+    assert used == EXAMPLE.keys()
+    required = set(re.findall(r"(?<!\$)\$\{(\w+):\?", TEXT))
+    assert required == {"MQTT_PASSWORD", "POSTGRES_PASSWORD", "INFLUX_PASSWORD", "INFLUX_TOKEN"}
+
+
+def test_the_example_holds_no_secret() -> None:
+    assert {name: value for name, value in EXAMPLE.items() if SECRET.search(name) and value} == {}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_has_a_health_check(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+    assert check.get("test") or (name == "simulators" and check == {"disable": True})
+
+
+def test_nothing_is_published_beyond_this_machine_by_default() -> None:
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(published) == 2
+    for port in published:
+        assert re.match(r"\$\{\w+_ADDRESS:-127\.0\.0\.1\}:", port)
+
+
+def test_the_parts_of_anju_share_one_journal() -> None:
+    for name in ("ingest", "alerts", "api"):
+        assert SERVICES[name]["volumes"] == ["anju:/var/lib/anju"]
+        assert SERVICES[name]["environment"]["ANJU_VAR"] == "/var/lib/anju"
+
+
+def test_every_named_volume_is_declared() -> None:
+    mounted = {mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])}
+    assert {name for name in mounted if not name.startswith(".")} == COMPOSE["volumes"].keys()
