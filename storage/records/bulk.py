@@ -1,7 +1,7 @@
 """Upserts of a thousand rows at a time, column by column, past SQLAlchemy's work on every single value.
 
 Measured with 1,000 engine states and 1,000 sightings in one commit: executemany through SQLAlchemy costs 30 ms of CPU
-on SQLite and 69 ms on PostgreSQL; this way, and without rowids in SQLite, 16 and 9 (two cores, Python 3.11).
+on SQLite and 69 ms on PostgreSQL; this way, and without rowids in SQLite, 16-19 and 9 (two cores, Python 3.11).
 """
 
 from collections.abc import Mapping, Sequence
