@@ -16,12 +16,15 @@ _CONVERSIONS: dict[str, Callable[[str], Value]] = {
     "long": int,
     "double": float,
     "boolean": "true".__eq__,
-    "string": json.loads,
+    "string": str,
 }
 
 
 def parse(answer: str) -> Iterator[Found]:
-    """Yield the values in ``answer``; text is expected as JSON. Raises `TemporaryError` for an error in mid-answer."""
+    """Yield the values in ``answer``: as they are in ``_value``, or as JSON in ``_json``.
+
+    Raises `TemporaryError` for an error in the middle of an answer that had begun well.
+    """
     types: list[str] = []
     columns: dict[str, int] = {}
     for row in csv.reader(io.StringIO(answer, newline="")):
@@ -33,7 +36,7 @@ def parse(answer: str) -> Iterator[Found]:
             continue
         elif not columns:
             columns = {name: index for index, name in enumerate(row)}
-        elif "error" in columns and "_value" not in columns:
+        elif "error" in columns:
             raise TemporaryError(f"InfluxDB gave up a query half way: {row[columns['error']]}")
         else:
             yield _found(row, columns, types)
@@ -41,14 +44,20 @@ def parse(answer: str) -> Iterator[Found]:
 
 def _found(row: list[str], columns: dict[str, int], types: list[str]) -> Found:
     part = columns.get("part")
-    value = columns["_value"]
     return Found(
         family=row[columns["_measurement"]],
         part="" if part is None else row[part],
         signal=row[columns["_field"]],
         at_nanoseconds=_nanoseconds(row[columns["_time"]]),
-        value=_CONVERSIONS[types[value]](row[value]),
+        value=_value(row, columns, types),
     )
+
+
+def _value(row: list[str], columns: dict[str, int], types: list[str]) -> Value:
+    if "_json" in columns:
+        return str(json.loads(row[columns["_json"]]))
+    index = columns["_value"]
+    return _CONVERSIONS[types[index]](row[index])
 
 
 def _nanoseconds(text: str) -> int:

@@ -19,7 +19,7 @@ from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.domain.bucket import Bucket
 
 from core.errors import TemporaryError
-from storage.telemetry.influx_errors import library_errors
+from storage.telemetry.influx_errors import Absent, library_errors
 
 # The library compresses at level 9: 57 ms for 5,000 lines (to 10 % of their size), against 10 ms at level 1 (to 14 %).
 _GZIP_LEVEL = 1
@@ -60,8 +60,12 @@ class InfluxConnection:
 
     async def find_bucket(self) -> Bucket | None:
         """Return the bucket, ``None`` when it does not exist (or the token may not see it)."""
-        with library_errors(f"look for bucket {self._bucket!r}"):
-            found = await BucketsService(self._opened().api_client).get_buckets_async(name=self._bucket, org=self._org)
+        try:
+            with library_errors(f"look for bucket {self._bucket!r}"):
+                service = BucketsService(self._opened().api_client)
+                found = await service.get_buckets_async(name=self._bucket, org=self._org)
+        except Absent:
+            return None
         return next((bucket for bucket in found.buckets or [] if bucket.name == self._bucket), None)
 
     async def create_bucket(self, retention: timedelta | None) -> None:

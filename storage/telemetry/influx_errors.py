@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 import aiohttp
 from influxdb_client.client.exceptions import InfluxDBError
@@ -19,6 +20,12 @@ _HINTS = {
     404: "no such organisation or bucket",
     429: "too many requests",
 }
+
+
+class Absent(TemporaryError):
+    """InfluxDB answered 404: what was named does not exist, or is hidden from the token."""
+
+
 # The points package reports this only when every other point of the batch was stored.
 _PAST_RETENTION = re.compile(r"partial write: dropped \d+ points outside retention policy")
 
@@ -45,6 +52,8 @@ def _meaning(action: str, error: ApiException) -> AnjuError:
     hint = _HINTS.get(error.status, "")
     reasons = [part for part in (hint, _message(error)) if part]
     text = f"InfluxDB: {action}: {error.status} {': '.join(reasons)}"
+    if error.status == HTTPStatus.NOT_FOUND:
+        return Absent(text)
     if error.status not in _REFUSED_FOR_CONTENT:
         return TemporaryError(text)
     return MalformedPoints(text) if action == "write" else PermanentError(text)
