@@ -30,11 +30,13 @@ class SilenceWatch:
 
     def observe(self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, heard: Heard) -> None:
         body = observation.body
-        offline = isinstance(body, Presence) and body.status is PresenceStatus.OFFLINE
-        if offline and not leaf.raw:
-            leaf.changed_at = now
-        if offline or not observation.late:
+        if isinstance(body, Presence):
+            offline = body.status is PresenceStatus.OFFLINE
+            if offline and not leaf.raw:
+                leaf.changed_at = now
             leaf.raw = offline
+        elif not observation.late:
+            leaf.raw = False
         leaf.truth = self._holds(leaf, now, heard)
 
     def due(self, leaf: Leaf, heard: Heard) -> Microseconds:

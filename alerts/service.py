@@ -1,0 +1,177 @@
+"""The alert service: the one reader of the journal that decides, and commits what it decided with its position."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from alerts.engine import Engine
+from alerts.faults import fault_of
+from alerts.live import Sightings
+from alerts.model import Commit, FaultCleared, FaultRaised, Transition
+from alerts.ports import AlertRecords, Decoder, JournalReader
+from core.clock import Clock
+from core.errors import TemporaryError
+from core.observations import Entry, Observation
+
+READER = "alerts"
+BATCH = 2_000
+# A transition waits for this many messages at most before it is committed: about 10 ms of work.
+SLICE = 256
+CHECKPOINT_EVERY = timedelta(seconds=1)
+IDLE_SECONDS = 0.25
+# A message gets its `received_at` before it is in the journal: a batch lingers 10 ms at most and then waits for the
+# disk. Time is believed to have passed only this far, so that no timer overtakes a message that came before it. A
+# message that took longer still counts from the instant its turn came; nothing is lost by it.
+SETTLING = timedelta(milliseconds=250)
+_FIRST_RETRY_SECONDS = 0.1
+_LONGEST_RETRY_SECONDS = 5.0
+
+_Answer = TypeVar("_Answer")
+_log = structlog.get_logger()
+
+
+@dataclass
+class AlertStats:
+    """What the service has done since it started; ``detail`` says what is in its way, empty when nothing is."""
+
+    position: int = 0
+    evaluated: int = 0
+    transitions: int = 0
+    commits: int = 0
+    retries: int = 0
+    last_commit_seconds: float = 0.0
+    detail: str = ""
+
+
+class AlertService:
+    """Reads the journal, lets the engine decide, and commits state, alerts and position in one transaction.
+
+    ``wait(position, seconds)`` returns when the journal reaches beyond ``position`` or the time is up. Killed at any
+    instant, it goes on from the last commit and decides the same again.
+    """
+
+    def __init__(
+        self,
+        journal: JournalReader,
+        decode: Decoder,
+        records: AlertRecords,
+        engine: Engine,
+        clock: Clock,
+        *,
+        wait: Callable[[int, float], Awaitable[None]],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._journal = journal
+        self._decode = decode
+        self._records = records
+        self._engine = engine
+        self._clock = clock
+        self._wait = wait
+        self._pause = pause
+        self._sightings = Sightings()
+        self._transitions: list[Transition] = []
+        self._faults: list[FaultRaised | FaultCleared] = []
+        self._read = 0
+        self._committed = 0
+        self._committed_at = self._told_at = datetime.min.replace(tzinfo=UTC)
+        self.stats = AlertStats()
+
+    async def run(self) -> None:
+        """Decide until cancelled. Raises `Fenced` when a second engine works on the same records."""
+        snapshot = await self._persist("alerts.load", self._records.load)
+        self._engine.restore(snapshot.states)
+        self._read = self._committed = self.stats.position = snapshot.position
+        await self._persist("journal.register", partial(asyncio.to_thread, self._journal.register, READER))
+        self._committed_at = self._clock.now()
+        while True:
+            await self._turn()
+
+    async def _turn(self) -> None:
+        entries = await self._persist("journal.read", partial(asyncio.to_thread, self._journal.read, self._read, BATCH))
+        for start in range(0, len(entries), SLICE):
+            self._decide(entries[start : start + SLICE])
+            await self._commit_if_due()
+            await asyncio.sleep(0)
+        if not entries:
+            # Only at the journal's end may time pass by itself; before it, the messages carry the time.
+            self._transitions += self._engine.advance(self._clock.now() - SETTLING)
+            await self._commit_if_due()
+            await self._wait(self._read, self._idle_seconds())
+
+    def _decide(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            if entry.duplicate:
+                continue
+            observation = self._decode(entry)
+            if isinstance(observation, Observation):
+                self._transitions += self._engine.observe(observation)
+                self._sightings.observe(observation)
+                if (fault := fault_of(observation)) is not None:
+                    self._faults.append(fault)
+        self._read = entries[-1].position
+        self.stats.evaluated += len(entries)
+
+    def _idle_seconds(self) -> float:
+        due = self._engine.next_due()
+        if due is None:
+            return IDLE_SECONDS
+        until_due = (due + SETTLING - self._clock.now()).total_seconds()
+        return min(IDLE_SECONDS, max(0.005, until_due))
+
+    async def _commit_if_due(self) -> None:
+        now = self._clock.now()
+        overdue = now - self._committed_at >= CHECKPOINT_EVERY
+        if self._transitions or self._faults or (overdue and self._read > self._committed):
+            await self._commit()
+
+    async def _commit(self) -> None:
+        decided = Commit(
+            self._read,
+            self._committed,
+            self._engine.dirty(),
+            self._transitions,
+            self._faults,
+            self._sightings.drain(),
+        )
+        self._transitions, self._faults = [], []
+        began = self._clock.now()
+        await self._persist("alerts.commit", partial(self._records.commit, decided))
+        self._committed, self._committed_at = decided.position, self._clock.now()
+        self._note(decided, (self._committed_at - began).total_seconds())
+        if self._committed_at - self._told_at >= CHECKPOINT_EVERY:
+            # The records hold the truth; the journal's copy only tells it what may be trimmed.
+            self._told_at = self._committed_at
+            await self._persist(
+                "journal.advance", partial(asyncio.to_thread, self._journal.advance, READER, decided.position)
+            )
+
+    def _note(self, decided: Commit, seconds: float) -> None:
+        self.stats.position = decided.position
+        self.stats.transitions += len(decided.transitions)
+        self.stats.commits += 1
+        self.stats.last_commit_seconds = seconds
+        for one in decided.transitions:
+            _log.info(f"alert.{one.kind.value}", alert=one.alert_id, rule=one.rule, device=one.device.path)
+
+    async def _persist(self, name: str, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Return what ``attempt`` returns, trying again for as long as its failure is a temporary one."""
+        wait_seconds = _FIRST_RETRY_SECONDS
+        while True:
+            try:
+                answer = await attempt()
+            except TemporaryError as error:
+                if self.stats.detail != f"{name}: {error}":
+                    _log.warning(f"{name}.unavailable", reason=str(error))
+                self.stats.detail = f"{name}: {error}"
+                self.stats.retries += 1
+                await self._pause(wait_seconds * (1 - random.random() / 2))  # noqa: S311 - jitter, not a secret
+                wait_seconds = min(_LONGEST_RETRY_SECONDS, 2 * wait_seconds)
+            else:
+                self.stats.detail = ""
+                return answer

@@ -1,0 +1,151 @@
+"""Rules made ready to run: conditions become watches in one row, and closures that combine their answers."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from alerts.happenings import EventWatch
+from alerts.memory import Leaf
+from alerts.readings import RateWatch, SignalWatch, state_watch, threshold_watch
+from alerts.rules.durations import microseconds
+from alerts.rules.model import AllOf, AnyOf, Condition, EventSeen, Missing, Rate, Rule, State, Threshold
+from alerts.rules.signals import signals_of
+from alerts.silence import SilenceWatch
+from alerts.watch import Watch
+from core.devices import Channel, DeviceKind
+
+Leaves = list[Leaf]
+"""The memories of a rule's watches for one part of a device, in the order of the watches."""
+Truth = Callable[[Leaves], bool]
+Because = Callable[[Leaves], list[int]]
+"""Which watches make it true, by index; empty where it is not."""
+
+
+class Tree:
+    """One condition of a rule: whether it holds, and because of what."""
+
+    def __init__(self, truth: Truth, because: Because) -> None:
+        self.truth = truth
+        self.because = because
+
+
+class CompiledRule:
+    """A rule with everything that can be worked out beforehand. Durations are microseconds."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.id = rule.id
+        self.watches: list[Watch] = []
+        self.condition = _tree(rule.condition, rule.kind, self.watches)
+        self.at_once = None if rule.at_once is None else _tree(rule.at_once, rule.kind, self.watches)
+        self.clears_when = None if rule.clears_when is None else _tree(rule.clears_when, rule.kind, self.watches)
+        self.lasting = microseconds(rule.lasting)
+        self.hold = microseconds(rule.hold)
+        self.max_late = microseconds(rule.max_late) if rule.late == "accept" else None
+        self.shape = _shape(rule)
+        self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
+        self.only_silence = len(self.silences) == len(self.watches)
+        self.by_part = rule.kind is not DeviceKind.ELEVATOR and not self.only_silence
+        self.by_channel = {
+            channel: [index for index, watch in enumerate(self.watches) if channel in watch.channels]
+            for channel in Channel
+        }
+        self.digest = _digest(rule.kind, self.watches)
+
+    def begin(self) -> Leaves:
+        """Return the memories before the first message."""
+        return [watch.begin() for watch in self.watches]
+
+    def active(self, leaves: Leaves) -> bool:
+        """Tell whether the alert should be open for the part that ``leaves`` remember."""
+        return self.condition.truth(leaves) or (self.at_once is not None and self.at_once.truth(leaves))
+
+    def urgent(self, leaves: Leaves) -> bool:
+        """Tell whether it should fire without waiting."""
+        return self.at_once is not None and self.at_once.truth(leaves)
+
+    def because(self, leaves: Leaves) -> list[int]:
+        """Return the watches that make it active."""
+        urgent = [] if self.at_once is None else self.at_once.because(leaves)
+        return urgent or self.condition.because(leaves)
+
+    def cleared(self, leaves: Leaves) -> bool:
+        """Tell whether the condition that ends the alert holds; never, for a rule without one."""
+        return self.clears_when is not None and self.clears_when.truth(leaves)
+
+
+def _tree(condition: Condition, kind: DeviceKind, watches: list[Watch]) -> Tree:
+    match condition:
+        case AllOf():
+            return _all_of([_tree(each, kind, watches) for each in condition.of])
+        case AnyOf():
+            return _any_of([_tree(each, kind, watches) for each in condition.of])
+    watches.append(_watch(condition, kind))
+    return _leaf(len(watches) - 1)
+
+
+def _watch(condition: Threshold | State | EventSeen | Missing | Rate, kind: DeviceKind) -> Watch:
+    match condition:
+        case Threshold():
+            return threshold_watch(condition, signals_of(kind)[condition.signal], kind)
+        case State():
+            return state_watch(condition, signals_of(kind)[condition.signal], kind)
+        case Rate():
+            return RateWatch(condition, signals_of(kind)[condition.signal], kind)
+        case EventSeen():
+            return EventWatch(condition)
+        case Missing():
+            return SilenceWatch(condition)
+
+
+def _leaf(index: int) -> Tree:
+    return Tree(
+        truth=lambda leaves: leaves[index].truth,
+        because=lambda leaves: [index] if leaves[index].truth else [],
+    )
+
+
+def _all_of(trees: list[Tree]) -> Tree:
+    truths = [tree.truth for tree in trees]
+
+    def truth(leaves: Leaves) -> bool:
+        for each in truths:  # noqa: SIM110 - `all` over a generator costs twice as much, on every message
+            if not each(leaves):
+                return False
+        return True
+
+    def because(leaves: Leaves) -> list[int]:
+        return [index for tree in trees for index in tree.because(leaves)] if truth(leaves) else []
+
+    return Tree(truth, because)
+
+
+def _any_of(trees: list[Tree]) -> Tree:
+    def truth(leaves: Leaves) -> bool:
+        return any(tree.truth(leaves) for tree in trees)
+
+    def because(leaves: Leaves) -> list[int]:
+        return next((tree.because(leaves) for tree in trees if tree.truth(leaves)), [])
+
+    return Tree(truth, because)
+
+
+def _shape(rule: Rule) -> str:
+    conditions = msgspec.json.encode([rule.condition, rule.at_once, rule.clears_when])
+    return hashlib.blake2b(conditions, digest_size=6).hexdigest()
+
+
+def _digest(kind: DeviceKind, watches: Iterable[Watch]) -> Callable[[Any], object] | None:
+    """Return what draws from telemetry all that a rule looks at, where equal draws cannot change its mind.
+
+    That is so for lifts and rules of thresholds and states only: most messages of a standing lift repeat the last one,
+    and one comparison then stands for the whole rule. `None` where every message must be looked at.
+    """
+    names = [watch.signal.name for watch in watches if isinstance(watch, SignalWatch)]
+    telling = [watch for watch in watches if Channel.TELEMETRY in watch.channels]
+    if kind is not DeviceKind.ELEVATOR or not names or any(not isinstance(watch, SignalWatch) for watch in telling):
+        return None
+    return attrgetter(*dict.fromkeys(names))
