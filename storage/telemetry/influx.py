@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.devices import DeviceKey
-from core.errors import MalformedPoints, TemporaryError
+from core.errors import MalformedPoints, PermanentError, TemporaryError
 from core.telemetry import Aggregate, Point, Series
 from storage.telemetry import flux
 from storage.telemetry.flux_answer import parse
@@ -21,6 +21,7 @@ from storage.telemetry.selection import (
 )
 
 LATEST_WINDOW = timedelta(days=30)
+SHORTEST_RETENTION = timedelta(hours=1)
 
 
 class InfluxTelemetry:
@@ -49,7 +50,13 @@ class InfluxTelemetry:
         self._latest_window = latest_window
 
     async def prepare(self) -> None:
-        """Create the bucket when it is missing, and set its retention. Raises `TemporaryError`."""
+        """Create the bucket when it is missing, and set its retention.
+
+        Raises `TemporaryError`, or `PermanentError` for a retention that InfluxDB cannot keep.
+        """
+        if self._retention is not None and self._retention < SHORTEST_RETENTION:
+            # Checked here, because InfluxDB 2.7 answers 500, as if it were in trouble itself.
+            raise PermanentError(f"InfluxDB: retention of {self._retention}: expected at least {SHORTEST_RETENTION}")
         bucket = await self._connection.find_bucket()
         if bucket is None:
             await self._connection.create_bucket(self._retention)
