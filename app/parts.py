@@ -10,7 +10,7 @@ import structlog
 import uvicorn
 from alerts.service import AlertService
 from fastapi import FastAPI
-from ingest.session import MqttSession, SessionState
+from ingest.session import MqttSession, SessionStatus
 from prometheus_client import CollectorRegistry
 
 from alerts.engine import Engine
@@ -78,7 +78,7 @@ class Ingest:
         self.session.start()
         try:
             yield {
-                "mqtt session": self.session.finished,
+                "mqtt session": lambda: asyncio.wrap_future(self.session.failure),
                 "telemetry writer": self.writer.run,
                 "housekeeping": housekeeping.run,
                 "ingest heartbeat": lambda: heartbeat.beat(settings.var, "ingest", clock, self.pulse),
@@ -92,16 +92,16 @@ class Ingest:
         """Return when the broker has let us in; raises `StartupError` in one line when it does not."""
         mqtt = self._settings.mqtt
         state = await asyncio.to_thread(self.session.wait_ready, mqtt.startup_seconds)
-        if state.state is not SessionState.CONNECTED:
-            raise StartupError(f"broker {mqtt.host}:{mqtt.port}: {state.detail or state.state.value}")
+        if state.status is not SessionStatus.CONNECTED:
+            raise StartupError(f"broker {mqtt.host}:{mqtt.port}: {state.detail or state.status.value}")
 
     def pulse(self) -> Pulse:
         """Return how ingest does, with its counters."""
-        link, received, written = self.session.status, self.session.stats, self.writer.stats
-        up = link.state is SessionState.CONNECTED
+        link, received, written = self.session.state, self.session.stats, self.writer.stats
+        up = link.status is SessionStatus.CONNECTED
         return Pulse(
             "up" if up else "degraded",
-            f"broker: {link.state.value} {link.detail}".strip() + f"; telemetry: {written.detail or 'writing'}",
+            f"broker: {link.status.value} {link.detail}".strip() + f"; telemetry: {written.detail or 'writing'}",
             {
                 "received_total": received.received,
                 "journaled_total": received.appended,

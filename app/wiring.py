@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from ingest.session import SessionSettings
 
-from alerts.rules import Rule, load_builtin, load_rules
+from alerts.packs import builtin_rules
+from alerts.rules import Rule, load_rules
 from app.settings import Settings
 from core.errors import StartupError
 from ingest.decoders.native import NativeDecoder
@@ -92,7 +93,7 @@ def _pseudonym_key(path: Path) -> bytes:
 
 def rules(settings: Settings) -> list[Rule]:
     """Return every rule in force; raises `RuleError` (file, line, what was expected) or `StartupError`."""
-    loaded = list(load_builtin()) if settings.rules.builtin else []
+    loaded = builtin_rules() if settings.rules.builtin else []
     for path in settings.rules.files:
         try:
             text = path.read_text(encoding="utf-8")
