@@ -1,8 +1,5 @@
 """The application: routes, errors, limits and the live feed, put together over the ports it is given."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -44,8 +41,8 @@ class Api(FastAPI):
 def create_app(dependencies: Dependencies) -> FastAPI:
     """Return the API over ``dependencies``.
 
-    Whoever runs it calls `close_streams` before telling the server to stop: servers wait for open requests first and
-    end the application's lifespan after, and a live stream is a request that does not end by itself.
+    Whoever runs it calls `close_streams` before telling the server to stop: servers wait for requests to end, and a
+    live stream does not end by itself. The application needs no lifespan.
     """
     app = assemble()
     app.state.dependencies = dependencies
@@ -68,7 +65,6 @@ def assemble() -> Api:
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
     )
     app.add_middleware(BodyLimit)
@@ -90,16 +86,3 @@ def _guarded() -> APIRouter:
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
-
-
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    feed: Feed = app.state.feed
-    following = asyncio.create_task(feed.run(), name="api.feed")
-    try:
-        yield
-    finally:
-        feed.close()
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from itertools import takewhile
 from typing import NamedTuple
 
+import structlog
+
 from alerts.history import TransitionRow
 from api.models import Transition
 from api.ports import Records
@@ -24,6 +26,8 @@ WINDOW = 1_000  # Frames of about 700 bytes: below 1 MB for all clients together
 CLIENTS_LIMIT = 200
 _BACKOFF_FIRST_SECONDS = 0.1
 _BACKOFF_LIMIT_SECONDS = 5.0
+
+_log = structlog.get_logger()
 
 
 class Frame(NamedTuple):
@@ -48,8 +52,18 @@ def backoff_seconds(failures: int) -> float:
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards no secret
 
 
+async def comes(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for ``event``, ``seconds`` at most; tell whether it came."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
 class Feed:
-    """Follows the records while somebody listens. `run` must be running; `close` ends every stream, for good."""
+    """Follows the records while somebody listens; `close` ends every stream, for good."""
 
     def __init__(
         self,
@@ -65,7 +79,9 @@ class Feed:
         self._clients = 0
         self._frames: deque[Frame] = deque(maxlen=window)
         self._last: int | None = None
-        self._wanted = asyncio.Event()
+        self._failures = 0
+        self._following: asyncio.Task[None] | None = None
+        self._deserted = asyncio.Event()
         self._changed = asyncio.Event()
         self._closed = False
 
@@ -87,6 +103,7 @@ class Feed:
     def close(self) -> None:
         """End every stream and refuse new ones; calling it again does nothing."""
         self._closed = True
+        self._deserted.set()
         self._announce()
 
     def check_room(self) -> None:
@@ -98,15 +115,18 @@ class Feed:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Count one client, so that the records are followed."""
+        """Count one client. The first one starts the following of the records, which ends by itself after the last."""
         self._clients += 1
-        self._wanted.set()
+        if not self._closed:
+            self._deserted.clear()
+        if self._following is None:
+            self._following = asyncio.create_task(self._follow(), name="api.feed")
         try:
             yield
         finally:
             self._clients -= 1
             if self._clients == 0:
-                self._wanted.clear()
+                self._deserted.set()
 
     async def start(self, after: int | None) -> int:
         """Return the sequence a new client begins behind: ``after``, or now for ``None`` or what is yet to come."""
@@ -122,28 +142,30 @@ class Feed:
             return fresh[::-1]
         return [frame_of(row) for row in await self._records.transitions(sequence, BATCH)]
 
-    async def run(self) -> None:
-        """Follow the records until cancelled. If it ever fails, streams end, so that clients notice."""
-        failures = 0
+    async def _follow(self) -> None:
         try:
-            while True:
-                await self._wait_until_wanted()
-                try:
-                    full = await self._advance()
-                    failures = 0
-                except TemporaryError:
-                    failures += 1
-                    full = False
-                await asyncio.sleep(backoff_seconds(failures) if failures else 0 if full else self._poll_seconds)
+            while not self._deserted.is_set():
+                await comes(self._deserted, await self._advance_or_back_off())
         finally:
-            self.close()
-
-    async def _wait_until_wanted(self) -> None:
-        if not self._wanted.is_set():
-            # What happens from here on is not followed: begin anew at the newest when somebody comes.
+            # What happens from here on is not followed: the next client begins anew at the newest.
             self._frames.clear()
-            self._last = None
-            await self._wanted.wait()
+            self._last = self._following = None
+
+    async def _advance_or_back_off(self) -> float:
+        """Take in what is new, and return how many seconds to rest."""
+        try:
+            full = await self._advance()
+        except Exception as error:  # noqa: BLE001 - the task's border: if it died, streams would silently fall quiet
+            self._note_failure(error)
+        else:
+            self._failures = 0
+            return 0.0 if full else self._poll_seconds
+        return backoff_seconds(self._failures)
+
+    def _note_failure(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            _log.warning("feed.failed", error=type(error).__name__, reason=str(error))
 
     async def _advance(self) -> bool:
         """Take in what is new; tell whether there may be more at once."""

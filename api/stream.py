@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from api.feed import Feed, Frame, backoff_seconds
+from api.feed import Feed, Frame, backoff_seconds, comes
 from core.errors import TemporaryError
 
 # Proxies cut connections that are silent for 30 to 60 s.
@@ -47,23 +47,14 @@ async def follow(
             failures = 0
         except TemporaryError:
             failures += 1
-            await asyncio.sleep(backoff_seconds(failures))
+            await comes(changed, backoff_seconds(failures))
             continue
         if frames:
             sequence = frames[-1].sequence
             if piece := b"".join(frame.encoded for frame in frames if wanted.matches(frame)):
                 yield piece
-        elif not await _comes(changed, heartbeat_seconds):
+        elif not await comes(changed, heartbeat_seconds):
             yield f": heartbeat\nid: {sequence}\n\n".encode()
-
-
-async def _comes(changed: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await changed.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 class EventStream(Response):
