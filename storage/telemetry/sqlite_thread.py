@@ -51,18 +51,13 @@ class SqliteThread:
 
 def connect_writer(path: Path) -> sqlite3.Connection:
     """Open ``path`` for writing, creating the file; a commit that returned survives a power cut."""
-    connection = _connect(path, "rwc")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
+    return _connect(path, "rwc", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """Open ``path``, which must exist, for reading; readers and the writer do not wait for each other in WAL mode."""
     # Not `mode=ro`: such a reader cannot create the WAL's index and fails where no writer has the file open.
-    connection = _connect(path, "rw")
-    connection.execute("PRAGMA query_only = ON")
-    return connection
+    return _connect(path, "rw", "PRAGMA query_only = ON")
 
 
 @contextmanager
@@ -90,8 +85,14 @@ def library_errors(path: Path) -> Iterator[None]:
         raise TemporaryError(f"telemetry store {path}: {error}") from error
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    # isolation_level None: transactions are begun and ended here, never by the driver. The thread that connects is
-    # the one that works; only closing after a failed start may come from elsewhere.
+def _connect(path: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
+    # isolation_level None: transactions are begun and ended here, never by the driver.
     address = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_SECONDS)
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_SECONDS)
+    try:
+        for pragma in pragmas:
+            connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
