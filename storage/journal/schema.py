@@ -1,20 +1,28 @@
 """The journal file: its tables, how it is opened, and how damage is found before it is built upon."""
 
 import sqlite3
+import zlib
 from pathlib import Path
 
+import msgspec
+
 from core.errors import CorruptJournal, PermanentError, TemporaryError
+from core.observations import Entry
 
 VERSION = 1
 BUSY_SECONDS = 10.0
 
 # One row a group commit, not a row a message: Python's sqlite3 gives up the interpreter lock at every row it steps
 # over, and a busy second thread makes each of those cost a switch interval. A batch is one step.
-_TABLES = """
+# `checksum` is the CRC-32 of `entries`: SQLite keeps none, and would return overwritten payloads as if they were right.
+# `numbering` keeps positions from ever being given twice: `trimmed` is the newest one deleted, `floor` one that may
+# have been given and cannot be read any more (set by a rescue).
+TABLES = """
 CREATE TABLE IF NOT EXISTS batches (
     last_position INTEGER PRIMARY KEY,
     first_position INTEGER NOT NULL,
     received_at INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
     entries BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS readers (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
@@ -35,17 +43,42 @@ CREATE TABLE IF NOT EXISTS quarantine (
     detail TEXT NOT NULL,
     excerpt BLOB NOT NULL
 );
-CREATE TABLE IF NOT EXISTS trimmed (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL);
-INSERT OR IGNORE INTO trimmed VALUES (1, 0);
+CREATE TABLE IF NOT EXISTS numbering (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    trimmed INTEGER NOT NULL,
+    floor INTEGER NOT NULL
+);
+INSERT OR IGNORE INTO numbering VALUES (1, 0, 0);
 """
+
+encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Entry]).decode
+
+
+class DamagedBatch(ValueError):
+    """What is stored of a batch is not what was written."""
+
+
+def decode(checksum: int, entries: bytes) -> list[Entry]:
+    """Return the entries of a batch, in rising order. Raises `DamagedBatch`."""
+    if zlib.crc32(entries) != checksum:
+        raise DamagedBatch("a batch does not match its checksum")
+    try:
+        return _decode(entries)
+    except msgspec.MsgspecError as error:
+        raise DamagedBatch(f"a batch cannot be decoded: {error}") from error
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the journal at ``path``, creating it when absent; raises `CorruptJournal` or `PermanentError`."""
+    """Open the journal at ``path``, creating it when absent.
+
+    Raises `CorruptJournal`, `PermanentError`, or `TemporaryError` (somebody else has held it for 10 s).
+    """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    except sqlite3.OperationalError as error:
-        raise PermanentError(f"journal {path}: cannot be opened ({error}); expected a writable folder") from error
+    except (OSError, sqlite3.OperationalError) as error:
+        raise unwritable(path, error) from error
     try:
         _prepare(connection, path)
     except BaseException:
@@ -63,19 +96,22 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         if version not in (0, VERSION):
             raise PermanentError(f"journal {path}: format {version}, but this Anju reads {VERSION}; use a newer Anju")
         if version == 0:
-            connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
     except sqlite3.DatabaseError as error:
         raise classify(error, path) from error
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
-    """Read the whole file once and raise `CorruptJournal` when its structure is damaged (about 1 s per GB)."""
+    """Read the whole file and raise `CorruptJournal` when its structure or a batch is damaged (seconds per GB)."""
     try:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise corrupt(path, verdict)
+        for last, checksum, entries in connection.execute("SELECT last_position, checksum, entries FROM batches"):
+            if zlib.crc32(entries) != checksum:
+                raise corrupt(path, f"the batch that ends at position {last} does not match its checksum")
     except sqlite3.DatabaseError as error:
         raise classify(error, path) from error
-    if verdict != "ok":
-        raise corrupt(path, verdict)
 
 
 def corrupt(path: Path, what: str) -> CorruptJournal:
@@ -86,14 +122,25 @@ def corrupt(path: Path, what: str) -> CorruptJournal:
     )
 
 
-_DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
+def unwritable(path: Path, error: Exception) -> PermanentError:
+    """Return the error for a file or folder that this user may not write."""
+    return PermanentError(
+        f"journal {path}: cannot be opened ({error}); expected a file in a folder this user may write"
+    )
+
+
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ", "SQLITE_IOERR_CORRUPTFS")
+_UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")
+_PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_PROTOCOL")
 
 
 def classify(error: sqlite3.DatabaseError, path: Path) -> CorruptJournal | TemporaryError | PermanentError:
     """Return Anju's error for SQLite's: damage, a condition that may pass (locked, disk full), or neither."""
     name = getattr(error, "sqlite_errorname", "")
-    if name.startswith(tuple(_DAMAGE)):
+    if name.startswith(_DAMAGE):
         return corrupt(path, str(error))
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return PermanentError(f"journal {path}: {error}; expected a file this user may write")
-    return TemporaryError(f"journal {path}: {error}")
+    if name.startswith(_UNWRITABLE):
+        return unwritable(path, error)
+    if name.startswith(_PASSING):
+        return TemporaryError(f"journal {path}: {error}; expected a free file on a disk with room")
+    return PermanentError(f"journal {path}: {error}")

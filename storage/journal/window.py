@@ -1,6 +1,8 @@
-"""The memory of recent digests in which duplicates are found."""
+"""The memory of recent digests in which duplicates are found, and the numbering that uses it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from core.observations import Entry, Incoming
 
 
 class DigestWindow:
@@ -22,3 +24,20 @@ class DigestWindow:
         self._newer.update(digests)
         if len(self._newer) >= self.capacity:
             self._older, self._newer = self._newer, set()
+
+    def number(self, messages: Sequence[Incoming], last: int) -> list[Entry]:
+        """Return the entries for ``messages``, numbered from ``last`` + 1; remembers nothing yet.
+
+        A duplicate of something remembered, or of something earlier in ``messages``, loses its payload.
+        """
+        fresh: set[int] = set()
+        entries = []
+        for position, message in enumerate(messages, last + 1):
+            digest = message.digest
+            duplicate = digest in self or digest in fresh
+            fresh.add(digest)
+            payload = b"" if duplicate else message.payload
+            entries.append(
+                Entry(position, message.received_at, message.topic, payload, message.size, duplicate, digest)
+            )
+        return entries

@@ -1,0 +1,73 @@
+"""What the journal keeps beside the messages: readers, the ledger and the quarantine."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from core.clock import from_microseconds, to_microseconds
+from core.errors import PermanentError
+from core.observations import Entry, Rejection, RejectionReason
+from core.wire.topics import community_of
+
+Tally = Mapping[tuple[date, str], int]
+"""How many, by UTC day received and community."""
+
+
+def tally(messages: Sequence[Entry] | Sequence[Rejection]) -> Tally:
+    """Count ``messages`` as the ledger does."""
+    return Counter((message.received_at.date(), community_of(message.topic)) for message in messages)
+
+
+_ADD = {
+    column: f"INSERT INTO ledger (day, community, {column}) VALUES (?, ?, ?) "  # noqa: S608 - a closed set of names
+    f"ON CONFLICT DO UPDATE SET {column} = {column} + excluded.{column}"
+    for column in ("received", "stored", "duplicate", "rejected")
+}
+
+
+def count(cursor: sqlite3.Cursor, column: str, counts: Tally) -> None:
+    """Add ``counts`` to a column of the ledger."""
+    for (day, community), number in counts.items():
+        cursor.execute(_ADD[column], (day.isoformat(), community, number))
+
+
+def advance(cursor: sqlite3.Cursor, reader: str, position: int) -> bool:
+    """Move ``reader`` up to ``position`` and tell whether it moved. Raises `PermanentError` for an unknown reader."""
+    moved = cursor.execute(
+        "UPDATE readers SET position = ? WHERE name = ? AND position < ?", (position, reader, position)
+    ).rowcount
+    if not moved and not cursor.execute("SELECT 1 FROM readers WHERE name = ?", (reader,)).fetchone():
+        raise unknown_reader(reader)
+    return moved == 1
+
+
+def unknown_reader(reader: str) -> PermanentError:
+    """Return the error for a reader that never registered: silence would let its messages go uncounted."""
+    return PermanentError(f"journal reader {reader!r} is unknown; expected one that was registered")
+
+
+def keep(cursor: sqlite3.Cursor, rejections: Sequence[Rejection]) -> None:
+    """Put ``rejections`` into quarantine."""
+    cursor.executemany(
+        "INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (one.position, to_microseconds(one.received_at), one.topic, one.reason.value, one.detail, one.excerpt)
+            for one in rejections
+        ],
+    )
+
+
+def rejection(row: tuple[int, int, str, str, str, bytes]) -> Rejection:
+    """Return a row of the quarantine as it was put in."""
+    position, received_at, topic, reason, detail, excerpt = row
+    return Rejection(position, from_microseconds(received_at), topic, RejectionReason(reason), detail, excerpt)
+
+
+def bound_quarantine(cursor: sqlite3.Cursor, newest: int) -> None:
+    """Forget all but the ``newest`` rejections."""
+    cursor.execute(
+        "DELETE FROM quarantine WHERE position <= "
+        "(SELECT position FROM quarantine ORDER BY position DESC LIMIT 1 OFFSET ?)",
+        (newest,),
+    )
