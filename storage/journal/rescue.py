@@ -1,0 +1,129 @@
+"""Getting back what can be read of a damaged journal; nothing is ever deleted."""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import PermanentError
+from storage.journal import salvage
+from storage.journal.appender_lock import AppenderLock
+from storage.journal.schema import check, classify, connect, unwritable
+
+# Far more than can have been given beyond the newest one still readable: no position may ever be given twice.
+_GAP = 1_000_000
+
+
+@dataclass(frozen=True)
+class RescueReport:
+    """What a rescue found: ``damaged`` is the old file under its new name, the rest counts what was copied.
+
+    ``lost`` is how many entries are known to be missing (there may have been newer ones); numbering goes on from
+    ``next_position``. A reader that could not be read starts again at the oldest entry, and is counted again.
+    """
+
+    damaged: Path
+    batches: int
+    entries: int
+    lost: int
+    readers: int
+    ledger_rows: int
+    rejections: int
+    next_position: int
+
+
+def rescue(path: Path) -> RescueReport:
+    """Copy what can be read of the journal at ``path`` into a new file and put that in its place.
+
+    Stop every part of Anju that uses the file first; an appender that still runs is noticed. The damaged file stays as
+    ``<name>.damaged-<n>`` beside the new one. Raises `StartupError` (in use), `PermanentError` (no such file,
+    unwritable) or `TemporaryError` (disk full); after an error the damaged journal is still in its place.
+    """
+    if not path.is_file():
+        raise PermanentError(f"journal {path}: there is no such file; expected a damaged journal")
+    lock = AppenderLock(path)
+    lock.acquire()
+    try:
+        fresh, kept = _free_name(path, "rescued"), _free_name(path, "damaged")
+        report = _fill(fresh, path, kept)
+        _swap(path, fresh, kept)
+        return report
+    finally:
+        lock.release()
+
+
+def _free_name(path: Path, word: str) -> Path:
+    number = 1
+    while (name := path.with_name(f"{path.name}.{word}-{number}")).exists():
+        number += 1
+    return name
+
+
+def _fill(fresh: Path, path: Path, kept: Path) -> RescueReport:
+    # Read-only, so that even closing it does not move its write-ahead log into the damaged file.
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with (
+            closing(connect(fresh)) as target,
+            closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as source,
+        ):
+            target.execute("BEGIN IMMEDIATE")
+            report = _copy(source, target, kept)
+            target.execute("COMMIT")
+            target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            check(target, fresh)
+    except sqlite3.DatabaseError as error:
+        raise classify(error, fresh) from error
+    return report
+
+
+def _swap(path: Path, fresh: Path, kept: Path) -> None:
+    try:
+        # The write-ahead log belongs to the damaged file: it goes along, under the name SQLite looks for.
+        for suffix in ("-wal", "-shm", ""):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).rename(kept.with_name(kept.name + suffix))
+        fresh.rename(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection, kept: Path) -> RescueReport:
+    batches = _insert(target, "batches", salvage.batches(source))
+    readers = _insert(target, "readers", salvage.readers(source))
+    ledger = _insert(target, "ledger", salvage.ledger(source))
+    rejections = _insert(target, "quarantine", salvage.rejections(source))
+    spans = target.execute("SELECT first_position, last_position FROM batches ORDER BY last_position").fetchall()
+    trimmed, floor = salvage.numbering(source) or (spans[0][0] - 1 if spans else 0, 0)
+    newest = max(trimmed, floor, spans[-1][1] if spans else 0, _newest_known(target))
+    target.execute("UPDATE numbering SET trimmed = ?, floor = ?", (trimmed, newest + _GAP))
+    entries = sum(last - first + 1 for first, last in spans)
+    lost = _missing(spans, trimmed, newest)
+    return RescueReport(kept, batches, entries, lost, readers, ledger, rejections, newest + _GAP + 1)
+
+
+def _insert(target: sqlite3.Connection, table: str, rows: Iterable[salvage.Row]) -> int:
+    inserted = 0
+    for row in rows:
+        marks = ", ".join("?" * len(row))
+        inserted += target.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row).rowcount  # noqa: S608 - ours
+    return inserted
+
+
+def _newest_known(target: sqlite3.Connection) -> int:
+    """Return the newest position that the books prove was given: a reader's, or all messages ever received."""
+    (row,) = target.execute(
+        "SELECT max((SELECT coalesce(max(position), 0) FROM readers), (SELECT coalesce(sum(received), 0) FROM ledger))"
+    )
+    return int(row[0])
+
+
+def _missing(spans: Iterable[tuple[int, int]], trimmed: int, newest: int) -> int:
+    """Return how many positions are in no span; the gap that an earlier rescue left never held anything."""
+    missing, before = 0, trimmed
+    for first, last in [*spans, (newest + 1, newest)]:
+        gap = first - before - 1
+        missing += gap if gap < _GAP else 0
+        before = last
+    return missing
