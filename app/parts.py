@@ -8,12 +8,11 @@ from typing import Protocol
 
 import structlog
 import uvicorn
-from alerts.service import AlertService
 from fastapi import FastAPI
-from ingest.session import MqttSession, SessionStatus
 from prometheus_client import CollectorRegistry
 
 from alerts.engine import Engine
+from alerts.service import AlertService
 from api.app import create_app
 from api.dependencies import ComponentState, ComponentStatus, Dependencies, HealthCheck
 from app import heartbeat, wiring
@@ -26,6 +25,7 @@ from app.settings import Settings
 from core.clock import Clock
 from core.errors import StartupError, TemporaryError
 from ingest.housekeeping import Housekeeping
+from ingest.session import MqttSession, SessionStatus
 from ingest.writer import TelemetryWriterService
 from storage.journal.sqlite import SqliteJournal
 from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, TokensAdapter, upgrade

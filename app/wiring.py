@@ -6,13 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ingest.session import SessionSettings
-
 from alerts.packs import builtin_rules
 from alerts.rules import Rule, load_rules
 from app.settings import Settings
 from core.errors import StartupError
 from ingest.decoders.native import NativeDecoder
+from ingest.session import SessionSettings
 from simulators.link import BrokerAddress
 from storage.journal.sqlite import SqliteJournal
 from storage.records import RecordsDatabase

@@ -1,7 +1,8 @@
 """One connection to the broker: paho speaks the protocol, `BufferedSocket` carries the messages."""
 
+import socket as socket_module
 import ssl
-from typing import Any
+from typing import Any, cast
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -26,7 +27,10 @@ class SessionClient(paho.Client):
     buffered: BufferedSocket | None = None
 
     def _create_socket(self) -> Any:
-        self.buffered = BufferedSocket(super()._create_socket(), version_5=self.protocol == MQTTProtocolVersion.MQTTv5)
+        self.buffered = BufferedSocket(
+            cast("socket_module.socket", super()._create_socket()),
+            version_5=self.protocol == MQTTProtocolVersion.MQTTv5,
+        )
         return self.buffered
 
 
@@ -58,7 +62,7 @@ class BrokerLink:
         """Connect and send CONNECT. Raises OSError (`ssl.SSLError` included)."""
         settings = self._settings
         if settings.protocol == "5":
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = int(settings.session_expiry.total_seconds())
             properties.ReceiveMaximum = settings.receive_maximum
             self._client.connect(
@@ -70,7 +74,8 @@ class BrokerLink:
     @property
     def socket(self) -> BufferedSocket:
         """The connection; only after `open`."""
-        assert self._client.buffered is not None, "open() comes first"
+        if self._client.buffered is None:
+            raise RuntimeError("open() comes first")
         return self._client.buffered
 
     def read(self) -> tuple[list[Publish], bool]:
@@ -170,7 +175,7 @@ class BrokerLink:
 
     def _on_message(self, _client: paho.Client, _user: Any, message: paho.MQTTMessage) -> None:
         # Only a session left by another program with the same client id can hold messages of QoS 2.
-        self._by_qos_2.append((message.topic.encode(), message.payload, message.mid))
+        self._by_qos_2.append((message.topic.encode(), bytes(message.payload), message.mid))
         self._qos_2.add(message.mid)
 
 
