@@ -1,60 +1,57 @@
-"""From a stretch of the journal to what the store is given and what the ledger counts."""
+"""The messages in hand: off the wire, not yet in the journal."""
 
-import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import date
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import blake2b
 
-from msgspec import Struct
+from core.observations import PAYLOAD_LIMIT_BYTES, Incoming
+from ingest.packets import Publish
 
-from core.observations import Entry, Observation, Rejection
-from core.telemetry import Point
-from ingest.points import points_of
-from ingest.ports import Settlement
-
-Decode = Callable[[Entry], Observation | Rejection]
-# Decoding and flattening take about 8 µs a message: a slice holds the event loop for 4 ms.
-_SLICE = 500
+_DIGEST_BYTES = 8
 
 
-class Message(Struct, frozen=True):
-    """A message that the store shall keep."""
-
-    entry: Entry
-    community: str
-    points: list[Point]
+def digest_of(topic: bytes, payload: bytes) -> int:
+    """Return the signed 64-bit digest of a message: BLAKE2b over topic, NUL, whole payload; a topic holds no NUL."""
+    return int.from_bytes(blake2b(b"%b\0%b" % (topic, payload), digest_size=_DIGEST_BYTES).digest(), "big", signed=True)
 
 
-class Batch(Struct, frozen=True):
-    """Entries up to ``position``, read and decoded; duplicates are gone: the journal has counted them."""
-
-    position: int
-    messages: list[Message]
-    rejections: list[Rejection]
-
-    def settlement(self, stored: Sequence[Message], refused: Sequence[Rejection]) -> Settlement:
-        """Return what the ledger shall count, given what the store took and what it refused."""
-        counts: Counter[tuple[date, str]] = Counter(
-            (message.entry.received_at.date(), message.community) for message in stored
-        )
-        return Settlement(self.position, dict(counts), [*self.rejections, *refused])
+def incoming(topic: bytes, payload: bytes, received_at: datetime) -> Incoming:
+    """Return the message as the journal wants it; a topic that is no UTF-8 shows its bytes as ``\\xNN``."""
+    return Incoming(
+        topic.decode("utf-8", "backslashreplace"),
+        payload if len(payload) <= PAYLOAD_LIMIT_BYTES else payload[:PAYLOAD_LIMIT_BYTES],
+        len(payload),
+        received_at,
+        digest_of(topic, payload),
+    )
 
 
-async def decoded(entries: Sequence[Entry], decode: Decode) -> Batch:
-    """Decode ``entries`` (at least one), giving way to other tasks every few milliseconds."""
-    batch = Batch(entries[-1].position, [], [])
-    for start in range(0, len(entries), _SLICE):
-        _decode_slice(entries[start : start + _SLICE], decode, batch)
-        await asyncio.sleep(0)
-    return batch
+class Batch:
+    """Messages in order of arrival, each with the packet identifier to acknowledge (0 with QoS 0)."""
 
+    def __init__(self) -> None:
+        self._messages: list[Incoming] = []
+        self._mids: list[int] = []
 
-def _decode_slice(entries: Sequence[Entry], decode: Decode, batch: Batch) -> None:
-    for entry in entries:
-        if entry.duplicate:
-            continue
-        outcome = decode(entry)
-        if isinstance(outcome, Rejection):
-            batch.rejections.append(outcome)
-        else:
-            batch.messages.append(Message(entry, outcome.device.community, points_of(outcome)))
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def add(self, publishes: Sequence[Publish], received_at: datetime) -> None:
+        """Take ``publishes``, all received at one instant."""
+        self._messages += [incoming(topic, payload, received_at) for topic, payload, _ in publishes]
+        self._mids += [mid for _, _, mid in publishes]
+
+    def head(self, limit: int) -> tuple[list[Incoming], list[int]]:
+        """Return the oldest messages, at most ``limit``, and their identifiers."""
+        return self._messages[:limit], self._mids[:limit]
+
+    def drop_head(self, count: int) -> None:
+        """Forget the ``count`` oldest messages: they are in the journal."""
+        del self._messages[:count], self._mids[:count]
+
+    def drop_unacknowledged(self) -> int:
+        """Forget what the broker will send again (QoS 1 and 2), keep QoS 0; return how many went."""
+        before = len(self._messages)
+        self._messages = [message for message, mid in zip(self._messages, self._mids, strict=True) if not mid]
+        self._mids = [0] * len(self._messages)
+        return before - len(self._messages)

@@ -62,7 +62,7 @@ class BrokerLink:
         """Connect and send CONNECT. Raises OSError (`ssl.SSLError` included)."""
         settings = self._settings
         if settings.protocol == "5":
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = int(settings.session_expiry.total_seconds())
             properties.ReceiveMaximum = settings.receive_maximum
             self._client.connect(
@@ -99,17 +99,12 @@ class BrokerLink:
 
     def acknowledge(self, mids: list[int]) -> None:
         """Acknowledge the messages in order; 0 stands for QoS 0 and is passed over."""
-        if self._qos_2:
-            self._complete_qos_2(mids)
-            mids = [mid for mid in mids if mid not in self._qos_2]
-            self._qos_2.clear()
+        for mid in self._qos_2.intersection(mids):
+            self._client.ack(mid, 2)
+            self._qos_2.remove(mid)
+            mids = [other for other in mids if other != mid]
         self.socket.acknowledge([mid for mid in mids if mid])
         self._note_end()
-
-    def _complete_qos_2(self, mids: list[int]) -> None:
-        for mid in mids:
-            if mid in self._qos_2:
-                self._client.ack(mid, 2)
 
     def subscribe(self) -> None:
         """Ask for the subscriptions; the answer comes with a later `read`."""
