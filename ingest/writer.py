@@ -9,7 +9,7 @@ from core.clock import Clock
 from core.errors import MalformedPoints
 from core.observations import Entry, Rejection, RejectionReason
 from core.telemetry import Point
-from ingest.batch import Batch, Decode, Message, decoded
+from ingest.decoded import Batch, Decode, Message, decoded
 from ingest.decoders.native import rejection_of
 from ingest.patience import Patience
 from ingest.ports import Journal, TelemetryWriter
