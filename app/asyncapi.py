@@ -45,8 +45,8 @@ _DESCRIPTION = (
     "What lifts, access gates and thermal cameras say to Anju over MQTT 3.1.1 or 5. Publish with QoS 1: Anju "
     "acknowledges a message only after it is on disk. Fields that are not marked required may be left out, and unknown "
     "fields are kept, not refused. A message that breaks this contract, or is larger than "
-    f"{PAYLOAD_LIMIT_BYTES} bytes, ends in quarantine with its reason. The same bytes sent again on the same topic "
-    "count as one message."
+    f"{PAYLOAD_LIMIT_BYTES} bytes, or has control characters in a text, ends in quarantine with its reason. The same "
+    "bytes sent again on the same topic count as one message."
 )
 
 _AT = (

@@ -14,6 +14,7 @@ import yaml
 from app.asyncapi import BODIES, render
 from core.devices import Channel, DeviceKey, DeviceKind
 from core.wire import topics
+from ingest.decoders.native_body import FORMATS
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "asyncapi.yaml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(COMMITTED.read_text(encoding="utf-8"))
@@ -76,6 +77,12 @@ def test_the_committed_document_is_what_the_code_says() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == render(), (
         "run `python -m app.asyncapi > docs/reference/asyncapi.yaml`"
     )
+
+
+def test_it_describes_exactly_what_the_decoder_reads() -> None:
+    assert BODIES.keys() == FORMATS.keys()
+    for key, form in FORMATS.items():
+        assert issubclass(form.twin, BODIES[key])
 
 
 def test_it_is_asyncapi_3_and_every_reference_leads_somewhere() -> None:

@@ -1,0 +1,73 @@
+"""What the documents show works: links lead somewhere, examples decode, both READMEs show the same commands."""
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from alerts.rules import Rule, load_rules
+from alerts.rules.schema import json_schema
+from app.asyncapi import BODIES
+from core.wire import topics
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PUBLISH = re.compile(r"mosquitto_pub\b.*?-t (\S+) \\?\s+-m '(.*?)'\n", re.DOTALL)
+INSTANT = "2026-08-14T07:02:26Z"
+
+
+def blocks(name: str, language: str) -> list[str]:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return [body for found, body in BLOCK.findall(text) if found == language]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files_that_are_there(document: Path) -> None:
+    for target in LINK.findall(document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/how-to/connect-a-device.md"])
+def test_published_examples_are_messages_anju_takes(name: str) -> None:
+    examples = PUBLISH.findall("".join(blocks(name, "sh")))
+    assert examples
+    for topic, quoted in examples:
+        payload = quoted.replace("'$(date -u +%FT%TZ)'", INSTANT)
+        device, channel = topics.parse(topic)
+        twin = BODIES[device.kind, channel]
+        body = msgspec.json.decode(payload, type=twin)
+        assert json.loads(payload).keys() <= set(body.__struct_fields__)
+
+
+def test_the_rules_of_the_guide_are_valid() -> None:
+    (text,) = blocks("docs/how-to/write-a-rule.md", "yaml")
+    assert [rule.id for rule in load_rules(text, "write-a-rule.md")] == ["shed-hot-for-its-site", "lift-open-too-long"]
+
+
+def test_the_guide_names_every_key_and_condition_of_rules() -> None:
+    guide = (ROOT / "docs/how-to/write-a-rule.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+)`", guide)) | {"late", "max_late"}
+    schema = json.dumps(json_schema())
+    keys = {field.encode_name for field in msgspec.structs.fields(Rule)}
+    for word in {"threshold", "state", "event", "missing", "rate", "all_of", "any_of"} | keys:
+        assert word in named, word
+        assert f'"{word}"' in schema, word
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    def commands(name: str) -> list[str]:
+        return [re.sub(r"\s*#.*", "", line) for block in blocks(name, "sh") for line in block.splitlines()]
+
+    assert commands("README.md") == commands("README.zh-CN.md")
+
+
+def test_both_readmes_have_the_same_parts_and_links() -> None:
+    def shape(name: str) -> tuple[int, set[str]]:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        return len(re.findall(r"^#+ ", text, re.MULTILINE)), set(LINK.findall(text)) - {"README.md", "README.zh-CN.md"}
+
+    assert shape("README.md") == shape("README.zh-CN.md")
