@@ -62,7 +62,7 @@ class BrokerLink:
         """Connect and send CONNECT. Raises OSError (`ssl.SSLError` included)."""
         settings = self._settings
         if settings.protocol == "5":
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped  # type: ignore[no-untyped-call]
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = int(settings.session_expiry.total_seconds())
             properties.ReceiveMaximum = settings.receive_maximum
             self._client.connect(
