@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,7 +12,7 @@ import structlog
 
 from alerts.engine import Engine
 from alerts.faults import fault_of
-from alerts.live import Sightings
+from alerts.live import LiveView
 from alerts.model import Commit, FaultCleared, FaultRaised, Transition
 from alerts.ports import AlertRecords, Decoder, JournalReader
 from core.clock import Clock
@@ -32,6 +32,8 @@ SETTLING = timedelta(milliseconds=250)
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 5.0
 
+# Under this prefix the live view keeps its state beside the engine's; no community can be called so.
+_LIVE = "live:"
 _Answer = TypeVar("_Answer")
 _log = structlog.get_logger()
 
@@ -74,7 +76,7 @@ class AlertService:
         self._clock = clock
         self._wait = wait
         self._pause = pause
-        self._sightings = Sightings()
+        self._live = LiveView()
         self._transitions: list[Transition] = []
         self._faults: list[FaultRaised | FaultCleared] = []
         self._read = 0
@@ -85,12 +87,17 @@ class AlertService:
     async def run(self) -> None:
         """Decide until cancelled. Raises `Fenced` when a second engine works on the same records."""
         snapshot = await self._persist("alerts.load", self._records.load)
-        self._engine.restore(snapshot.states)
+        self._restore(snapshot.states)
         self._read = self._committed = self.stats.position = snapshot.position
         await self._persist("journal.register", partial(asyncio.to_thread, self._journal.register, READER))
         self._committed_at = self._clock.now()
         while True:
             await self._turn()
+
+    def _restore(self, states: Mapping[str, bytes]) -> None:
+        prefix = len(_LIVE)
+        self._live.restore({path[prefix:]: state for path, state in states.items() if path.startswith(_LIVE)})
+        self._engine.restore({path: state for path, state in states.items() if not path.startswith(_LIVE)})
 
     async def _turn(self) -> None:
         entries = await self._persist("journal.read", partial(asyncio.to_thread, self._journal.read, self._read, BATCH))
@@ -111,7 +118,7 @@ class AlertService:
             observation = self._decode(entry)
             if isinstance(observation, Observation):
                 self._transitions += self._engine.observe(observation)
-                self._sightings.observe(observation)
+                self._live.observe(observation)
                 if (fault := fault_of(observation)) is not None:
                     self._faults.append(fault)
         self._read = entries[-1].position
@@ -131,14 +138,11 @@ class AlertService:
             await self._commit()
 
     async def _commit(self) -> None:
-        decided = Commit(
-            self._read,
-            self._committed,
-            self._engine.dirty(),
-            self._transitions,
-            self._faults,
-            self._sightings.drain(),
-        )
+        states, sightings = self._engine.dirty(), []
+        for sighting, state in self._live.changed():
+            sightings.append(sighting)
+            states[_LIVE + sighting.device.path] = state
+        decided = Commit(self._read, self._committed, states, self._transitions, self._faults, sightings)
         self._transitions, self._faults = [], []
         began = self._clock.now()
         await self._persist("alerts.commit", partial(self._records.commit, decided))
