@@ -14,6 +14,7 @@ from core.wire.payloads import Body, GateEvent, Presence, PresenceStatus
 from ingest.decoders.native_body import FORMATS, Extra, Format, Refused
 
 EXCERPT_BYTES = 512
+_DETAIL_CHARACTERS = 500  # stores echo what they refuse
 _KEY_BYTES = range(16, 65)  # blake2b takes 64 at most; fewer than 16 can be guessed
 _PSEUDONYM_BYTES = 8
 # Quarantine is read by people: whose card it was stays out of it, even where the payload breaks off in the middle.
@@ -80,7 +81,9 @@ class NativeDecoder:
 def rejection_of(entry: Entry, reason: RejectionReason, detail: str) -> Rejection:
     """Return the rejection of ``entry``, with the beginning of its payload."""
     excerpt = _CREDENTIAL.sub(rb'\1"***"', entry.payload[:EXCERPT_BYTES])
-    return Rejection(entry.position, entry.received_at, entry.topic, reason, detail, excerpt[:EXCERPT_BYTES])
+    return Rejection(
+        entry.position, entry.received_at, entry.topic, reason, detail[:_DETAIL_CHARACTERS], excerpt[:EXCERPT_BYTES]
+    )
 
 
 def _addressed(entry: Entry) -> tuple[DeviceKey, Channel, Format]:
