@@ -1,9 +1,10 @@
-"""What is known of every device now: a pure fold over observations, written out at checkpoints."""
+"""The live view: for each device the newest value of every signal, and whether it is there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec import Struct
 
 from alerts.model import DeviceSighting
 from core.devices import DeviceKey
@@ -15,124 +16,167 @@ from core.wire.payloads import (
     GateEvent,
     Presence,
     PresenceStatus,
+    Region,
     ThermalEvent,
     ThermalTelemetry,
 )
 
-_encode = msgspec.json.Encoder().encode
-_CAR_FIELDS = tuple(name for name in ElevatorTelemetry.__struct_fields__ if name not in ("at", "seq"))
-_REGION_FIELDS = ("maximum_celsius", "minimum_celsius", "average_celsius", "hotspot")
-# A device that says less than everything in each message needs a look at some older ones; this many are kept.
-_KEPT = 16
+Value = float | int | bool | str | tuple[float, float]
+# Messages are kept as they are until somebody asks; a burst beyond this is folded at once, to bound the memory.
+_WAITING_AT_MOST = 64
+# A device that names a new part with every message must not fill the records; a camera has 64 regions at most.
+_PARTS_AT_MOST = 64
+_EVENT = "event"
+"""The signal under which the newest event of a part stands."""
+# A card is a person's: who passed is in the gate's log with its own retention, not in the live view.
+_NOT_SHOWN = frozenset({"at", "seq", "region", "regions", "type", "door", "credential", "source", "code", "reason"})
 
-Latest = dict[str, dict[str, dict[str, object]]]
+
+class Latest(Struct):
+    """One signal's newest value, and the device's instant of it."""
+
+    value: Value
+    at: datetime
 
 
-class _Seen:
-    __slots__ = ("dirty", "heard_at", "latest", "newest_at", "online", "recent", "skew")
+Parts = dict[str, dict[str, Latest]]
 
-    def __init__(self) -> None:
+
+class _State(Struct, array_like=True):
+    last_heard_at: datetime
+    online: bool | None
+    skew: timedelta | None
+    parts: Parts
+
+
+class _Sight:
+    """One device; ``waiting`` are messages not yet merged into ``state.parts``, oldest first."""
+
+    __slots__ = ("dirty", "key", "state", "waiting")
+
+    def __init__(self, key: DeviceKey, state: _State) -> None:
+        self.key = key
+        self.state = state
+        self.waiting: list[Observation] = []
         self.dirty = False
-        self.heard_at: datetime | None = None
-        self.newest_at: datetime | None = None
-        self.online: bool | None = None
-        self.skew: timedelta | None = None
-        self.latest: Latest = {}
-        self.recent: list[Observation] = []
 
 
-class Sightings:
-    """Remembers what every device said last; `drain` gives out what changed since it was asked before."""
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_State).decode
+_encode_json = msgspec.json.Encoder().encode
+
+
+class LiveView:
+    """Folds observations into sightings. What is late changes nothing but the instant of hearing."""
 
     def __init__(self) -> None:
-        self._seen: dict[DeviceKey, _Seen] = {}
-        self._dirty: list[tuple[DeviceKey, _Seen]] = []
+        self._sights: dict[DeviceKey, _Sight] = {}
+        self._dirty: list[_Sight] = []
+
+    def restore(self, states: Mapping[str, bytes]) -> None:
+        """Take over what `Changed.state` held, by device path."""
+        for path, state in states.items():
+            key = DeviceKey.from_path(path)
+            self._sights[key] = _Sight(key, _decode(state))
 
     def observe(self, observation: Observation) -> None:
-        """Take in ``observation``; what is late tells only that the device was heard."""
-        seen = self._seen.get(observation.device)
-        if seen is None:
-            seen = self._seen[observation.device] = _Seen()
-        if not seen.dirty:
-            seen.dirty = True
-            self._dirty.append((observation.device, seen))
-        body = observation.body
-        if isinstance(body, Presence) and body.status is PresenceStatus.OFFLINE:
-            seen.online = False
-            seen.heard_at = seen.heard_at or observation.received_at
-            return
-        seen.heard_at = observation.received_at
-        seen.skew = observation.skew
+        """Take one message; they come in journal order."""
+        sight = self._sights.get(observation.device)
+        if sight is None:
+            sight = _Sight(observation.device, _State(observation.received_at, None, None, {}))
+            self._sights[observation.device] = sight
+        if not sight.dirty:
+            sight.dirty = True
+            self._dirty.append(sight)
+        state, body = sight.state, observation.body
+        if observation.skew is not None or not observation.late:
+            state.skew = observation.skew
+        if isinstance(body, Presence):
+            state.online = body.status is PresenceStatus.ONLINE
+            if not state.online:
+                return  # The broker says so, not the device: it was not heard.
+        elif not observation.late and state.online is False:
+            state.online = True
+        state.last_heard_at = max(state.last_heard_at, observation.received_at)
         if not observation.late:
-            seen.online = True
-            self._keep(seen, observation)
+            sight.waiting.append(observation)
+            if len(sight.waiting) >= _WAITING_AT_MOST:
+                _merge(sight)
 
-    def _keep(self, seen: _Seen, observation: Observation) -> None:
-        seen.recent.append(observation)
-        if len(seen.recent) >= _KEPT:
-            _fold(seen)
-
-    def drain(self) -> list[DeviceSighting]:
-        """Return every device heard of since the last call."""
-        drained = [_sighting(device, seen) for device, seen in self._dirty]
-        self._dirty = []
-        return drained
-
-
-def _sighting(device: DeviceKey, seen: _Seen) -> DeviceSighting:
-    _fold(seen)
-    seen.dirty = False
-    heard_at = seen.heard_at
-    if heard_at is None:
-        raise ValueError(f"{device.path} is dirty but was never heard")
-    return DeviceSighting(device, heard_at, seen.online, seen.skew, _encode(seen.latest))
+    def changed(self) -> Iterator[tuple[DeviceSighting, bytes]]:
+        """Yield the devices that changed since the last call: the sighting, and the state for `restore`."""
+        dirty, self._dirty = self._dirty, []
+        for sight in dirty:
+            sight.dirty = False
+            _merge(sight)
+            state = sight.state
+            latest = _encode_json(state.parts)
+            yield DeviceSighting(sight.key, state.last_heard_at, state.online, state.skew, latest), _encode(state)
 
 
-def _fold(seen: _Seen) -> None:
-    """Bring ``latest`` up to date: newest first, so that usually one message says it all."""
+def _merge(sight: _Sight) -> None:
+    """Merge what waits, newest first: as most messages carry every signal, the older ones then have nothing to add."""
+    parts = sight.state.parts
     filled: set[tuple[str, str]] = set()
-    for observation in sorted(seen.recent, key=lambda one: one.at, reverse=True):
-        fresh = False
-        for part, signal, value in _values(observation.body):
-            if (part, signal) not in filled:
-                filled.add((part, signal))
-                fresh = _newer(seen.latest, part, signal, value, observation.at) or fresh
-        if not fresh:
-            break
-    seen.recent = []
+    whole: set[str] = set()
+    for observation in reversed(sight.waiting):
+        for part, fields in _readings(observation.body):
+            if part in whole and not isinstance(observation.body, ElevatorEvent | GateEvent | ThermalEvent):
+                continue
+            signals = _part(parts, part)
+            for name, value in fields:
+                if (part, name) not in filled:
+                    filled.add((part, name))
+                    _set(signals, name, value, observation.at)
+            # An event stays the newest one for hours; waiting for another would mean to look at every message.
+            if all(name == _EVENT or (part, name) in filled for name in signals):
+                whole.add(part)
+    sight.waiting.clear()
 
 
-def _newer(latest: Latest, part: str, signal: str, value: object, at: datetime) -> bool:
-    signals = latest.setdefault(part, {})
-    known = signals.get(signal)
-    if known is not None and isinstance(known["at"], datetime) and known["at"] > at:
-        return False
-    signals[signal] = {"value": value, "at": at}
-    return True
+def _set(signals: dict[str, Latest], name: str, value: Value, at: datetime) -> None:
+    known = signals.get(name)
+    if known is None:
+        signals[name] = Latest(value, at)
+    elif at >= known.at:
+        known.value, known.at = value, at
 
 
-def _values(body: Body) -> Iterator[tuple[str, str, object]]:
-    """Yield (part, signal, value) of everything that ``body`` says."""
+def _part(parts: Parts, name: str) -> dict[str, Latest]:
+    signals = parts.get(name)
+    if signals is None:
+        if len(parts) > _PARTS_AT_MOST:
+            parts.pop(next(known for known in parts if known))
+        signals = parts[name] = {}
+    return signals
+
+
+def _readings(body: Body) -> Iterable[tuple[str, Iterator[tuple[str, Value]]]]:
     match body:
-        case ElevatorTelemetry():
-            for name in _CAR_FIELDS:
-                if (value := getattr(body, name)) is not None:
-                    yield "", name, value
         case ThermalTelemetry():
-            yield from _thermal(body)
+            yield "", _fields(body)
+            for region in body.regions:
+                yield region.region, _fields(region)
         case ElevatorEvent():
-            yield "", "event", body.type
+            yield "", _event(body.type.value, _fields(body))
         case GateEvent():
-            yield body.door, "event", body.type
+            yield body.door, _event(body.type.value, _fields(body))
         case ThermalEvent():
-            yield body.region, "event", body.type
-            yield body.region, "level", body.level
+            yield body.region, _event(body.type.value, iter(()))
+        case ElevatorTelemetry():
+            yield "", _fields(body)
 
 
-def _thermal(body: ThermalTelemetry) -> Iterator[tuple[str, str, object]]:
-    if body.ambient_celsius is not None:
-        yield "", "ambient_celsius", body.ambient_celsius
-    for region in body.regions:
-        for name in _REGION_FIELDS:
-            if (value := getattr(region, name)) is not None:
-                yield region.region, name, value
+def _event(name: str, fields: Iterator[tuple[str, Value]]) -> Iterator[tuple[str, Value]]:
+    yield _EVENT, name
+    yield from fields
+
+
+def _fields(
+    body: ElevatorTelemetry | ThermalTelemetry | Region | ElevatorEvent | GateEvent,
+) -> Iterator[tuple[str, Value]]:
+    for name in body.__struct_fields__:
+        if name not in _NOT_SHOWN:
+            value = getattr(body, name)
+            if value is not None:
+                yield name, value
