@@ -14,6 +14,8 @@ from core.errors import PermanentError, TemporaryError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+# RFC 9110's names; Python's own changed with version 3.13, and a problem's type must not.
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 _TEXT_LIMIT = 500
 _VALUE_LIMIT = 100
 _ERRORS_LIMIT = 20
@@ -61,7 +63,7 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return ``status`` as a problem body."""
-    phrase = HTTPStatus(status).phrase
+    phrase = _TITLES.get(status) or HTTPStatus(status).phrase
     body = Problem(
         type=f"urn:anju:problem:{phrase.lower().replace(' ', '-')}",
         title=phrase,

@@ -35,12 +35,18 @@ def _operations(paths: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
     parameters = "".join(_parameter(one) for one in operation.get("parameters", ()))
     answers = "".join(_row(code, one["description"]) for code, one in operation["responses"].items())
-    guard = "" if operation.get("security") else " <em>No token needed.</em>"
+    guard = "" if needs_token(operation) else " <em>No token needed.</em>"
     return (
         f'<article id="{escape(operation["operationId"])}"><h2><code>{method.upper()} {escape(path)}</code></h2>'
         f"<p><strong>{escape(operation['summary'])}.</strong> {escape(operation.get('description', ''))}{guard}</p>"
         f"<table>{parameters}</table><h3>Answers</h3><table>{answers}</table></article>"
     )
+
+
+def needs_token(operation: Mapping[str, Any]) -> bool:
+    """Tell whether ``operation`` is closed to strangers: an empty requirement among the alternatives opens it."""
+    alternatives = operation.get("security", [])
+    return bool(alternatives) and {} not in alternatives
 
 
 def _parameter(parameter: Mapping[str, Any]) -> str:

@@ -56,10 +56,11 @@ async def get_health(given: Given) -> Alive:
     "/readyz",
     summary="Whether the service can do its work",
     responses={503: {"model": Ready, "description": "Something vital is down."}},
+    openapi_extra={"security": [{}]},  # Added to the token's entry: a token is welcome, not needed.
 )
 async def get_readiness(given: Given, actor: KnownActor, response: Response) -> Ready:
     """Each component with its own state; 503 while a vital one is down. With a token, details too."""
-    found = await asyncio.gather(*(_checked(check) for check in given.health.values()))
+    found = await asyncio.gather(*(checked(check) for check in given.health.values()))
     states = dict(zip(given.health, found, strict=True))
     readiness = _readiness(found)
     response.status_code = 503 if readiness is Readiness.NOT_READY else 200
@@ -78,12 +79,13 @@ async def get_metrics(given: Given) -> Response:
     return Response(generate_latest(given.metrics), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _checked(check: HealthCheck) -> ComponentState:
+async def checked(check: HealthCheck, within_seconds: float = CHECK_SECONDS) -> ComponentState:
+    """Return what ``check`` says; one that fails, or does not answer in time, speaks for a component that is down."""
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(within_seconds):
             return await check()
     except TimeoutError:
-        return ComponentState(ComponentStatus.DOWN, f"no answer within {CHECK_SECONDS:g} s")
+        return ComponentState(ComponentStatus.DOWN, f"no answer within {within_seconds:g} s")
     except Exception as error:  # noqa: BLE001 - the border of a probe: whatever is wrong is what it has to report
         return ComponentState(ComponentStatus.DOWN, f"{type(error).__name__}: {error}")
 

@@ -1,0 +1,1 @@
+"""The API over small in-memory records, tokens, telemetry and journal."""

@@ -1,0 +1,81 @@
+"""The contract: written down, complete, and readable without a network."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.app import assemble
+from api.contract import as_yaml
+from api.feed import frame_of
+from api.models import Transition
+from api.reference_page import needs_token
+from tests.unit.api.twins import RecordsTwin
+from tests.unit.api.world import LIFT
+
+WRITTEN = Path(__file__).parents[3] / "docs" / "reference" / "openapi.yaml"
+DOCUMENT: dict[str, Any] = assemble().openapi()
+OPERATIONS = {
+    operation["operationId"]: (path, operation)
+    for path, item in DOCUMENT["paths"].items()
+    for operation in item.values()
+}
+
+
+def test_the_contract_is_as_written_down() -> None:
+    assert WRITTEN.read_text(encoding="utf-8") == as_yaml(), "run: python -m api.contract > docs/reference/openapi.yaml"
+
+
+def test_operations_are_named_once() -> None:
+    assert len(OPERATIONS) == sum(len(item) for item in DOCUMENT["paths"].values())
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in OPERATIONS)
+
+
+def test_the_contract_says_which_operations_are_open() -> None:
+    assert {path for path, operation in OPERATIONS.values() if not needs_token(operation)} == {"/healthz", "/readyz"}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_says_what_it_does_and_what_can_go_wrong(name: str) -> None:
+    path, operation = OPERATIONS[name]
+    assert operation["summary"]
+    assert operation["description"]
+    problems = {"default"} | ({"401", "422", "503"} if needs_token(operation) else set())
+    problems |= {"404"} if "{" in path else set()
+    assert problems <= set(operation["responses"])
+    for code in problems:
+        [(media, body)] = operation["responses"][code]["content"].items()
+        assert (media, body["schema"]["$ref"]) == ("application/problem+json", "#/components/schemas/Problem")
+
+
+def test_nothing_is_referred_to_that_is_not_there() -> None:
+    names = set(re.findall(r"#/components/schemas/(\w+)", as_yaml()))
+    assert names <= set(DOCUMENT["components"]["schemas"])
+    assert "HTTPValidationError" not in DOCUMENT["components"]["schemas"]
+
+
+async def test_the_page_needs_nothing_from_elsewhere(stranger: httpx.AsyncClient) -> None:
+    page = await stranger.get("/docs")
+    assert not re.search(r"(src|href)=\"(https?:)?//|<script|@import", page.text)
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    for name, (path, _) in OPERATIONS.items():
+        assert f'id="{name}"' in page.text
+        assert path in page.text
+
+
+async def test_what_is_served_is_what_is_written(stranger: httpx.AsyncClient) -> None:
+    assert (await stranger.get("/openapi.json")).json() == DOCUMENT
+
+
+def test_a_streamed_transition_is_one_event_whose_id_is_its_sequence() -> None:
+    records = RecordsTwin()
+    records.raise_alert(LIFT)
+    frame = frame_of(records.steps[0])
+    name, event, body, *end = frame.encoded.decode().split("\n")
+    assert (name, event, end) == ("id: 1", "event: transition", ["", ""])
+    shown = Transition.model_validate_json(body.removeprefix("data: "))
+    assert (shown.alert_id, shown.rule, shown.severity, shown.reason.zh, shown.facts["speed_mps"]) == (
+        "alert1", "trapped-passenger", "critical", "somebody is in the car", 0.0,
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+"""An application over the twins, and what stands behind it."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, Counter
+
+from api.app import ComponentState, ComponentStatus, Dependencies, create_app
+from core.clock import ManualClock
+from core.devices import DeviceKey, DeviceKind
+from tests.unit.api.twins import START, JournalTwin, RecordsTwin, TelemetryTwin, TokensTwin
+
+LIFT = DeviceKey("xingfu", DeviceKind.ELEVATOR, "lift-1")
+RIGHT = {"Authorization": "Bearer token-of-lan"}
+WRONG = {"Authorization": "Bearer nobody"}
+
+
+class HealthTwin:
+    """Health checks whose answers a test sets."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, ComponentState | Exception] = {
+            "records": ComponentState(ComponentStatus.UP, "postgresql at db.internal"),
+            "telemetry": ComponentState(ComponentStatus.UP, "influxdb at influx.internal", vital=False),
+        }
+
+    async def check(self, name: str) -> ComponentState:
+        """Answer for one component."""
+        state = self.states[name]
+        if isinstance(state, Exception):
+            raise state
+        return state
+
+    async def records(self) -> ComponentState:
+        return await self.check("records")
+
+    async def telemetry(self) -> ComponentState:
+        return await self.check("telemetry")
+
+
+@dataclass
+class World:
+    """Everything behind the API."""
+
+    records: RecordsTwin
+    tokens: TokensTwin
+    telemetry: TelemetryTwin
+    journal: JournalTwin
+    clock: ManualClock
+    health: HealthTwin
+    metrics: CollectorRegistry
+
+
+def empty_world() -> World:
+    """An empty world in which ``lan`` holds a token."""
+    metrics = CollectorRegistry()
+    Counter("anju_received_messages", "Messages taken in.", registry=metrics).inc(3)
+    tokens = TokensTwin({"token-of-lan": "lan"})
+    return World(RecordsTwin(), tokens, TelemetryTwin(), JournalTwin(), ManualClock(START), HealthTwin(), metrics)
+
+
+def application(world: World) -> FastAPI:
+    """The application over ``world``."""
+    return create_app(
+        Dependencies(
+            records=world.records,
+            tokens=world.tokens,
+            telemetry=world.telemetry,
+            journal=world.journal,
+            clock=world.clock,
+            health={"records": world.health.records, "telemetry": world.health.telemetry},
+            metrics=world.metrics,
+            version="0.1.0",
+        )
+    )
