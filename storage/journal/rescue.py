@@ -68,6 +68,8 @@ def _fill(fresh: Path, path: Path, kept: Path) -> RescueReport:
             closing(connect(fresh)) as target,
             closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as source,
         ):
+            # This makes SQLite read what there is of a file that was cut, rather than nothing.
+            source.execute("PRAGMA writable_schema = ON")
             target.execute("BEGIN IMMEDIATE")
             report = _copy(source, target, kept)
             target.execute("COMMIT")

@@ -116,9 +116,10 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 
 def corrupt(path: Path, what: str) -> CorruptJournal:
     """Return the error for a damaged file, with the way out."""
+    on_one_line = " ".join(what.split())
     return CorruptJournal(
-        f"journal {path} is damaged ({what}). Nothing was changed. To go on: `anju journal rescue {path}` copies what "
-        f"can be read into a new file and keeps the damaged one beside it"
+        f"journal {path} is damaged ({on_one_line}). Nothing was changed. To go on: `anju journal rescue {path}` "
+        f"copies what can be read into a new file and keeps the damaged one beside it"
     )
 
 

@@ -22,6 +22,17 @@ _TRIM_BATCHES_BY_SIZE = 20
 # A flood of rejections between two trims must not fill the disk either.
 _BOUND_QUARANTINE_EVERY = 10_000
 
+# From the batch that holds the first entry wanted to the one that holds the last. Positions are dense but for what a
+# rescue lost, so these hold ``limit`` entries and hardly more; both ends are found in the key, or each read would
+# walk the whole table.
+_READ = """
+SELECT checksum, entries FROM batches WHERE last_position > ?1 AND last_position <= coalesce((
+    SELECT min(last_position) FROM batches WHERE last_position >= ?2 + max(?1, (
+        SELECT first_position - 1 FROM batches WHERE last_position > ?1 ORDER BY last_position LIMIT 1
+    ))
+), 1 << 62) ORDER BY last_position LIMIT ?2
+"""
+
 
 class SqliteJournal:
     """Implements ``ingest.ports.Journal``; one process may append, any number may read, advance and settle.
@@ -102,13 +113,7 @@ class SqliteJournal:
             count(cursor, "duplicate", duplicate)
 
     def read(self, after: int, limit: int) -> list[Entry]:
-        # Positions are dense but for what a rescue lost, so these batches hold ``limit`` entries and hardly more.
-        entries = self._entries(
-            "SELECT checksum, entries FROM batches WHERE last_position > ?1 AND first_position <= ?2 + max(?1, "
-            "(SELECT first_position - 1 FROM batches WHERE last_position > ?1 ORDER BY last_position LIMIT 1)) "
-            "ORDER BY last_position LIMIT ?2",
-            (after, limit),
-        )
+        entries = self._entries(_READ, (after, limit))
         start = next((index for index, entry in enumerate(entries) if entry.position > after), len(entries))
         return entries[start : start + limit]
 
