@@ -5,7 +5,7 @@ depends only on the messages and their order: not on batches, nor on calls of `E
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 
@@ -108,12 +108,19 @@ class Engine:
         self._dirty = []
         return changed
 
-    def forgive_silence(self, now: datetime) -> None:
-        """Measure all silence from ``now`` on: nobody was listening before, so it proves nothing about a device."""
+    def forgive_silence(self, now: datetime, unheard_for: timedelta) -> bool:
+        """Measure all silence from ``now`` on, if nothing at all was heard for ``unheard_for``; tell whether.
+
+        To be called once after a start: then it was most likely us who did not listen, and silence proves nothing.
+        """
+        newest = max((site.device.state.heard.anything for site in self._sites.values()), default=_NEVER)
         instant = to_microseconds(now)
+        if not newest or instant - newest < unheard_for // timedelta(microseconds=1):
+            return False
         for site in self._sites.values():
             site.device.state.heard = Heard(instant, instant, instant, instant)
             self._soil(site)
+        return True
 
     def _observe_telemetry(
         self, site: Site, observation: Observation, now: Microseconds, said: list[Transition]

@@ -32,6 +32,9 @@ SETTLING = timedelta(milliseconds=250)
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 5.0
 
+# Longer than any restart of this part alone, shorter than the patience of a rule that waits for silence.
+UNHEARD_FOR = timedelta(seconds=60)
+_LAST_WORDS_SECONDS = 2.0
 # Under this prefix the live view keeps its state beside the engine's; no community can be called so.
 _LIVE = "live:"
 _Answer = TypeVar("_Answer")
@@ -81,18 +84,27 @@ class AlertService:
         self._faults: list[FaultRaised | FaultCleared] = []
         self._read = 0
         self._committed = 0
+        self._pending_commit: Commit | None = None
+        self._caught_up = False
         self._committed_at = self._told_at = datetime.min.replace(tzinfo=UTC)
         self.stats = AlertStats()
 
     async def run(self) -> None:
-        """Decide until cancelled. Raises `Fenced` when a second engine works on the same records."""
+        """Decide until cancelled, then commit what is decided; what cannot be is decided again at the next start.
+
+        Raises `Fenced` when a second engine works on the same records.
+        """
         snapshot = await self._persist("alerts.load", self._records.load)
         self._restore(snapshot.states)
         self._read = self._committed = self.stats.position = snapshot.position
         await self._persist("journal.register", partial(asyncio.to_thread, self._journal.register, READER))
         self._committed_at = self._clock.now()
-        while True:
-            await self._turn()
+        try:
+            while True:
+                await self._turn()
+        except asyncio.CancelledError:
+            await self._finish()
+            raise
 
     def _restore(self, states: Mapping[str, bytes]) -> None:
         prefix = len(_LIVE)
@@ -100,16 +112,34 @@ class AlertService:
         self._engine.restore({path: state for path, state in states.items() if not path.startswith(_LIVE)})
 
     async def _turn(self) -> None:
-        entries = await self._persist("journal.read", partial(asyncio.to_thread, self._journal.read, self._read, BATCH))
+        # Taken before the journal is read: what is not in it by then was received after this, less the settling.
+        now = self._clock.now()
+        entries = await self._persist("journal.read", self._next_entries)
         for start in range(0, len(entries), SLICE):
             self._decide(entries[start : start + SLICE])
             await self._commit_if_due()
             await asyncio.sleep(0)
         if not entries:
             # Only at the journal's end may time pass by itself; before it, the messages carry the time.
-            self._transitions += self._engine.advance(self._clock.now() - SETTLING)
+            self._pass_time(now)
             await self._commit_if_due()
             await self._wait(self._read, self._idle_seconds())
+
+    async def _next_entries(self) -> list[Entry]:
+        reading = asyncio.create_task(asyncio.to_thread(self._journal.read, self._read, BATCH), name="journal read")
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            # Whoever cancels us will close the journal next, and a thread is still in it.
+            await asyncio.gather(reading, return_exceptions=True)
+            raise
+
+    def _pass_time(self, now: datetime) -> None:
+        if not self._caught_up:
+            self._caught_up = True
+            if self._engine.forgive_silence(now, UNHEARD_FOR):
+                _log.info("alerts.silence_forgiven", reason="nothing at all was received before the start")
+        self._transitions += self._engine.advance(now - SETTLING)
 
     def _decide(self, entries: list[Entry]) -> None:
         for entry in entries:
@@ -138,14 +168,10 @@ class AlertService:
             await self._commit()
 
     async def _commit(self) -> None:
-        states, sightings = self._engine.dirty(), []
-        for sighting, state in self._live.changed():
-            sightings.append(sighting)
-            states[_LIVE + sighting.device.path] = state
-        decided = Commit(self._read, self._committed, states, self._transitions, self._faults, sightings)
-        self._transitions, self._faults = [], []
+        decided = self._pending_commit = self._gathered()
         began = self._clock.now()
         await self._persist("alerts.commit", partial(self._records.commit, decided))
+        self._pending_commit = None
         self._committed, self._committed_at = decided.position, self._clock.now()
         self._note(decided, (self._committed_at - began).total_seconds())
         if self._committed_at - self._told_at >= CHECKPOINT_EVERY:
@@ -154,6 +180,28 @@ class AlertService:
             await self._persist(
                 "journal.advance", partial(asyncio.to_thread, self._journal.advance, READER, decided.position)
             )
+
+    def _gathered(self) -> Commit:
+        """Take everything decided since the last commit together."""
+        states, sightings = self._engine.dirty(), []
+        for sighting, state in self._live.changed():
+            sightings.append(sighting)
+            states[_LIVE + sighting.device.path] = state
+        decided = Commit(self._read, self._committed, states, self._transitions, self._faults, sightings)
+        self._transitions, self._faults = [], []
+        return decided
+
+    async def _finish(self) -> None:
+        """Commit once more, without a second try: the interrupted commit as it was, or else what has come since."""
+        decided = self._pending_commit or self._gathered()
+        if decided.position == self._committed and not decided.transitions:
+            return
+        try:
+            await asyncio.wait_for(self._records.commit(decided), _LAST_WORDS_SECONDS)
+        except (TemporaryError, TimeoutError) as error:
+            _log.warning("alerts.uncommitted", reason=str(error), position=decided.position)
+        else:
+            self._note(decided, 0.0)
 
     def _note(self, decided: Commit, seconds: float) -> None:
         self.stats.position = decided.position
