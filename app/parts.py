@@ -78,7 +78,7 @@ class Ingest:
         self.session.start()
         try:
             yield {
-                "mqtt session": lambda: asyncio.wrap_future(self.session.failure),
+                "mqtt session": self._session_ended,
                 "telemetry writer": self.writer.run,
                 "housekeeping": housekeeping.run,
                 "ingest heartbeat": lambda: heartbeat.beat(settings.var, "ingest", clock, self.pulse),
@@ -87,6 +87,10 @@ class Ingest:
             await asyncio.to_thread(self.session.stop)
             await store.close()
             await asyncio.to_thread(journal.close)
+
+    async def _session_ended(self) -> None:
+        # Shielded: cancelling us must not cancel the future that the session's thread will still set.
+        await asyncio.shield(asyncio.wrap_future(self.session.failure))
 
     async def ready(self) -> None:
         """Return when the broker has let us in; raises `StartupError` in one line when it does not."""

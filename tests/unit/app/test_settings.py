@@ -1,0 +1,57 @@
+"""Settings: what is wrong is named in one line, and secrets never are."""
+
+from pathlib import Path
+
+import pytest
+
+from app.settings import load
+from core.errors import StartupError
+
+WRONG = {
+    "unknown section": ({"ANJU_MQT__PORT": "1"}, "ANJU_MQT__PORT: no such setting"),
+    "unknown key": ({"ANJU_MQTT__PORTT": "1"}, "mqtt.portt"),
+    "not a number": ({"ANJU_MQTT__PORT": "abc"}, "mqtt.port"),
+    "beyond its bounds": ({"ANJU_API__PORT": "70000"}, "less than or equal to 65535"),
+    "unknown choice": ({"ANJU_MQTT__PROTOCOL": "4"}, "'3.1.1' or '5'"),
+    "unknown zone": ({"ANJU_TIME__ZONE": "Mars/Base"}, "no time zone"),
+    "password without user": ({"ANJU_MQTT__PASSWORD": "hush"}, "username is not"),
+    "InfluxDB without token": ({"ANJU_TELEMETRY__STORE": "influx"}, "ANJU_INFLUX__TOKEN"),
+    "missing file": ({"ANJU_CONFIG": "/nowhere/anju.toml"}, "does not exist"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("ANJU_") and not name.startswith("ANJU_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize(("environment", "expected"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_setting_is_named(environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StartupError) as raised:
+        load()
+    assert expected in str(raised.value)
+    assert "hush" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "anju.toml"
+    file.write_text('[mqtt]\nhost = "broker.example"\nport = 1884\n')
+    monkeypatch.setenv("ANJU_MQTT__PORT", "1885")
+    settings = load(file)
+    assert (settings.mqtt.host, settings.mqtt.port) == ("broker.example", 1885)
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANJU_MQTT__USERNAME", "anju")
+    monkeypatch.setenv("ANJU_MQTT__PASSWORD", "hush")
+    monkeypatch.setenv("ANJU_RECORDS__URL", "postgresql+psycopg://anju:hush@db/anju")
+    settings = load()
+    assert "hush" not in repr(settings) + settings.model_dump_json()
+    assert settings.records_url == "postgresql+psycopg://anju:hush@db/anju"
