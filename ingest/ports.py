@@ -38,7 +38,10 @@ class Settlement(Struct, frozen=True):
 
 
 class JournalSize(Struct, frozen=True):
-    """How much the journal holds: ``first`` and ``last`` are positions (0 and 0 when it never held anything)."""
+    """How much the journal holds: ``first`` and ``last`` are positions.
+
+    0 and 0 when it never held anything; ``first`` is ``last`` + 1 when everything was trimmed.
+    """
 
     first: int
     last: int
@@ -61,11 +64,17 @@ class Journal(Protocol):
         ...
 
     def register(self, reader: str) -> int:
-        """Make ``reader`` known, so that nothing it has not read is trimmed, and return its stored position."""
+        """Make ``reader`` known, so that nothing it has not read is trimmed, and return its stored position.
+
+        A new reader starts at the oldest entry that is left.
+        """
         ...
 
     def advance(self, reader: str, position: int) -> None:
-        """Store that ``reader`` needs nothing up to and including ``position``; never moves back."""
+        """Store that ``reader`` needs nothing up to and including ``position``; never moves back.
+
+        Raises `PermanentError` for a reader that was never registered; so does `settle`.
+        """
         ...
 
     def settle(self, reader: str, settlement: Settlement) -> None:
