@@ -55,6 +55,8 @@ class BrokerLink:
         """``None`` until the broker answered the subscription."""
         self.refusal = ""
         """Why the broker does not want us or our subscription; empty when it does, or has not said."""
+        self.silent = False
+        """Whether we hung up because no message came."""
         self.lost = ""
         """Why the connection is over; empty while it is not."""
 

@@ -1,70 +1,53 @@
-"""Waiting for the broker, for time to pass, or to be told to stop; and how long to wait between tries."""
+"""Waiting for the broker or for time to pass, until told to stop."""
 
-import os
-import random
 import select
+import socket
 from contextlib import suppress
-from datetime import timedelta
 
 # Linux tells a closed connection apart from readable bytes; elsewhere it is noticed at the next write.
 _HANG_UP = select.POLLERR | select.POLLHUP | getattr(select, "POLLRDHUP", 0)
 
 
-class Wakeable:
-    """Waits on sockets, and wakes up early when another thread calls `wake`."""
+class StopSignal:
+    """Set once, from any thread; from then on no wait takes any time. The waits belong to one thread."""
 
     def __init__(self) -> None:
-        self._reading, self._writing = os.pipe()
-        os.set_blocking(self._writing, False)
-        self._watched: int | None = None
-        self._events = 0
+        # A pair of sockets, for a write after `close` fails on them; a bare descriptor may be somebody else's by then.
+        self._reading, self._writing = socket.socketpair()
+        self._writing.setblocking(False)
         self._poll = select.poll()
-        self._poll.register(self._reading, select.POLLIN)
+        self._poll.register(self._reading.fileno(), select.POLLIN)
+        self._is_set = False
 
-    def wake(self) -> None:
-        """End the present wait and every later one; from any thread, also after `close`."""
+    def set(self) -> None:
+        """End the present wait and every later one; may be repeated, also after `close`."""
+        self._is_set = True
         with suppress(OSError):
-            os.write(self._writing, b"!")
+            self._writing.send(b"!")
 
-    def wait(self, seconds: float, fileno: int = -1, *, read: bool = False, write: bool = False) -> bool:
-        """Wait for at most ``seconds``; return whether anything happened on ``fileno``.
+    def is_set(self) -> bool:
+        """Tell whether `set` was called."""
+        return self._is_set
 
-        With neither ``read`` nor ``write`` only the connection's end counts; without ``fileno`` only `wake`.
+    def wait(self, seconds: float) -> bool:
+        """Wait for ``seconds``, or until told to stop; return whether that was so."""
+        self._poll.poll(max(0.0, seconds) * 1_000)
+        return self._is_set
+
+    def wait_for(self, fileno: int, seconds: float, *, read: bool = False, write: bool = False) -> bool:
+        """Wait for at most ``seconds``; return whether ``fileno`` is ready.
+
+        With neither ``read`` nor ``write`` only the connection's end counts.
         """
-        self._watch(fileno, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0))
-        happened = self._poll.poll(max(0.0, seconds) * 1_000)
-        return any(found == fileno for found, _ in happened)
-
-    def _watch(self, fileno: int, events: int) -> None:
-        if (fileno, events) == (self._watched, self._events):
-            return
-        if self._watched is not None and self._watched >= 0:
-            with suppress(KeyError):
-                self._poll.unregister(self._watched)
-        if fileno >= 0:
-            self._poll.register(fileno, events | _HANG_UP)
-        self._watched, self._events = fileno, events
+        wanted = (select.POLLIN if read else 0) | (select.POLLOUT if write else 0)
+        self._poll.register(fileno, wanted | _HANG_UP)
+        try:
+            ready = self._poll.poll(max(0.0, seconds) * 1_000)
+        finally:
+            self._poll.unregister(fileno)
+        return any(found == fileno for found, _ in ready)
 
     def close(self) -> None:
-        os.close(self._reading)
-        os.close(self._writing)
-
-
-class Backoff:
-    """Rising delays between tries: doubled each time up to the most, and drawn from the upper half of that."""
-
-    def __init__(self, first: timedelta, most: timedelta) -> None:
-        self._first = first.total_seconds()
-        self._most = most.total_seconds()
-        self._tries = 0
-        self._chance = random.Random()  # noqa: S311 - jitter, not a secret
-
-    def next_seconds(self) -> float:
-        """Return how long to wait before the next try."""
-        delay = min(self._most, self._first * 2.0 ** min(self._tries, 32))
-        self._tries += 1
-        return delay * self._chance.uniform(0.5, 1.0)
-
-    def reset(self) -> None:
-        """Start again with the first delay."""
-        self._tries = 0
+        """Release the sockets."""
+        self._reading.close()
+        self._writing.close()
