@@ -91,6 +91,11 @@ class Feed:
         return self._clients
 
     @property
+    def reached(self) -> int | None:
+        """The newest sequence taken in, ``None`` while the records are not followed."""
+        return self._last
+
+    @property
     def closed(self) -> bool:
         """Whether streams have to end."""
         return self._closed

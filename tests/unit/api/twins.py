@@ -1,5 +1,6 @@
 """The ports of the API as small real implementations in memory."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -28,6 +29,7 @@ class RecordsTwin:
         self.steps: list[TransitionRow] = []
         self.position = 0
         self.failure: AnjuError | None = None
+        self.failed = asyncio.Event()
         self.reads_of_transitions: list[int] = []
 
     async def ping(self) -> None:
@@ -118,6 +120,7 @@ class RecordsTwin:
 
     def _answer(self) -> None:
         if self.failure is not None:
+            self.failed.set()
             raise self.failure
 
 
