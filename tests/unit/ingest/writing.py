@@ -50,6 +50,10 @@ class ScriptedStore(MemoryTelemetry):
             self.failures -= 1
             raise TemporaryError("no route to the store")
 
+    def has(self, point: Point) -> bool:
+        """Whether a point of the identity of ``point`` is kept."""
+        return (point.family, point.device, point.part, point.at_nanoseconds) in self._points
+
     @property
     def kept(self) -> list[int]:
         """The ``seq`` of every point kept, in order."""
