@@ -140,6 +140,7 @@ class Alerts:
         waiting: Waiting = self._doorbell or Poll(journal.last_position)
         try:
             await open_records(database, settings)
+            await _require_same_journal(journal, RecordsAdapter(database), settings)
             self.service = AlertService(
                 journal,
                 wiring.decoder(settings),
@@ -269,6 +270,16 @@ class Server(uvicorn.Server):
             self.should_exit = True
             await serving
             raise
+
+
+async def _require_same_journal(journal: SqliteJournal, records: RecordsAdapter, settings: Settings) -> None:
+    """Refuse a journal that ends before the decided position: it was replaced, and the engine would wait for ever."""
+    decided, last = await records.alert_position(), await asyncio.to_thread(journal.last_position)
+    if decided > last:
+        raise StartupError(
+            f"alerts are decided up to position {decided}, but journal {settings.journal_path} ends at {last}: it is not "
+            f"the one these records were made from; bring that one back, or start with new records as well"
+        )
 
 
 async def open_records(database: RecordsDatabase, settings: Settings) -> None:
