@@ -17,7 +17,7 @@ Decode = Callable[[Entry], Observation | Rejection]
 _SLICE = 500
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """A message that the store shall keep."""
 
     entry: Entry

@@ -107,7 +107,7 @@ class Writing:
 
     async def settled(self) -> None:
         """Return when everything in the journal is settled."""
-        while self._journal.positions().get("telemetry") != self._journal.last_position():
+        while self.service.stats.position != self._journal.last_position():
             self._idle.clear()
             await self._idle.wait()
 
