@@ -11,7 +11,7 @@ from alerts.model import AlertState, Severity, TransitionKind
 from api.ports import LedgerEntry, QuarantinedMessage
 from api.times import Utc
 from core.devices import DeviceKey, DeviceKind
-from core.faults import FaultKind, FaultSeverity, meaning_of
+from core.faults import FaultKind, meaning_of
 
 COMMENT_LIMIT = 2_000
 
@@ -39,7 +39,7 @@ class DeviceName(BaseModel):
 class Reading(BaseModel):
     """The newest value of one signal."""
 
-    value: bool | int | float | str | None
+    value: bool | int | float | str | list[float] = Field(description="A place in a picture is a pair of fractions.")
     at: Utc
 
 
@@ -163,7 +163,7 @@ class Fault(BaseModel):
     source: str = Field(description="The code list, such as `gbt24476-2017`.")
     code: str = Field(description="The code as the device sent it.")
     kind: FaultKind
-    severity: FaultSeverity
+    severity: Severity
     title: Bilingual
     raised_at: Utc
     cleared_at: Utc | None = Field(description="Null while it lasts, and where its end was never told.")
@@ -178,7 +178,7 @@ class Fault(BaseModel):
             source=row.source,
             code=row.code,
             kind=FaultKind(row.kind),
-            severity=FaultSeverity(row.severity),
+            severity=Severity(row.severity),
             title=Bilingual(zh=meaning.zh, en=meaning.en),
             raised_at=row.raised_at,
             cleared_at=row.cleared_at,

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import close_streams
-from tests.unit.api.world import RIGHT
+from tests.unit.api.world import TOKEN
 
 
 class StoppableServer(uvicorn.Server):
@@ -105,9 +105,11 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listening(url: str, *, last_id: str | None = None, **query: Any) -> AsyncIterator[Listener]:
+async def listening(
+    url: str, *, last_id: str | None = None, token: str = TOKEN, **query: Any
+) -> AsyncIterator[Listener]:
     """Open the stream as ``lan``, and wait until it has begun."""
-    headers = RIGHT | ({} if last_id is None else {"Last-Event-ID": last_id})
+    headers = {"Authorization": f"Bearer {token}"} | ({} if last_id is None else {"Last-Event-ID": last_id})
     async with (
         httpx.AsyncClient(base_url=url, headers=headers, timeout=10) as client,
         client.stream("GET", "/api/v1/stream", params=query) as response,

@@ -77,6 +77,14 @@ async def test_a_device_shows_its_state_and_what_fires_now(lan: httpx.AsyncClien
     assert (device["online"], device["last_heard_at"]) == (True, "2026-08-14T07:02:26Z")
 
 
+async def test_a_place_in_a_picture_is_shown_as_a_pair(lan: httpx.AsyncClient, world: World) -> None:
+    hotspot: dict[str, object] = {"value": [0.25, 0.5], "at": "2026-08-14T07:02:20Z"}
+    row = DeviceRow(SHED, START, START, False, None, {"bay-1": {"hotspot": hotspot}}, 0)
+    world.records.device_rows[SHED.path] = row
+    device = (await lan.get("/api/v1/devices/xingfu/thermal/shed-1")).json()
+    assert device["latest"]["bay-1"]["hotspot"] == hotspot
+
+
 @pytest.mark.parametrize("rest", ["", "/telemetry", "/telemetry/latest", "/faults"])
 async def test_a_device_never_heard_is_a_404(lan: httpx.AsyncClient, rest: str) -> None:
     answer = await lan.get(f"/api/v1/devices/xingfu/elevator/lift-1{rest}")

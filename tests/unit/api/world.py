@@ -6,12 +6,14 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 
 from api.app import ComponentState, ComponentStatus, Dependencies, create_app
+from api.ports import Records, Tokens
 from core.clock import ManualClock
 from core.devices import DeviceKey, DeviceKind
 from tests.unit.api.twins import START, JournalTwin, RecordsTwin, TelemetryTwin, TokensTwin
 
 LIFT = DeviceKey("xingfu", DeviceKind.ELEVATOR, "lift-1")
-RIGHT = {"Authorization": "Bearer token-of-lan"}
+TOKEN = "token-of-lan"
+RIGHT = {"Authorization": f"Bearer {TOKEN}"}
 WRONG = {"Authorization": "Bearer nobody"}
 
 
@@ -55,21 +57,24 @@ def empty_world() -> World:
     """An empty world in which ``lan`` holds a token."""
     metrics = CollectorRegistry()
     Counter("anju_received_messages", "Messages taken in.", registry=metrics).inc(3)
-    tokens = TokensTwin({"token-of-lan": "lan"})
+    tokens = TokensTwin({TOKEN: "lan"})
     return World(RecordsTwin(), tokens, TelemetryTwin(), JournalTwin(), ManualClock(START), HealthTwin(), metrics)
+
+
+def dependencies(world: World, *, records: Records | None = None, tokens: Tokens | None = None) -> Dependencies:
+    """What the application is given: ``world``, or real records and tokens in its place."""
+    return Dependencies(
+        records=records or world.records,
+        tokens=tokens or world.tokens,
+        telemetry=world.telemetry,
+        journal=world.journal,
+        clock=world.clock,
+        health={"records": world.health.records, "telemetry": world.health.telemetry},
+        metrics=world.metrics,
+        version="0.1.0",
+    )
 
 
 def application(world: World) -> FastAPI:
     """The application over ``world``."""
-    return create_app(
-        Dependencies(
-            records=world.records,
-            tokens=world.tokens,
-            telemetry=world.telemetry,
-            journal=world.journal,
-            clock=world.clock,
-            health={"records": world.health.records, "telemetry": world.health.telemetry},
-            metrics=world.metrics,
-            version="0.1.0",
-        )
-    )
+    return create_app(dependencies(world))
