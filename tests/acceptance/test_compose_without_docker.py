@@ -161,6 +161,8 @@ def test_an_event_ends_as_an_alert_in_the_api_and_in_postgresql(deployment: Depl
     query = {"state": "firing", "device": "block-9-lift"}
     (alert,) = until(lambda: deployment.get("/api/v1/alerts", **query)["items"])
     assert (alert["rule"], alert["title"]["zh"]) == ("car-alarm-button", "轿厢报警按钮动作")
+    latest = deployment.get("/api/v1/devices/jinxiu/elevator/block-9-lift")["latest"][""]
+    assert latest["event"]["value"] == "alarm_pressed"
     with psycopg.connect(deployment.postgres_url) as connection:
         assert connection.execute("SELECT id FROM alerts WHERE device = 'block-9-lift'").fetchall() == [(alert["id"],)]
 
