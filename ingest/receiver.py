@@ -56,7 +56,8 @@ class Receiver:
         self._batch = surroundings.batch
         self._link = link
         self._stop = stop
-        # With fewer in flight than a full batch, waiting for more would wait in vain.
+        # With fewer in flight than a full batch, waiting for more would wait in vain. This also bounds what is in hand
+        # (to it and one read): Mosquitto 2.0.11 exceeds the receive maximum once messages are acknowledged.
         in_flight = self._settings.receive_maximum if self._settings.protocol == "5" else self._settings.batch_limit
         self._limit = min(self._settings.batch_limit, in_flight)
         self._more = False
@@ -82,8 +83,9 @@ class Receiver:
             else:
                 self._wait_for_messages(min(left, _LOOK_SECONDS))
                 self._read()
-                # A session with a backlog sends it before it answers; a full batch in hand would end the reading.
-                self._flush()
+                # A session with a backlog sends it before it answers, and a full batch in hand would end the reading.
+                if len(self._batch) >= self._limit:
+                    self._flush()
                 self._look_after()
         return answered() and not self._link.lost
 
@@ -148,7 +150,8 @@ class Receiver:
                 self._stats.append_failures += 1
                 self._around.post(SessionStatus.BLOCKED, str(error))
             else:
-                self._around.post(SessionStatus.CONNECTED)
+                if self._around.board.state.status is SessionStatus.BLOCKED:
+                    self._around.post(SessionStatus.CONNECTED)
                 return True
             if not self._hold(next(waits)):
                 return False
