@@ -1,0 +1,119 @@
+"""Anju as its users run it: real child processes of the `anju` command, each with settings of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Self
+
+from app import heartbeat
+from core.clock import SystemClock
+from tests.servers.influx import Influx
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-c", "from app.cli import main; main()"]
+READY_DEADLINE_SECONDS = 60.0  # Two busy cores import the whole product in some 3 s.
+STOP_DEADLINE_SECONDS = 30.0
+POLL_SECONDS = 0.02
+LOG_TAIL_LINES = 40
+
+
+def wait_until(condition: Callable[[], bool], what: Callable[[], str], seconds: float = READY_DEADLINE_SECONDS) -> None:
+    """Return once ``condition`` holds; fails with ``what`` when it does not within ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"after {seconds:g} s still: {what()}"
+        time.sleep(POLL_SECONDS)
+
+
+def environment(var: Path, settings: Mapping[str, object]) -> dict[str, str]:
+    """The whole environment of a child: a developer's own settings never reach it."""
+    path = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    fixed = {"PATH": path, "HOME": str(var.parent), "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+    return {**fixed, "ANJU_VAR": str(var), **{name: str(value) for name, value in settings.items()}}
+
+
+def influx_settings(influx: Influx) -> dict[str, object]:
+    """The settings that make Anju write to ``influx``."""
+    return {
+        "ANJU_TELEMETRY__STORE": "influx",
+        "ANJU_INFLUX__URL": influx.url,
+        "ANJU_INFLUX__TOKEN": influx.token,
+        "ANJU_INFLUX__ORG": influx.org,
+        "ANJU_INFLUX__BUCKET": influx.bucket,
+    }
+
+
+class Anju:
+    """One `anju PART` on the folder ``var``; may be killed and started again, and never outlives its `with` block."""
+
+    def __init__(self, part: str, var: Path, settings: Mapping[str, object]) -> None:
+        self.part = part
+        self.var = var
+        self.log = var.parent / f"{part}.log"
+        self._environment = environment(var, settings)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._started_at = SystemClock().now()
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    def start(self) -> None:
+        """Start the process and return at once."""
+        assert not self.running, f"{self.part} runs already"
+        self._started_at = SystemClock().now()
+        with self.log.open("ab") as log:
+            # A session of its own: Ctrl-C in the terminal reaches pytest, which then stops the part.
+            self._child = subprocess.Popen(
+                [*COMMAND, self.part],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_ready(self) -> None:
+        """Return once this very process says in its heartbeat that it is up."""
+        wait_until(self._is_up, lambda: f"{self.part} is not up; {self.tail()}")
+
+    def _is_up(self) -> bool:
+        assert self.running, f"{self.part} ended while starting; {self.tail()}"
+        said = heartbeat.read(self.var, self.part, SystemClock().now())
+        return said.status == "up" and said.at >= self._started_at
+
+    def kill(self) -> None:
+        """SIGKILL; returns once the process is gone. Fails when it had ended by itself before."""
+        assert self._child is not None
+        assert self.running, f"{self.part} ended by itself; {self.tail()}"
+        self._child.kill()
+        self._child.wait()
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """End it the orderly way and return its exit code."""
+        assert self._child is not None
+        if self.running:
+            self._child.send_signal(number)
+        return self._child.wait(STOP_DEADLINE_SECONDS)
+
+    def output(self) -> str:
+        """Everything it has printed and logged since its first start."""
+        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+
+    def tail(self) -> str:
+        """The end of its output, for messages."""
+        return "\n".join([f"the end of {self.log.name}:", *self.output().splitlines()[-LOG_TAIL_LINES:]])
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child is not None and self.running:
+            self._child.kill()
+            self._child.wait()
