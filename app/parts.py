@@ -65,7 +65,12 @@ class Ingest:
         store = wiring.telemetry(settings)
         self.session = MqttSession(wiring.session_settings(settings), journal.append, clock, self._doorbell.ring)
         self.writer = TelemetryWriterService(
-            journal, wiring.decoder(settings), store, clock, wait_for_more=self._doorbell.wait
+            journal,
+            wiring.decoder(settings),
+            store,
+            clock,
+            wait_for_more=self._doorbell.wait,
+            settings=wiring.writer_settings(settings),
         )
         housekeeping = Housekeeping(
             journal,

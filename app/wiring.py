@@ -12,6 +12,7 @@ from app.settings import Settings
 from core.errors import StartupError
 from ingest.decoders.native import NativeDecoder
 from ingest.session import SessionSettings
+from ingest.writer_state import WriterSettings
 from simulators.link import BrokerAddress
 from storage.journal.sqlite import SqliteJournal
 from storage.records import RecordsDatabase
@@ -19,6 +20,8 @@ from storage.telemetry.embedded import EmbeddedTelemetry
 from storage.telemetry.influx import InfluxTelemetry
 
 PSEUDONYM_KEY_BYTES = 32
+INFLUX_FILL_BELOW = 2_000
+INFLUX_FILL_TIME = timedelta(milliseconds=200)
 
 
 def require_writable(folder: Path) -> None:
@@ -53,6 +56,14 @@ def telemetry(settings: Settings) -> InfluxTelemetry | EmbeddedTelemetry:
         bucket=settings.influx.bucket,
         retention=settings.retention,
     )
+
+
+def writer_settings(settings: Settings) -> WriterSettings:
+    """Return how the telemetry writer cuts its batches for the chosen store."""
+    if settings.telemetry.store == "embedded":
+        return WriterSettings()
+    # Every request to InfluxDB costs both sides some milliseconds: fewer and larger ones. Alerts do not wait for them.
+    return WriterSettings(fill_below=INFLUX_FILL_BELOW, fill_time=INFLUX_FILL_TIME)
 
 
 def records(settings: Settings) -> RecordsDatabase:
