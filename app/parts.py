@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from alerts.engine import Engine
 from alerts.service import AlertService
-from api.app import create_app
+from api.app import close_streams, create_app
 from api.dependencies import ComponentState, ComponentStatus, Dependencies, HealthCheck
 from app import heartbeat, wiring
 from app.doorbell import Doorbell, Poll
@@ -34,6 +34,7 @@ _log = structlog.get_logger()
 VERSION = "0.1.0"
 _OPEN_RETRY_SECONDS = 0.5
 _OPEN_SECONDS = 60.0
+_PING_SECONDS = 1.5
 
 
 class Waiting(Protocol):
@@ -237,7 +238,10 @@ class Api:
         async def telemetry() -> ComponentState:
             # Alerts do not need it: down is shown, but the service stays ready.
             try:
-                await ping_telemetry()
+                async with asyncio.timeout(_PING_SECONDS):
+                    await ping_telemetry()
+            except TimeoutError:
+                return ComponentState(ComponentStatus.DOWN, "does not answer", vital=False)
             except TemporaryError as error:
                 return ComponentState(ComponentStatus.DOWN, str(error), vital=False)
             return ComponentState(ComponentStatus.UP, vital=False)
@@ -262,6 +266,7 @@ class Server(uvicorn.Server):
     """Uvicorn without its own signal handling: stopping is the composition root's."""
 
     def __init__(self, application: FastAPI) -> None:
+        self._application = application
         super().__init__(
             uvicorn.Config(application, log_config=None, lifespan="off", timeout_graceful_shutdown=3, ws="none")
         )
@@ -272,6 +277,8 @@ class Server(uvicorn.Server):
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
+            # Uvicorn waits for open answers before it stops, and a live stream never ends by itself.
+            close_streams(self._application)
             self.should_exit = True
             await serving
             raise
@@ -282,8 +289,8 @@ async def _require_same_journal(journal: SqliteJournal, records: RecordsAdapter,
     decided, last = await records.alert_position(), await asyncio.to_thread(journal.last_position)
     if decided > last:
         raise StartupError(
-            f"alerts are decided up to position {decided}, but journal {settings.journal_path} ends at {last}: it is not "
-            f"the one these records were made from; bring that one back, or start with new records as well"
+            f"alerts are decided up to position {decided}, but journal {settings.journal_path} ends at {last}: it is "
+            f"not the one these records were made from; bring that one back, or start with new records as well"
         )
 
 
