@@ -14,7 +14,7 @@ import msgspec
 from alerts import lifecycle
 from alerts.memory import Heard, Microseconds
 from alerts.model import Reason, Transition, TransitionKind
-from alerts.posts import Post, Site, decode_site, new_site
+from alerts.posts import UNSEEN, Post, Site, decode_site, new_site
 from alerts.rules.model import Rule
 from alerts.trees import CompiledRule
 from core.clock import from_microseconds, to_microseconds
@@ -175,7 +175,7 @@ class Engine:
     def _step(self, post: Post, observation: Observation | None, now: Microseconds, said: list[Transition]) -> None:
         site = post.site
         post.state, transition = lifecycle.step(post.rule, post.state, observation, now, site.device)
-        post.seen = None
+        post.seen = UNSEEN
         if post.silence:
             post.waking = any(leaf.truth or leaf.raw for leaves in post.state.parts.values() for leaf in leaves)
         self._arm(post)

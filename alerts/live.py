@@ -28,8 +28,9 @@ _WAITING_AT_MOST = 64
 _PARTS_AT_MOST = 64
 _EVENT = "event"
 """The signal under which the newest event of a part stands."""
-# A card is a person's: who passed is in the gate's log with its own retention, not in the live view.
-_NOT_SHOWN = frozenset({"at", "seq", "region", "regions", "type", "door", "credential", "source", "code", "reason"})
+# Of a gate only the event: a card is a person's, and who passed stands in the gate's log with its own retention.
+_CAR = tuple(name for name in ElevatorTelemetry.__struct_fields__ if name not in ("at", "seq"))
+_REGION = tuple(name for name in Region.__struct_fields__ if name != "region")
 
 
 class Latest(Struct):
@@ -115,22 +116,23 @@ class LiveView:
 
 
 def _merge(sight: _Sight) -> None:
-    """Merge what waits, newest first: as most messages carry every signal, the older ones then have nothing to add."""
+    """Merge what waits, newest first, looking in older messages only for signals that no newer one carried."""
     parts = sight.state.parts
     filled: set[tuple[str, str]] = set()
-    whole: set[str] = set()
-    for observation in reversed(sight.waiting):
-        for part, fields in _readings(observation.body):
-            if part in whole and not isinstance(observation.body, ElevatorEvent | GateEvent | ThermalEvent):
+    wanted: dict[tuple[str, type], tuple[str, ...]] = {}
+    for observation in sorted(sight.waiting, key=_instant)[::-1]:
+        for part, body, names in _sources(observation.body):
+            left = wanted.get((part, type(body)), names)
+            if not left:
                 continue
             signals = _part(parts, part)
-            for name, value in fields:
-                if (part, name) not in filled:
-                    filled.add((part, name))
-                    _set(signals, name, value, observation.at)
-            # An event stays the newest one for hours; waiting for another would mean to look at every message.
-            if all(name == _EVENT or (part, name) in filled for name in signals):
-                whole.add(part)
+            carried = [name for name in left if getattr(body, name) is not None]
+            wanted[part, type(body)] = tuple(name for name in left if name not in carried)
+            for name in carried:
+                label = _EVENT if name == "type" else name
+                if (part, label) not in filled:
+                    filled.add((part, label))
+                    _set(signals, label, getattr(body, name), observation.at)
     sight.waiting.clear()
 
 
@@ -151,32 +153,22 @@ def _part(parts: Parts, name: str) -> dict[str, Latest]:
     return signals
 
 
-def _readings(body: Body) -> Iterable[tuple[str, Iterator[tuple[str, Value]]]]:
+def _sources(body: Body) -> Iterable[tuple[str, Body | Region, tuple[str, ...]]]:
+    """Return what a message speaks of: the part, where its values stand, and what they are called there."""
     match body:
-        case ThermalTelemetry():
-            yield "", _fields(body)
-            for region in body.regions:
-                yield region.region, _fields(region)
-        case ElevatorEvent():
-            yield "", _event(body.type.value, _fields(body))
-        case GateEvent():
-            yield body.door, _event(body.type.value, _fields(body))
-        case ThermalEvent():
-            yield body.region, _event(body.type.value, iter(()))
         case ElevatorTelemetry():
-            yield "", _fields(body)
+            return (("", body, _CAR),)
+        case ThermalTelemetry():
+            regions = [(region.region, region, _REGION) for region in body.regions]
+            return [("", body, ("ambient_celsius",)), *regions]
+        case ElevatorEvent():
+            return (("", body, ("type", "service_mode", "floor")),)
+        case GateEvent():
+            return ((body.door, body, ("type",)),)
+        case ThermalEvent():
+            return ((body.region, body, ("type", "level")),)
+    return ()
 
 
-def _event(name: str, fields: Iterator[tuple[str, Value]]) -> Iterator[tuple[str, Value]]:
-    yield _EVENT, name
-    yield from fields
-
-
-def _fields(
-    body: ElevatorTelemetry | ThermalTelemetry | Region | ElevatorEvent | GateEvent,
-) -> Iterator[tuple[str, Value]]:
-    for name in body.__struct_fields__:
-        if name not in _NOT_SHOWN:
-            value = getattr(body, name)
-            if value is not None:
-                yield name, value
+def _instant(observation: Observation) -> datetime:
+    return observation.at

@@ -13,6 +13,10 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(DeviceState).decode
 
 
+UNSEEN = object()
+"""A digest that equals no other: telemetry must be looked at."""
+
+
 class Post:
     """One rule on one device. ``seen`` is the digest of the last telemetry; ``armed`` the timer in the heap, or 0."""
 
@@ -23,7 +27,7 @@ class Post:
         self.state = state
         self.site = site
         self.digest: Callable[[object], object] | None = rule.digest
-        self.seen: object = None
+        self.seen: object = UNSEEN
         self.silence = rule.only_silence
         # Whether the next message of any kind can change the rule's mind (it said *missing*, or *offline* was told).
         self.waking = True

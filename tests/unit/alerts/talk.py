@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from alerts.engine import Engine
 from alerts.model import Transition, TransitionKind
@@ -53,10 +54,8 @@ class Talk:
         arrived = instant(seconds if received is None else received)
         return Observation(self._position, device, _channel(body), body.at, arrived, body, late=late)
 
-    def lift(
-        self, seconds: float, *, received: float | None = None, late: bool = False, **signals: object
-    ) -> Observation:
-        body = ElevatorTelemetry(at=instant(seconds), **signals)  # type: ignore[arg-type]  # tests name real signals
+    def lift(self, seconds: float, *, received: float | None = None, late: bool = False, **signals: Any) -> Observation:
+        body = ElevatorTelemetry(at=instant(seconds), **signals)
         return self.say(seconds, LIFT, body, received=received, late=late)
 
     def lift_event(
@@ -68,14 +67,14 @@ class Talk:
         received: float | None = None,
         late: bool = False,
         source: str = "gbt24476-2017",
-        **fields: object,
+        **fields: Any,
     ) -> Observation:
         body = ElevatorEvent(
             at=instant(seconds),
             type=kind,
             source=source if code else None,
             code=code,
-            **fields,  # type: ignore[arg-type]
+            **fields,
         )
         return self.say(seconds, LIFT, body, received=received, late=late)
 

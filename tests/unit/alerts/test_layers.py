@@ -1,0 +1,92 @@
+"""Every module of alerts says whether it is pure, and the pure ones import nothing that reads, waits or guesses."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3] / "alerts"
+PURE = {
+    "__init__",
+    "engine",
+    "faults",
+    "happenings",
+    "history",
+    "lifecycle",
+    "live",
+    "memory",
+    "model",
+    "ports",
+    "posts",
+    "readings",
+    "rules/__init__",
+    "rules/checks",
+    "rules/durations",
+    "rules/loading",
+    "rules/model",
+    "rules/schema",
+    "rules/signals",
+    "rules/source",
+    "silence",
+    "trees",
+    "watch",
+    "words",
+}
+IMPURE = {"packs/__init__", "service"}
+UNWANTED = {
+    "asyncio",
+    "importlib",
+    "io",
+    "logging",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "shutil",
+    "socket",
+    "sqlite3",
+    "structlog",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib",
+    "uuid",
+}
+# From the clock's module, pure code may only take the two conversions.
+CLOCKS = {"Clock", "SystemClock", "ManualClock"}
+
+
+def modules() -> set[str]:
+    return {path.relative_to(ROOT).with_suffix("").as_posix() for path in ROOT.rglob("*.py")}
+
+
+def imports(module: str) -> set[str]:
+    """Return what a module imports: top-level packages, and ``alerts.x`` or ``core.clock.X`` in full."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / f"{module}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_every_module_is_listed_as_pure_or_impure() -> None:
+    assert modules() == PURE | IMPURE
+    assert not PURE & IMPURE
+
+
+@pytest.mark.parametrize("module", sorted(PURE))
+def test_pure_modules_import_nothing_impure(module: str) -> None:
+    found = imports(module)
+    assert not {name for name in found if name.split(".")[0] in UNWANTED}
+    assert not found & {f"core.clock.{name}" for name in CLOCKS}
+    assert not {name for name in found if name in {f"alerts.{one.removesuffix('/__init__')}" for one in IMPURE}}
+
+
+@pytest.mark.parametrize("module", sorted(PURE))
+def test_pure_modules_open_nothing_and_print_nothing(module: str) -> None:
+    tree = ast.parse((ROOT / f"{module}.py").read_text(encoding="utf-8"))
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert not called & {"open", "print", "input", "exec", "eval"}

@@ -1,0 +1,232 @@
+"""The built-in pack over whole stories: what is raised, when, and what is not."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from alerts.model import Severity, Transition, TransitionKind
+from alerts.packs import builtin_rules
+from core.devices import DeviceKey, DeviceKind
+from core.observations import Observation
+from core.wire.payloads import ElevatorEventType as Lift
+from core.wire.payloads import GateEventType as Gate
+from core.wire.payloads import PresenceStatus, ThermalEvent, ThermalEventType, ThermalLevel
+from tests.unit.alerts.talk import CAMERA, GATE, LIFT, START, Talk, instant, run
+
+TRAPPED: dict[str, Any] = {
+    "direction": "stopped",
+    "door_state": "closed",
+    "door_zone": False,
+    "passenger_present": True,
+}
+RIDING = TRAPPED | {"direction": "up", "service_mode": "normal"}
+AT_LEVEL: dict[str, Any] = {
+    "direction": "stopped",
+    "door_zone": True,
+    "service_mode": "normal",
+    "passenger_present": False,
+}
+
+
+def story(observations: Iterable[Observation], until: float) -> list[tuple[float, str, str]]:
+    """Return (second, rule, kind) of what fires and resolves."""
+    return _short(run(builtin_rules(), observations, until))
+
+
+def _short(transitions: Iterable[Transition]) -> list[tuple[float, str, str]]:
+    return [
+        ((each.at - START).total_seconds(), each.rule, each.kind.value)
+        for each in transitions
+        if each.kind is not TransitionKind.PENDING
+    ]
+
+
+def test_every_rule_says_what_to_do_in_both_languages_and_each_kind_can_go_offline() -> None:
+    rules = builtin_rules()
+    assert {rule.kind for rule in rules if rule.id.endswith("-offline")} == set(DeviceKind)
+    assert all(rule.next_step.zh != rule.next_step.en for rule in rules)
+    assert {rule.severity for rule in rules} == {Severity.CRITICAL, Severity.MAJOR, Severity.MINOR}
+
+
+def test_a_trapped_passenger_is_raised_after_60_s_and_ends_only_at_level_with_the_door_open() -> None:
+    talk = Talk()
+    said = [
+        *(talk.lift(at, **RIDING) for at in range(10)),
+        *(talk.lift(at, **TRAPPED, service_mode="normal") for at in range(10, 120, 5)),
+        talk.lift(120, **RIDING | {"direction": "down"}),
+        talk.lift(130, **RIDING | {"direction": "stopped", "door_zone": True}),
+        talk.lift(135, **AT_LEVEL, door_state="opening"),
+        talk.lift(137, **AT_LEVEL, door_state="open"),
+        talk.lift(150, **AT_LEVEL, door_state="closed"),
+    ]
+    assert story(said, 400) == [
+        (40, "stopped-outside-door-zone", "firing"),
+        (70, "trapped-passenger", "firing"),
+        (120, "stopped-outside-door-zone", "resolved"),
+        (137, "trapped-passenger", "resolved"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"passenger_present": False},
+        {"door_state": "open"},
+        {"direction": "up"},
+        {"service_mode": "inspection"},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_three_of_the_four_are_not_a_trapped_passenger(changed: dict[str, Any]) -> None:
+    talk = Talk()
+    said = [talk.lift(at, **{"service_mode": "normal"} | TRAPPED | changed) for at in range(0, 200, 5)]
+    assert "trapped-passenger" not in {name for _, name, _ in story(said, 200)}
+
+
+def test_a_people_sensor_that_flaps_raises_nothing() -> None:
+    talk = Talk()
+    said = [talk.lift(at, **TRAPPED | {"passenger_present": at % 8 < 4}) for at in range(0, 300, 2)]
+    assert story(said, 300) == []
+
+
+def test_a_lift_without_mode_and_zone_can_still_tell_of_a_trapped_passenger() -> None:
+    talk = Talk()
+    said = [talk.lift(0, direction="stopped", door_state="closed", passenger_present=True)]
+    assert story(said, 100) == [(65, "trapped-passenger", "firing")]
+
+
+def test_the_end_of_a_trapping_fault_may_get_lost() -> None:
+    talk = Talk()
+    said = [
+        talk.lift(0, **AT_LEVEL, door_state="closed"),
+        talk.lift_event(1, Lift.FAULT_RAISED, "93"),
+        talk.lift(60, **AT_LEVEL, door_state="open"),
+        talk.lift(70, **AT_LEVEL, door_state="closed"),
+    ]
+    assert story(said, 300) == [(1, "trapped-passenger", "firing"), (60, "trapped-passenger", "resolved")]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("1", "fault-critical"),
+        ("2", "fault-major"),
+        ("4", "stopped-outside-door-zone"),
+        ("93", "trapped-passenger"),
+        ("Err02", "fault-major"),
+    ],
+)
+def test_each_fault_raises_exactly_one_alert(code: str, expected: str) -> None:
+    talk = Talk()
+    assert story([talk.lift_event(0, Lift.FAULT_RAISED, code)], 200) == [(0, expected, "firing")]
+
+
+def test_the_alarm_button_is_heard_even_an_hour_late() -> None:
+    talk = Talk()
+    said = [
+        talk.lift_event(0, Lift.ALARM_PRESSED, received=3600, late=True),
+        talk.lift_event(3610, Lift.ALARM_PRESSED),
+        talk.lift_event(3700, Lift.ALARM_RELEASED),
+    ]
+    assert story(said, 3701) == [(3600, "car-alarm-button", "firing"), (3700, "car-alarm-button", "resolved")]
+
+
+def test_an_e_bike_in_the_lift() -> None:
+    talk = Talk()
+    said = [talk.lift_event(0, Lift.EBIKE_DETECTED), talk.lift_event(30, Lift.EBIKE_CLEARED)]
+    assert story(said, 40) == [(0, "ebike-in-car", "firing"), (30, "ebike-in-car", "resolved")]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "expected"),
+    [
+        (Gate.FORCED_OPEN, Gate.DOOR_CLOSED, "gate-forced-open"),
+        (Gate.HELD_OPEN, Gate.DOOR_CLOSED, "gate-held-open"),
+        (Gate.TAMPER, Gate.TAMPER_CLEARED, "gate-tamper"),
+    ],
+)
+def test_gate_events(begin: Gate, end: Gate, expected: str) -> None:
+    talk = Talk()
+    said = [talk.gate(0, begin), talk.gate(20, end)]
+    assert story(said, 40) == [(0, expected, "firing"), (20, expected, "resolved")]
+
+
+def test_duress_is_kept_for_half_an_hour() -> None:
+    talk = Talk()
+    assert story([talk.gate(0, Gate.DURESS)], 2000) == [(0, "gate-duress", "firing"), (1800, "gate-duress", "resolved")]
+
+
+def test_an_ordinary_day_at_a_gate_is_quiet_all_night() -> None:
+    talk = Talk()
+    said = [talk.gate(at, kind) for at in range(0, 3600, 60) for kind in (Gate.GRANTED, Gate.DOOR_OPENED)]
+    assert story(said, 12 * 3600) == []
+
+
+@pytest.mark.parametrize(
+    ("celsius", "expected"),
+    [
+        (45.9, []),
+        (50.0, [(12, "thermal-pre-alarm")]),
+        (58.0, [(6, "thermal-alarm"), (12, "thermal-pre-alarm")]),
+    ],
+)
+def test_a_hot_region_by_its_own_level(celsius: float, expected: list[tuple[float, str]]) -> None:
+    talk = Talk()
+    said = [talk.camera(at, a=25.0, b=celsius if at else 25.0) for at in range(0, 40, 2)]
+    # A step from cool to hot is no steady rise before half the window has gone by; by then these have been raised.
+    assert [(at, name) for at, name, kind in story(said, 40) if kind == "firing"] == expected
+
+
+def test_a_warm_bike_that_rolls_into_view_is_no_fire() -> None:
+    talk = Talk()
+    said = [talk.camera(at, a=20.0 if at < 100 else 34.0) for at in range(0, 600, 2)]
+    assert story(said, 600) == []
+
+
+def test_a_fire_climbs_from_rising_fast_to_runaway() -> None:
+    talk = Talk()
+    said = [talk.camera(at, cool=24.0, sockets=_burning(at)) for at in range(0, 300, 2)]
+    fired = [name for _, name, kind in story(said, 300) if kind == "firing"]
+    assert fired == ["thermal-pre-alarm", "thermal-alarm", "thermal-rate-of-rise", "thermal-runaway"]
+
+
+def _burning(seconds: float) -> float:
+    """Return 15 °C/min up to 80 °C, then 1.5 °C/s: the stages of a charging pack."""
+    return min(25 + 0.25 * seconds, 80.0) if seconds < 220 else 80 + 1.5 * (seconds - 220)
+
+
+def test_the_camera_s_own_alarm_and_ours_are_one_alert() -> None:
+    talk = Talk()
+
+    def episode(at: float, kind: ThermalEventType) -> Observation:
+        body = ThermalEvent(at=instant(at), type=kind, level=ThermalLevel.ALARM, region="a", episode="e1")
+        return talk.say(at, CAMERA, body)
+
+    said = [
+        episode(0, ThermalEventType.EPISODE_STARTED),
+        *(talk.camera(at, a=60.0) for at in range(2, 30, 2)),
+        talk.camera(30, a=40.0),
+        episode(35, ThermalEventType.EPISODE_ENDED),
+    ]
+    assert [one for one in story(said, 60) if one[1] == "thermal-alarm"] == [
+        (0, "thermal-alarm", "firing"),
+        (35, "thermal-alarm", "resolved"),
+    ]
+
+
+@pytest.mark.parametrize(("key", "name"), [(LIFT, "elevator"), (GATE, "gate"), (CAMERA, "thermal")])
+def test_each_kind_of_device_can_go_offline(key: DeviceKey, name: str) -> None:
+    talk = Talk()
+    said = [
+        talk.presence(0, PresenceStatus.ONLINE, key),
+        talk.presence(10, PresenceStatus.OFFLINE, key),
+        talk.presence(100, PresenceStatus.ONLINE, key),
+    ]
+    assert story(said, 120) == [(40, f"{name}-offline", "firing"), (100, f"{name}-offline", "resolved")]
+
+
+def test_a_lift_that_says_nothing_is_missing_after_five_minutes_and_a_gate_is_not() -> None:
+    talk = Talk()
+    said = [talk.lift(0, **AT_LEVEL), talk.gate(0, Gate.GRANTED)]
+    assert story(said, 3600) == [(300, "elevator-offline", "firing")]
