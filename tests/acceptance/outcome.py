@@ -1,0 +1,130 @@
+"""What became of messages: read from the journal, the records and InfluxDB as they lie on disk."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from alerts.history import AlertFilter, TransitionRow
+from core.clock import SystemClock
+from core.devices import DeviceKey
+from ingest.ports import LedgerRow
+from storage.journal.sqlite import SqliteJournal
+from storage.records import RecordsAdapter, RecordsDatabase
+from storage.telemetry.influx import InfluxTelemetry
+from tests.acceptance.lifts import Alert
+from tests.servers.influx import Influx
+
+PAGE = 500
+MOST_POINTS = 1_000_000
+_Answer = TypeVar("_Answer")
+
+
+def ledger(var: Path) -> LedgerRow:
+    """The sum of the whole ledger; all zero before the journal exists."""
+    rows = _ledger_rows(var)
+    return LedgerRow(
+        date.min,
+        "",
+        sum(row.received for row in rows),
+        sum(row.stored for row in rows),
+        sum(row.duplicate for row in rows),
+        sum(row.rejected for row in rows),
+    )
+
+
+def _ledger_rows(var: Path) -> list[LedgerRow]:
+    journal = SqliteJournal(var / "journal.sqlite")
+    journal.open(appending=False)
+    try:
+        return journal.ledger(date(2000, 1, 1))
+    finally:
+        journal.close()
+
+
+def last_position(var: Path) -> int:
+    """The newest position of the journal."""
+    journal = SqliteJournal(var / "journal.sqlite")
+    journal.open(appending=False)
+    try:
+        return journal.last_position()
+    finally:
+        journal.close()
+
+
+class Records:
+    """The alerts' records in ``var``, opened anew for every question."""
+
+    def __init__(self, var: Path) -> None:
+        self._url = f"sqlite+aiosqlite:///{var / 'records.sqlite'}"
+
+    def position(self) -> int:
+        """Up to where the alert engine has decided."""
+
+        async def ask(records: RecordsAdapter) -> int:
+            return await records.alert_position()
+
+        return asyncio.run(self._ask(ask))
+
+    def transitions(self) -> list[TransitionRow]:
+        """Every transition, in order."""
+        return asyncio.run(self._ask(_all_transitions))
+
+    def firing(self) -> set[tuple[str, str]]:
+        """Rule and device of every alert that fires now."""
+
+        async def ask(records: RecordsAdapter) -> set[tuple[str, str]]:
+            found = await records.alerts(AlertFilter(state="firing"), None, PAGE)
+            return {(alert.rule, alert.device.path) for alert in found}
+
+        return asyncio.run(self._ask(ask))
+
+    async def _ask(self, ask: Callable[[RecordsAdapter], Awaitable[_Answer]]) -> _Answer:
+        database = RecordsDatabase(self._url)
+        await database.open()
+        try:
+            return await ask(RecordsAdapter(database))
+        finally:
+            await database.close()
+
+
+async def _all_transitions(records: RecordsAdapter) -> list[TransitionRow]:
+    found: list[TransitionRow] = []
+    while page := await records.transitions(found[-1].sequence if found else 0, PAGE):
+        found += page
+    return found
+
+
+def counted(transitions: Iterable[TransitionRow]) -> Counter[Alert]:
+    """How often each rule fired and resolved on each device."""
+    wanted = ("firing", "resolved")
+    return Counter((step.rule, step.device.path, step.kind) for step in transitions if step.kind in wanted)
+
+
+def numbers_in_influx(
+    influx: Influx, devices: Iterable[DeviceKey], family: str, since: datetime
+) -> dict[DeviceKey, list[int]]:
+    """The sequence numbers of every raw point of ``family``, by device, as often as they are there."""
+    return asyncio.run(_numbers_in_influx(influx, devices, family, since))
+
+
+async def _numbers_in_influx(
+    influx: Influx, devices: Iterable[DeviceKey], family: str, since: datetime
+) -> dict[DeviceKey, list[int]]:
+    store = InfluxTelemetry(
+        url=influx.url, token=influx.token, org=influx.org, bucket=influx.bucket, retention=None, timeout_seconds=60
+    )
+    until = SystemClock().now() + timedelta(minutes=1)
+    try:
+        return {
+            device: [
+                int(sample.value)
+                for series in await store.range(device, family, ["seq"], since=since, until=until, limit=MOST_POINTS)
+                for sample in series.samples
+            ]
+            for device in devices
+        }
+    finally:
+        await store.close()
