@@ -1,0 +1,347 @@
+"""The alert service on twins: nothing is lost, doubled or decided too early, whatever fails and whenever it stops."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import pytest
+
+from alerts.engine import Engine
+from alerts.model import Commit, Snapshot, Transition, TransitionKind
+from alerts.rules import Rule
+from alerts.service import SETTLING, SLICE, AlertService
+from core.clock import ManualClock
+from core.errors import Fenced, TemporaryError
+from core.observations import Entry, Observation, Rejection, RejectionReason
+from core.wire.payloads import ElevatorEventType as Lift
+from storage.memory.records import MemoryAlertRecords
+from tests.unit.alerts.talk import LIFT, START, Talk, instant, rule, told
+
+DOOR = rule("elevator", "{kind: state, signal: door_state, equals: open}", "for: 10s", rule_id="door")
+BUTTON = rule("elevator", "{kind: event, types: [alarm_pressed], clears_on: [alarm_released]}", rule_id="button")
+SILENT = rule("elevator", "{kind: missing, nothing_for: 5m}", rule_id="silent")
+
+
+class Journal:
+    """Holds observations by position; a decoder that looks them up stands for the real one."""
+
+    def __init__(self) -> None:
+        self.advanced: list[int] = []
+        self.registered: list[str] = []
+        self.reads = 0
+        self.failures = 0
+        self._entries: list[Entry] = []
+        self._observations: dict[int, Observation] = {}
+
+    def hear(self, *observations: Observation) -> None:
+        for one in observations:
+            self._observations[one.position] = one
+            self._entries.append(Entry(one.position, one.received_at, "t", b"{}", 2, digest=one.position))
+
+    def spoil(self, position: int, *, duplicate: bool) -> None:
+        """Add an entry that is a duplicate, or one that cannot be decoded."""
+        self._entries.append(Entry(position, START, "t", b"", 0, digest=position, duplicate=duplicate))
+
+    def decode(self, entry: Entry) -> Observation | Rejection:
+        assert not entry.duplicate, "duplicates carry no payload to decode"
+        rejected = Rejection(entry.position, entry.received_at, "t", RejectionReason.NOT_JSON, "", b"")
+        return self._observations.get(entry.position, rejected)
+
+    def read(self, after: int, limit: int) -> list[Entry]:
+        self.reads += 1
+        if self.failures:
+            self.failures -= 1
+            raise TemporaryError("journal: told to fail")
+        return [entry for entry in self._entries if entry.position > after][:limit]
+
+    def register(self, reader: str) -> int:
+        self.registered.append(reader)
+        return 0
+
+    def advance(self, reader: str, position: int) -> None:
+        self.advanced.append(position)
+
+    def last_position(self) -> int:
+        return self._entries[-1].position if self._entries else 0
+
+
+class World:
+    """A service with its twins; `settle` lets it run until it waits at the journal's end."""
+
+    def __init__(self, rules: list[Rule], journal: Journal, records: MemoryAlertRecords, now: datetime) -> None:
+        self.journal = journal
+        self.records = records
+        self.clock = ManualClock(now)
+        self.pauses: list[float] = []
+        self._idle = asyncio.Event()
+        self._go = asyncio.Event()
+        self.service = AlertService(
+            journal, journal.decode, records, Engine(rules), self.clock, wait=self._wait, pause=self._pause
+        )
+        self.task: asyncio.Task[None]
+
+    async def _wait(self, _position: int, _seconds: float) -> None:
+        self._idle.set()
+        await self._go.wait()
+        self._go.clear()
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    async def settle(self) -> None:
+        """Let the service take everything there is, as of the clock, and wait for it to have done so."""
+        await self._until_idle()
+        self._idle.clear()
+        self._go.set()
+        await self._until_idle()
+
+    async def _until_idle(self) -> None:
+        idle = asyncio.create_task(self._idle.wait())
+        await asyncio.wait({idle, self.task}, return_when=asyncio.FIRST_COMPLETED)
+        idle.cancel()
+        if self.task.done():
+            self.task.result()
+
+    async def pass_seconds(self, seconds: float) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
+        await self.settle()
+
+    @property
+    def transitions(self) -> list[Transition]:
+        return [one for commit in self.records.commits for one in commit.transitions]
+
+
+@asynccontextmanager
+async def started(
+    rules: list[Rule],
+    journal: Journal | None = None,
+    records: MemoryAlertRecords | None = None,
+    now: datetime = START,
+) -> AsyncIterator[World]:
+    world = World(rules, journal or Journal(), records or MemoryAlertRecords(), now)
+    world.task = asyncio.create_task(world.service.run(), name="alerts")
+    try:
+        await world.settle()
+        yield world
+    finally:
+        world.task.cancel()
+        await asyncio.gather(world.task, return_exceptions=True)
+
+
+async def test_it_registers_and_commits_a_transition_with_everything_that_belongs_to_it() -> None:
+    talk, journal = Talk(), Journal()
+    journal.hear(talk.lift(0, floor="B1"), talk.lift_event(0, Lift.FAULT_RAISED, "2"))
+    journal.hear(talk.lift_event(0, Lift.ALARM_PRESSED))
+    async with started([BUTTON], journal) as world:
+        (commit,) = world.records.commits
+    assert journal.registered == ["alerts"]
+    assert (commit.previous_position, commit.position) == (0, 3)
+    assert [one.kind for one in commit.transitions] == [TransitionKind.PENDING, TransitionKind.FIRING]
+    assert [one.code for one in commit.faults] == ["2"]
+    assert [one.device for one in commit.sightings] == [LIFT]
+    assert LIFT.path in commit.states
+
+
+async def test_a_transition_does_not_wait_for_a_long_batch() -> None:
+    talk, journal = Talk(), Journal()
+    journal.hear(talk.lift_event(0, Lift.ALARM_PRESSED), *(talk.lift(0) for _ in range(3 * SLICE)))
+    async with started([BUTTON], journal) as world:
+        assert world.records.commits[0].position == SLICE
+
+
+async def test_without_transitions_it_commits_once_a_second() -> None:
+    talk, journal = Talk(), Journal()
+    async with started([BUTTON], journal) as world:
+        for _ in range(5):
+            journal.hear(talk.lift(0))
+            await world.pass_seconds(0.3)
+        assert [commit.position for commit in world.records.commits] == [4]
+        assert journal.advanced == [4]
+
+
+async def test_nothing_new_is_no_commit() -> None:
+    async with started([BUTTON]) as world:
+        for _ in range(5):
+            await world.pass_seconds(2)
+    assert world.records.commits == []
+
+
+async def test_duplicates_and_rejections_only_move_the_position() -> None:
+    journal = Journal()
+    journal.spoil(1, duplicate=True)
+    journal.spoil(2, duplicate=False)
+    async with started([BUTTON], journal) as world:
+        await world.pass_seconds(2)
+    (commit,) = world.records.commits
+    assert (commit.position, commit.states, commit.sightings) == (2, {}, [])
+
+
+async def test_timers_run_out_at_the_end_of_the_journal_at_their_own_instant() -> None:
+    talk, journal = Talk(), Journal()
+    journal.hear(talk.lift(0, door_state="open"))
+    async with started([DOOR], journal) as world:
+        await world.pass_seconds(10)
+        assert told(world.transitions) == []
+        await world.pass_seconds(SETTLING.total_seconds())
+        assert told(world.transitions) == [(10, "firing")]
+
+
+async def test_no_timer_overtakes_a_message_that_was_received_before_it() -> None:
+    talk, journal = Talk(), Journal()
+    journal.hear(talk.lift(0, door_state="open"))
+    async with started([DOOR], journal) as world:
+        # Received at 9.99 s, but in the journal only when the clock stands at 10.1 s.
+        await world.pass_seconds(10.1)
+        journal.hear(talk.lift(9.99, door_state="closed"))
+        await world.settle()
+        await world.pass_seconds(60)
+    assert world.transitions == []
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["not stored", "only the answer lost"])
+async def test_a_failed_commit_is_repeated_as_it_was_until_it_succeeds(stored: bool) -> None:
+    talk, journal, records = Talk(), Journal(), MemoryAlertRecords()
+    journal.hear(talk.lift_event(0, Lift.ALARM_PRESSED))
+    records.fail(times=8, stored=stored)
+    async with started([BUTTON], journal, records) as world:
+        assert (records.attempts, world.service.stats.retries) == (9, 8)
+        assert len(records.commits) == 1
+        assert told(world.transitions) == [(0, "firing")]
+        assert world.service.stats.detail == ""
+        journal.hear(talk.lift_event(1, Lift.ALARM_RELEASED))
+        await world.settle()
+        assert told(world.transitions) == [(0, "firing"), (1, "resolved")]
+    assert all(seconds <= 5.0 for seconds in world.pauses)
+    assert world.pauses[5] > world.pauses[0]
+
+
+async def test_a_journal_that_fails_is_read_again() -> None:
+    talk, journal = Talk(), Journal()
+    journal.hear(talk.lift_event(0, Lift.ALARM_PRESSED))
+    journal.failures = 3
+    async with started([BUTTON], journal) as world:
+        assert told(world.transitions) == [(0, "firing")]
+
+
+async def test_a_second_engine_is_fenced() -> None:
+    talk, journal, records = Talk(), Journal(), MemoryAlertRecords()
+    async with started([BUTTON], journal, records) as world:
+        await records.commit(Commit(50, 0, {}, [], [], []))
+        journal.hear(talk.lift_event(0, Lift.ALARM_PRESSED))
+        with pytest.raises(Fenced):
+            await world.settle()
+
+
+async def test_stopping_commits_what_is_decided() -> None:
+    talk, journal = Talk(), Journal()
+    journal.hear(talk.lift(0), talk.lift(0))
+    async with started([BUTTON], journal) as world:
+        assert world.records.commits == []
+    assert [commit.position for commit in world.records.commits] == [2]
+    assert world.task.cancelled()
+
+
+async def test_stopped_while_the_records_are_away_it_decides_the_same_at_the_next_start() -> None:
+    talk, journal, records = Talk(), Journal(), MemoryAlertRecords()
+    journal.hear(talk.lift_event(0, Lift.ALARM_PRESSED))
+    records.fail(times=1_000)
+    world = World([BUTTON], journal, records, START)
+    world.task = asyncio.create_task(world.service.run())
+    while world.service.stats.retries < 3:
+        await asyncio.sleep(0)
+    world.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await world.task
+    assert records.commits == []
+    again = MemoryAlertRecords(await records.load())
+    async with started([BUTTON], journal, again) as second:
+        assert told(second.transitions) == [(0, "firing")]
+
+
+async def test_stopped_within_a_commit_it_repeats_that_commit() -> None:
+    talk, journal, records = Talk(), Journal(), MemoryAlertRecords()
+    journal.hear(talk.lift_event(0, Lift.ALARM_PRESSED))
+    world = World([BUTTON], journal, records, START)
+    records.fail(times=1)
+    stop = asyncio.Event()
+
+    async def stop_here(_seconds: float) -> None:
+        stop.set()
+        await asyncio.Event().wait()
+
+    world.service = AlertService(
+        journal, journal.decode, records, Engine([BUTTON]), world.clock, wait=world._wait, pause=stop_here
+    )
+    world.task = asyncio.create_task(world.service.run())
+    await stop.wait()
+    world.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await world.task
+    assert told(world.transitions) == [(0, "firing")]
+
+
+async def test_after_a_crash_it_catches_up_by_the_time_of_the_messages() -> None:
+    talk, journal, records = Talk(), Journal(), MemoryAlertRecords()
+    journal.hear(talk.lift(0, door_state="open"), talk.lift(30), talk.lift(40, door_state="closed"))
+    async with started([DOOR], journal, records, now=instant(50)) as world:
+        assert told(world.transitions) == [(10, "firing"), (40, "resolved")]
+    assert world.transitions[0].position == 1
+
+
+@pytest.mark.parametrize("cut", range(5))
+async def test_started_again_at_any_commit_it_tells_the_same(cut: int) -> None:
+    talk, journal = Talk(), Journal()
+    said = [
+        talk.lift(0, door_state="open"),
+        talk.lift_event(5, Lift.ALARM_PRESSED),
+        talk.lift(20),
+        talk.lift(25, door_state="closed"),
+        talk.lift_event(30, Lift.ALARM_RELEASED),
+    ]
+    records = MemoryAlertRecords()
+    journal.hear(*said[:cut])
+    async with started([DOOR, BUTTON], journal, records, now=instant(0)):
+        pass
+    journal.hear(*said[cut:])
+    async with started([DOOR, BUTTON], journal, records, now=instant(31)) as world:
+        pass
+    assert told(world.transitions) == [(5, "firing"), (10, "firing"), (25, "resolved"), (30, "resolved")]
+
+
+async def test_the_live_view_survives_a_restart() -> None:
+    talk, journal, records = Talk(), Journal(), MemoryAlertRecords()
+    journal.hear(talk.lift(0, floor="B1"))
+    async with started([BUTTON], journal, records):
+        pass
+    journal.hear(talk.lift(1, door_zone=True))
+    async with started([BUTTON], journal, records):
+        pass
+    latest = records.commits[-1].sightings[-1].latest
+    assert b'"floor":{"value":"B1"' in latest
+    assert b'"door_zone":{"value":true' in latest
+
+
+@pytest.mark.parametrize(("away", "expected"), [(30, [(300, "firing")]), (3600, [])])
+async def test_a_night_switched_off_does_not_make_every_device_missing(away: float, expected: list[object]) -> None:
+    talk, journal, records = Talk(), Journal(), MemoryAlertRecords()
+    journal.hear(talk.lift(0))
+    async with started([SILENT], journal, records):
+        pass
+    async with started([SILENT], journal, records, now=instant(away)) as world:
+        await world.pass_seconds(290)
+        assert told(world.transitions) == expected
+
+
+async def test_alerts_of_rules_that_are_gone_are_resolved_at_the_start() -> None:
+    talk, journal, records = Talk(), Journal(), MemoryAlertRecords()
+    journal.hear(talk.lift_event(0, Lift.ALARM_PRESSED))
+    async with started([BUTTON], journal, records):
+        pass
+    async with started([DOOR], journal, records, now=instant(60)) as world:
+        assert world.transitions[-1].reason.code == "rule_removed"
+
+
+async def test_a_fresh_snapshot_is_empty() -> None:
+    assert await MemoryAlertRecords().load() == Snapshot(0, {})
