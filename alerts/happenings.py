@@ -28,6 +28,7 @@ class EventWatch:
         self._types = frozenset(condition.types)
         self._clears_on = frozenset(condition.clears_on)
         self._resolve_after = microseconds(condition.resolve_after)
+        self.timed = self._resolve_after > 0
         self._severities = frozenset(condition.severities)
         self._kinds = frozenset(condition.kinds)
         self._not_kinds = frozenset(condition.not_kinds)

@@ -42,17 +42,19 @@ def step(
 
 def due(rule: CompiledRule, state: RuleState, device: Device) -> Microseconds:
     """Return when the next step with no message is needed, 0 for never."""
-    heard = device.state.heard
-    instants = [
-        watch.due(leaf, heard)
-        for leaves in state.parts.values()
-        for watch, leaf in zip(rule.watches, leaves, strict=True)
-    ]
+    instants = []
+    if rule.timed:
+        heard = device.state.heard
+        for leaves in state.parts.values():
+            for index in rule.timed:
+                instant = rule.watches[index].due(leaves[index], heard)
+                if instant:
+                    instants.append(instant)
     if state.phase is Phase.PENDING:
         instants.append(state.since + rule.lasting)
     elif state.phase is Phase.FIRING and state.over_since:
         instants.append(state.over_since + rule.hold)
-    return min((instant for instant in instants if instant), default=_NEVER)
+    return min(instants) if instants else _NEVER
 
 
 def alert_id(rule: str, path: str, since: Microseconds) -> str:
@@ -108,8 +110,8 @@ def _new_part(rule: CompiledRule, state: RuleState, name: str) -> Leaves:
 def _expire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device) -> None:
     heard = device.state.heard
     for leaves in state.parts.values():
-        for watch, leaf in zip(rule.watches, leaves, strict=True):
-            watch.expire(leaf, now, heard)
+        for index in rule.timed:
+            rule.watches[index].expire(leaves[index], now, heard)
 
 
 def _judge(
@@ -132,8 +134,8 @@ def _judge(
 def _active_part(rule: CompiledRule, state: RuleState) -> str | None:
     """Return the part for which the alert should be open: an urgent one, else the one chosen before, else the first."""
     active = [name for name, leaves in state.parts.items() if rule.active(leaves) and not rule.cleared(leaves)]
-    if not active:
-        return None
+    if len(active) < 2:
+        return active[0] if active else None
     urgent = next((name for name in active if rule.urgent(state.parts[name])), None)
     return urgent if urgent is not None else state.part if state.part in active else active[0]
 

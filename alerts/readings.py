@@ -29,7 +29,7 @@ class SignalWatch:
         self.code = code
         self.signal = signal
         self.channels = _channels(signal, kind)
-        self.memorable = True
+        self.timed = confirm > 0
         self._read: Callable[[Any], Any] = attrgetter(signal.name)
         self._test = test
         self._begin = begin
@@ -75,6 +75,7 @@ class RateWatch:
 
     def __init__(self, rate: Rate, signal: Signal, kind: DeviceKind) -> None:
         self.code = "rate"
+        self.timed = False
         self.signal = signal
         self.channels = _channels(signal, kind)
         self._read: Callable[[Any], Any] = attrgetter(signal.name)

@@ -18,6 +18,7 @@ class SilenceWatch:
     """
 
     code = "missing"
+    timed = True
     channels = frozenset(Channel)
 
     def __init__(self, condition: Missing) -> None:

@@ -46,6 +46,7 @@ class CompiledRule:
         self.hold = microseconds(rule.hold)
         self.max_late = microseconds(rule.max_late) if rule.late == "accept" else None
         self.shape = _shape(rule)
+        self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
         self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
         self.only_silence = len(self.silences) == len(self.watches)
         self.by_part = rule.kind is not DeviceKind.ELEVATOR and not self.only_silence

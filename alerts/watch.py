@@ -26,6 +26,11 @@ class Watch(Protocol):
         """The channels whose messages can change the answer."""
         ...
 
+    @property
+    def timed(self) -> bool:
+        """Whether time alone can change the answer; where not, `due` and `expire` need not be called."""
+        ...
+
     def begin(self) -> Leaf:
         """Return the memory before the first message."""
         ...
