@@ -33,6 +33,10 @@ class SessionClient(paho.Client):
         )
         return self.buffered
 
+    def _ssl_wrap_socket(self, tcp_sock: socket_module.socket) -> ssl.SSLSocket:
+        # paho leaves the socket open when the handshake fails; the standard library's own handshake closes it.
+        return cast(ssl.SSLContext, self._ssl_context).wrap_socket(tcp_sock, server_hostname=self.host)
+
 
 class BrokerLink:
     """One connection, from CONNECT to its end; a new one is made for every try.

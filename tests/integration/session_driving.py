@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -76,12 +76,22 @@ def session(wanted: SessionSettings, journal: TestJournal) -> Iterator[MqttSessi
     assert running.failure.result(0) is None
 
 
-def publish(port: int, payloads: Sequence[bytes], topic: str, *, qos: int = 1, **login: str) -> None:
+def publish(
+    port: int,
+    payloads: Sequence[bytes],
+    topic: str,
+    *,
+    qos: int = 1,
+    ca_file: str | None = None,
+    login: Mapping[str, str] | None = None,
+) -> None:
     """Publish and return once the broker has acknowledged everything."""
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.max_inflight_messages_set(1_000)
+    if ca_file:
+        client.tls_set(ca_file)
     if login:
-        client.username_pw_set(**login)
+        client.username_pw_set(login["username"], login["password"])
     client.connect("127.0.0.1", port)
     client.loop_start()
     sent = [client.publish(topic, payload, qos=qos) for payload in payloads]
