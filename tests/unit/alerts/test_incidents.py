@@ -1,0 +1,66 @@
+"""The built-in pack over the simulated community: each incident raises what it should, an ordinary morning nothing."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alerts.engine import Engine
+from alerts.model import TransitionKind
+from alerts.packs import builtin_rules
+from core.observations import Entry, Observation
+from core.wire.payloads import PresenceStatus
+from ingest.decoders.native import NativeDecoder
+from simulators.fleet import Fleet, LinkLost, LinkRestored, Outgoing, Output, PlannedIncident, presence
+from simulators.spec import load
+
+# Half past seven in the morning in Shanghai: the busiest hours of lifts and gates.
+START = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
+
+
+def alerts_of(seconds: float, *incidents: PlannedIncident) -> list[tuple[str, str]]:
+    """Return (rule, kind) of everything that fires and resolves in so many simulated seconds."""
+    fleet = Fleet(load("demo"), seed=1, start=START, incidents=incidents)
+    decode, engine = NativeDecoder(pseudonym_key=b"k" * 32), Engine(builtin_rules())
+    said, position = [], 0
+    while (now := fleet.next_at) < START + timedelta(seconds=seconds):
+        for output in fleet.step(now):
+            if (message := as_message(output, now)) is not None:
+                position += 1
+                entry = Entry(position, now, message.topic, message.payload, len(message.payload))
+                observation = decode(entry)
+                assert isinstance(observation, Observation)
+                said += engine.observe(observation)
+    said += engine.advance(START + timedelta(seconds=seconds))
+    return [(one.rule, one.kind.value) for one in said if one.kind is not TransitionKind.PENDING]
+
+
+def as_message(output: Output, now: datetime) -> Outgoing | None:
+    """Return what the broker would publish: a lost link ends in a last will, a restored one begins with a birth."""
+    match output:
+        case Outgoing():
+            return output
+        case LinkLost():
+            return presence(output.device, PresenceStatus.OFFLINE, now)
+        case LinkRestored():
+            return presence(output.device, PresenceStatus.ONLINE, now)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("incident", "expected"),
+    [
+        ("trapped-passenger", {"stopped-outside-door-zone", "car-alarm-button", "trapped-passenger"}),
+        ("door-fault", {"fault-major"}),
+        ("ebike-fire", {"thermal-pre-alarm", "thermal-alarm", "thermal-rate-of-rise", "thermal-runaway"}),
+        ("door-forced", {"gate-forced-open"}),
+        ("device-offline", {"gate-offline"}),
+    ],
+)
+def test_each_incident_raises_what_it_should_once_and_ends(incident: str, expected: set[str]) -> None:
+    said = alerts_of(1_200, PlannedIncident(incident, 60))
+    assert {rule for rule, _ in said} == expected
+    assert sorted(said) == sorted((rule, kind) for rule in expected for kind in ("firing", "resolved"))
+
+
+def test_a_busy_morning_raises_nothing() -> None:
+    assert alerts_of(2 * 3600) == []
