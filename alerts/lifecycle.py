@@ -57,9 +57,10 @@ def due(rule: CompiledRule, state: RuleState, device: Device) -> Microseconds:
     return min(instants) if instants else _NEVER
 
 
-def alert_id(rule: str, path: str, since: Microseconds) -> str:
+def alert_id(rule: str, path: str, since: Microseconds, position: int) -> str:
     """Return the alert's name, the same however often the journal is read (decision 0005)."""
-    return hashlib.blake2b(f"{rule}|{path}|{since}".encode(), digest_size=8).hexdigest()
+    # A backlog arrives at one instant, with several alarms of one device in it: the position tells them apart.
+    return hashlib.blake2b(f"{rule}|{path}|{since}|{position}".encode(), digest_size=8).hexdigest()
 
 
 def removed(rule: str, state: RuleState, now: Microseconds, device: Device) -> Transition | None:
@@ -162,7 +163,8 @@ def _judge_open(
 
 def _fire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device) -> Transition:
     texts = rule.rule.title
-    state.alert = OpenAlert(alert_id(rule.id, device.path, state.since), rule.rule.severity, texts.zh, texts.en)
+    its_id = alert_id(rule.id, device.path, state.since, state.since_position)
+    state.alert = OpenAlert(its_id, rule.rule.severity, texts.zh, texts.en)
     state.phase = Phase.FIRING
     leaves = state.parts[state.part]
     indexes = rule.because(leaves)

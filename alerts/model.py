@@ -42,8 +42,9 @@ class Reason(Struct, frozen=True):
 class Transition(Struct, frozen=True):
     """One step in an alert's life, written once.
 
-    ``alert_id`` is drawn from (rule, device, ``pending_since``), so that replaying the journal names the same alert the
-    same way (decision 0005). ``at`` is the engine's instant: when the message arrived, or when a timer ran out.
+    ``alert_id`` is drawn from (rule, device, ``pending_since`` and the journal position then), so that replaying the
+    journal names the same alert the same way (decision 0005). ``at`` is the engine's instant: when the message arrived,
+    or when a timer ran out.
     """
 
     alert_id: str
