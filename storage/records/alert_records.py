@@ -16,6 +16,7 @@ from storage.records.bulk import upsert_many
 from storage.records.database import RecordsDatabase
 from storage.records.statements import Parameters, device_parts, run_many, upsert_into
 from storage.records.tables import alert_progress, alerts, devices, engine_states, faults
+from storage.records.uninterrupted import uninterrupted
 
 
 class AlertRecordsAdapter:
@@ -33,6 +34,7 @@ class AlertRecordsAdapter:
             rows = await connection.execute(select(engine_states.c.path, engine_states.c.state))
             return Snapshot(position=position, states={path: bytes(state) for path, state in rows})
 
+    @uninterrupted
     async def commit(self, decided: Commit) -> None:
         """Store ``decided`` in one transaction; repeating the last commit changes nothing.
 

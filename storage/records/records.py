@@ -12,6 +12,7 @@ from storage.records import rows, timeline
 from storage.records.database import RecordsDatabase
 from storage.records.statements import Parameters
 from storage.records.tables import alert_progress, alerts, devices, faults, transition_counter, transitions
+from storage.records.uninterrupted import uninterrupted
 
 AnyRow = Row[Any]
 
@@ -58,6 +59,7 @@ class RecordsAdapter:
             steps = await connection.execute(rows.timeline_of(alert_id))
             return rows.alert_row(found), [rows.transition_row(step) for step in steps]
 
+    @uninterrupted
     async def acknowledge(self, alert_id: str, actor: str, comment: str | None, now: datetime) -> AlertRow | None:
         """Record that ``actor`` has seen the alert; the first one stays. ``None`` when there is no such alert.
 
@@ -78,6 +80,7 @@ class RecordsAdapter:
             changed = await _find(connection, alert_id)
             return None if changed is None else rows.alert_row(changed)
 
+    @uninterrupted
     async def comment(self, alert_id: str, actor: str, text: str, now: datetime) -> TransitionRow | None:
         """Add a comment to the timeline; ``None`` when there is no such alert."""
         async with self._database.writing() as connection:

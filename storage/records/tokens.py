@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from core.errors import PermanentError
 from storage.records.database import RecordsDatabase
 from storage.records.tables import tokens
+from storage.records.uninterrupted import uninterrupted
 
 PREFIX = "anju_"  # Lets secret scanners, and people, see what was leaked.
 RANDOM_BYTES = 32
@@ -34,6 +35,7 @@ class TokensAdapter:
             name: str | None = (await connection.execute(wanted)).scalar_one_or_none()
             return name
 
+    @uninterrupted
     async def add(self, name: str, now: datetime) -> str:
         """Create a token for ``name``, returned this once and never shown again. Raises `PermanentError` if taken."""
         token = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
@@ -51,6 +53,7 @@ class TokensAdapter:
         async with self._database.reading() as connection:
             return [str(name) for name in (await connection.execute(wanted)).scalars()]
 
+    @uninterrupted
     async def revoke(self, name: str, now: datetime) -> bool:
         """End the token of ``name``; ``False`` when there is none in force. The name may then be given again."""
         ending = update(tokens).where(tokens.c.name == name, tokens.c.revoked_at.is_(None)).values(revoked_at=now)
