@@ -222,7 +222,10 @@ async def _with_tokens(settings: Settings, act: Callable[[TokensAdapter], Awaita
 
 @_journal.command()
 def rescue(file: Annotated[Path, typer.Argument(help="The damaged journal.")]) -> None:
-    """Copy what can be read of a damaged journal into a new file; the damaged one is kept beside it."""
+    """Copy what can be read of a damaged journal into a new file; the damaged one is kept beside it.
+
+    Stop every part of Anju first.
+    """
     from storage.journal.rescue import rescue as rescue_journal
 
     print(rescue_journal(file))
