@@ -145,7 +145,7 @@ async def _write_alerts(connection: AsyncConnection, transitions: list[Transitio
 
 
 async def _open(connection: AsyncConnection, firing: list[Transition]) -> None:
-    """Create alerts. One that ended and began again at the very same instant bears the same id: it opens again."""
+    """Create alerts. One that ended and began again at the same instant and position opens again."""
     insert = upsert_into(connection, alerts)
     opening = insert.on_conflict_do_update(
         index_elements=["id"], set_={"resolved_at": None}, where=alerts.c.resolved_at.is_not(None)
