@@ -165,7 +165,9 @@ def test_a_ca_file_of_no_use_ends_the_start(journal: TestJournal, client_id: str
         running.failure.result(DEADLINE_SECONDS)
 
 
+# Its log goes to standard error: between a line of the log and its line end, "ready" would be lost in that line.
 CHILD = """
+import structlog
 import sys
 from core.clock import SystemClock
 from ingest.session import MqttSession
@@ -178,6 +180,7 @@ def append(messages):
         sys.stdin.read()
     return 1
 
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 session = MqttSession(settings(int(sys.argv[1]), sys.argv[2]), append, SystemClock())
 session.start()
 session.wait_ready(20)
