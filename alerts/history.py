@@ -40,6 +40,17 @@ class AlertRow(Struct, frozen=True):
     resolved_at: datetime | None
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    latching: bool = False
+    protected: bool = False
+    reset_at: datetime | None = None
+    reset_by: str | None = None
+    assigned_to: str | None = None
+    false_alarm_by: str | None = None
+    """Who said that it was a false alarm, ``None`` while nobody did."""
+    suppression: str | None = None
+    """The code of the reason why people are not told, ``None`` where they are: ``silence``, ``inhibited``, …"""
+    inhibited_by: str | None = None
+    """The alert that stands for this one."""
 
 
 class TransitionRow(Struct, frozen=True):
@@ -75,9 +86,16 @@ class FaultRow(Struct, frozen=True):
 
 
 class AlertFilter(Struct, frozen=True):
-    """Every field narrows; ``None`` does not. Times are half open: since <= fired_at < until."""
+    """Every field narrows; ``None`` does not. Times are half open: since <= fired_at < until.
+
+    ``open`` asks for what still wants somebody: firing, latched, or over without having been acknowledged.
+    """
 
     state: str | None = None
+    open: bool | None = None
+    assigned_to: str | None = None
+    false_alarm: bool | None = None
+    inhibited_by: str | None = None
     severity: str | None = None
     acknowledged: bool | None = None
     rule: str | None = None
@@ -100,3 +118,43 @@ class FaultFilter(Struct, frozen=True):
     open: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+class RuleRevisionRow(Struct, frozen=True):
+    """One version of a rule that people keep through the API. ``number`` rises with every change of any rule."""
+
+    number: int
+    rule: str
+    revision: int
+    """From 1, by rule."""
+    text: str
+    """The rule as YAML: one entry of the list ``rules`` of a rule file."""
+    enabled: bool
+    author: str
+    comment: str
+    at: datetime
+
+
+class RotaOverrideRow(Struct, frozen=True):
+    """Somebody stands in for whoever the rota names: ``person`` is on duty from ``starts_at`` until ``ends_at``."""
+
+    id: str
+    rota: str
+    person: str
+    starts_at: datetime
+    ends_at: datetime
+    author: str
+    created_at: datetime
+
+
+class NotifiedRow(Struct, frozen=True):
+    """That somebody was to be told: one row of the outbox, in few words. For figures of alarm quality."""
+
+    person: str | None
+    receiver: str
+    community: str
+    severity: str
+    purpose: str
+    created_at: datetime
+    finished_at: datetime | None
+    status: str

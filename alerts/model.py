@@ -9,6 +9,8 @@ from core.devices import DeviceKey
 
 
 class Severity(StrEnum):
+    """How much it matters, the worst first."""
+
     CRITICAL = "critical"
     MAJOR = "major"
     MINOR = "minor"
@@ -16,18 +18,42 @@ class Severity(StrEnum):
 
 
 class AlertState(StrEnum):
-    """Whether the condition holds. *Acknowledged* is a separate memory: an instant and a name on the alert."""
+    """Whether the condition holds. *Acknowledged* is a separate memory: an instant and a name on the alert.
+
+    *Latched*: what raised it is over, but the rule asks that a person resets it. An alert that is over and was never
+    acknowledged (*returned unacknowledged* in ISA-18.2) is ``resolved`` without an acknowledgement.
+    """
 
     FIRING = "firing"
+    LATCHED = "latched"
     RESOLVED = "resolved"
 
 
 class TransitionKind(StrEnum):
+    """One step of a timeline. The first four are the engine's, then what people do, then what telling them came to."""
+
     PENDING = "pending"
     FIRING = "firing"
+    SEVERITY_CHANGED = "severity_changed"
+    """Up or down on the same alert; ``severity`` is the new one, the fact ``from`` the one before."""
+    RESOLVED = "resolved"
+
     ACKNOWLEDGED = "acknowledged"
     COMMENTED = "commented"
-    RESOLVED = "resolved"
+    ASSIGNED = "assigned"
+    RESET = "reset"
+    SHELVED = "shelved"
+    UNSHELVED = "unshelved"
+    MARKED_FALSE = "marked_false"
+    UNMARKED_FALSE = "unmarked_false"
+
+    NOTIFIED = "notified"
+    SUPPRESSED = "suppressed"
+    UNDELIVERED = "undelivered"
+
+
+# What the notification desk writes itself, and therefore does not read back.
+DESK_KINDS = frozenset({TransitionKind.NOTIFIED, TransitionKind.SUPPRESSED, TransitionKind.UNDELIVERED})
 
 
 class Reason(Struct, frozen=True):
@@ -59,6 +85,12 @@ class Transition(Struct, frozen=True):
     """The journal position of the message that caused it (for a timer: the last message before it)."""
     title_zh: str = ""
     title_en: str = ""
+    latching: bool = False
+    """Of the rule: when the condition is over, the alert stays *latched* until a person resets it."""
+    protected: bool = False
+    """Of the rule: never silenced, shelved, inhibited, held back or digested (fire, a pressed alarm button)."""
+    maintenance: bool = False
+    """Of the rule: while this alert fires, its device is in maintenance, which suppresses its other alerts."""
 
 
 class FaultRaised(Struct, frozen=True):

@@ -1,8 +1,11 @@
 """What the alert service needs from the outside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
+from alerts.dispatch.model import DeskCommit, DeskSnapshot, Intent, OutboxEntry, Suppression, Told
+from alerts.inventory import Inventory
 from alerts.model import Commit, Snapshot
 from core.observations import Entry, Observation, Rejection
 
@@ -38,4 +41,79 @@ class AlertRecords(Protocol):
 
         After a `TemporaryError` the outcome may be unknown: a repeat that finds its own position committed succeeds.
         """
+        ...
+
+
+class DeskRecords(Protocol):
+    """What the notification desk reads, and where it keeps what it decided. Everything raises `TemporaryError`."""
+
+    async def load(self) -> DeskSnapshot:
+        """Return the last committed state."""
+        ...
+
+    async def told(self, after: int, limit: int) -> list[Told]:
+        """Return steps with sequences above ``after`` in order, without *pending* and the desk's own (`DESK_KINDS`).
+
+        An empty list means that there is nothing above ``after`` that concerns the desk.
+        """
+        ...
+
+    async def suppressions(self, now: datetime) -> Sequence[Suppression]:
+        """Return what is in force at ``now`` or begins later, by rising ``id``."""
+        ...
+
+    async def failing_receivers(self) -> dict[str, str]:
+        """Return the receivers whose newest finished message was given up, with its error."""
+        ...
+
+    async def commit(self, decided: DeskCommit) -> None:
+        """Store ``decided`` in one transaction; repeating the last commit changes nothing. Raises `Fenced`."""
+        ...
+
+
+class Outbox(Protocol):
+    """What is to be delivered. Everything raises `TemporaryError`."""
+
+    async def due(self, now: datetime, limit: int) -> list[OutboxEntry]:
+        """Return waiting entries to be tried at ``now``, oldest first.
+
+        At most one for each (receiver, incident): the one before must be finished, so that order is kept.
+        """
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next entry is to be tried, ``None`` while nothing waits."""
+        ...
+
+    async def delivered(self, number: int, now: datetime, detail: str) -> None:
+        """Record that the receiver has it. May be repeated."""
+        ...
+
+    async def postpone(self, number: int, until: datetime, detail: str) -> None:
+        """Record a failed attempt, to be repeated at ``until``."""
+        ...
+
+    async def give_up(self, number: int, now: datetime, detail: str) -> None:
+        """Record that it will not be tried again, and say so in the timelines of its alerts. May be repeated."""
+        ...
+
+
+class Messenger(Protocol):
+    """One way to reach people. Implementations live in ``alerts/notify``."""
+
+    async def deliver(self, intent: Intent) -> str:
+        """Hand ``intent`` over and return what the other side said, for the record.
+
+        Raises `TemporaryError` (try the same again; an attribute ``retry_after`` in seconds may say when) or
+        `PermanentError` (this will never be taken). May be called again with the same intent: ``intent.id`` is the
+        idempotency key.
+        """
+        ...
+
+
+class Registry(Protocol):
+    """What people told of devices."""
+
+    async def inventory(self) -> Inventory:
+        """Return the facts of all devices, at their present version. Raises `TemporaryError`."""
         ...

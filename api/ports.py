@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from alerts.dispatch.model import OutboxEntry, Suppression
 from alerts.history import AlertFilter as AlertFilter
 from alerts.history import AlertRow as AlertRow
 from alerts.history import DeviceRow as DeviceRow
 from alerts.history import FaultFilter as FaultFilter
 from alerts.history import FaultRow as FaultRow
+from alerts.history import NotifiedRow, RotaOverrideRow, RuleRevisionRow
 from alerts.history import TransitionRow as TransitionRow
+from alerts.inventory import DeviceFacts, Inventory
 from core.devices import DeviceKey
 from core.telemetry import Aggregate, Series
 
@@ -59,6 +62,140 @@ class Records(Protocol):
 
     async def alert_position(self) -> int:
         """Return the journal position up to which alerts have been decided."""
+        ...
+
+
+class AlertActs(Protocol):
+    """What people do to alerts beyond seeing and commenting. Each act is a step of the timeline, with its actor.
+
+    Everything raises `TemporaryError` when the records are away, returns ``None`` when there is no such alert, and
+    raises `Conflict` where the alert does not stand as the act needs it.
+    """
+
+    async def assign(self, alert_id: str, actor: str, assignee: str | None, now: datetime) -> AlertRow | None:
+        """Say who looks after it; ``None`` for nobody."""
+        ...
+
+    async def reset(self, alert_id: str, actor: str, comment: str | None, now: datetime) -> AlertRow | None:
+        """End a latched alert. `Conflict` while it fires, or where its rule does not latch; again changes nothing."""
+        ...
+
+    async def mark_false(
+        self, alert_id: str, actor: str, comment: str | None, now: datetime, *, false: bool
+    ) -> AlertRow | None:
+        """Say that it was a false alarm, or take that back."""
+        ...
+
+    async def shelve(
+        self, alert_id: str, actor: str, until: datetime, reason: str, now: datetime
+    ) -> Suppression | None:
+        """Put its rule on its device aside until ``until``. `Conflict` for a protected alert."""
+        ...
+
+    async def unshelve(self, alert_id: str, actor: str, now: datetime) -> AlertRow | None:
+        """Take it up again before its time; where nothing is shelved nothing changes."""
+        ...
+
+
+class Suppressions(Protocol):
+    """Silences, maintenance windows and shelved alerts. Everything raises `TemporaryError`."""
+
+    async def list(self, *, ended: bool, before: str | None, limit: int) -> Sequence[Suppression]:
+        """Return suppressions by falling ``id``, below ``before``; with ``ended`` those that are over as well."""
+        ...
+
+    async def get(self, suppression_id: str) -> Suppression | None:
+        """Return one, or ``None``."""
+        ...
+
+    async def add(self, suppression: Suppression) -> Suppression:
+        """Keep ``suppression``, whose ``id`` is ignored, and return it with its own: they rise with time."""
+        ...
+
+    async def end(self, suppression_id: str, actor: str, now: datetime) -> Suppression | None:
+        """End it now; one that is over stays as it is. ``None`` when there is no such one."""
+        ...
+
+
+class RuleBook(Protocol):
+    """Rules that people keep through the API, every version of them. Everything raises `TemporaryError`."""
+
+    async def version(self) -> int:
+        """Return the number of the newest revision, 0 when there is none; cheap, to be asked every second."""
+        ...
+
+    async def newest(self) -> Sequence[RuleRevisionRow]:
+        """Return the newest revision of every rule, by rule."""
+        ...
+
+    async def history(self, rule: str) -> Sequence[RuleRevisionRow]:
+        """Return every revision of ``rule``, newest first."""
+        ...
+
+    async def put(
+        self,
+        rule: str,
+        text: str,
+        *,
+        enabled: bool,
+        author: str,
+        comment: str,
+        now: datetime,
+        expected_revision: int | None = None,
+    ) -> RuleRevisionRow:
+        """Keep a new revision. `Conflict` where the newest one is not ``expected_revision`` (0: none yet)."""
+        ...
+
+
+class RegistryStore(Protocol):
+    """What people tell of devices. Everything raises `TemporaryError`."""
+
+    async def inventory(self) -> Inventory:
+        """Return the facts of all devices; ``version`` rises with every change."""
+        ...
+
+    async def put_facts(self, device: DeviceKey, facts: DeviceFacts, actor: str, now: datetime) -> None:
+        """Keep what ``actor`` tells of ``device``, in place of what was told before; heard of yet or not."""
+        ...
+
+
+class RotaOverrides(Protocol):
+    """Who stands in for whom. Everything raises `TemporaryError`."""
+
+    async def overrides(self, since: datetime) -> Sequence[RotaOverrideRow]:
+        """Return those that end after ``since``, by start; where two overlap the later created one counts."""
+        ...
+
+    async def add_override(
+        self, rota: str, person: str, starts_at: datetime, ends_at: datetime, author: str, now: datetime
+    ) -> RotaOverrideRow:
+        """Keep one."""
+        ...
+
+    async def remove_override(self, override_id: str, actor: str, now: datetime) -> bool:
+        """Take one back; ``False`` when there is no such one."""
+        ...
+
+
+class OutboxView(Protocol):
+    """What was and is to be delivered. Everything raises `TemporaryError`."""
+
+    async def outbox(
+        self, *, status: str | None, receiver: str | None, alert_id: str | None, before: int | None, limit: int
+    ) -> Sequence[OutboxEntry]:
+        """Return entries by falling number, below ``before``."""
+        ...
+
+
+class QualityReader(Protocol):
+    """Raw rows for the figures of alarm quality. Everything raises `TemporaryError`."""
+
+    async def alerts_between(self, community: str | None, since: datetime, until: datetime) -> Sequence[AlertRow]:
+        """Return alerts that fired in the span or were open at its end, by rising instant of firing."""
+        ...
+
+    async def notified_between(self, community: str | None, since: datetime, until: datetime) -> Sequence[NotifiedRow]:
+        """Return what was put into the outbox in the span, by rising instant."""
         ...
 
 

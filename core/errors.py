@@ -27,3 +27,7 @@ class Fenced(PermanentError):
 
 class StartupError(PermanentError):
     """Anju cannot start as configured; the text is one line for a person."""
+
+
+class Conflict(PermanentError):
+    """What is asked cannot be done to the thing as it stands now; the text says how it stands and what was expected."""

@@ -1,0 +1,44 @@
+"""What people tell of the devices: where they stand, what they hang on, what they are rated for."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from core.devices import DeviceKey
+
+
+class DeviceFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """The standing data of one device; everything may be left out. Nothing in here is sent by the device itself."""
+
+    name_zh: str = ""
+    name_en: str = ""
+    """What people call it and where it is: "3 号楼电梯", "lift of block 3"."""
+    building: str = ""
+    gateway: str = ""
+    """The device (of kind ``gateway``, in the same community) through which it speaks; silent with it."""
+    tags: frozenset[str] = frozenset()
+    numbers: dict[str, float] = {}
+    """Rated figures that rules may compare with, the unit in the name: ``rated_load_kilograms``, ``stops``."""
+
+
+_NOTHING = DeviceFacts()
+
+
+class Inventory:
+    """The facts of every device anybody has told of, at one version. Immutable."""
+
+    def __init__(self, facts: Mapping[DeviceKey, DeviceFacts] | None = None, version: int = 0) -> None:
+        self.version = version
+        self._facts = dict(facts or {})
+
+    def of(self, device: DeviceKey) -> DeviceFacts:
+        """Return what is known of ``device``; empty facts where nothing is."""
+        return self._facts.get(device, _NOTHING)
+
+    def hanging_on(self, gateway: DeviceKey) -> list[DeviceKey]:
+        """Return the devices that speak through ``gateway``, in order."""
+        return sorted(
+            device
+            for device, facts in self._facts.items()
+            if facts.gateway == gateway.device and device.community == gateway.community
+        )
