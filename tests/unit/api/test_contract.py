@@ -12,6 +12,7 @@ from api.contract import as_yaml
 from api.feed import frame_of
 from api.models import Transition
 from api.reference_page import needs_token
+from api.schema_words import said_type
 from tests.unit.api.twins import RecordsTwin
 from tests.unit.api.world import LIFT
 
@@ -63,6 +64,28 @@ async def test_the_page_needs_nothing_from_elsewhere(stranger: httpx.AsyncClient
     for name, (path, _) in OPERATIONS.items():
         assert f'id="{name}"' in page.text
         assert path in page.text
+    linked = set(re.findall(r'href="#([^"]+)"', page.text))
+    assert linked <= set(re.findall(r'id="([^"]+)"', page.text))
+    assert {f"body-{name}" for name in DOCUMENT["components"]["schemas"]} <= set(re.findall(r'id="([^"]+)"', page.text))
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"type": "string", "format": "date-time"}, "string date-time"),
+        ({"type": "integer", "minimum": 1, "maximum": 500, "default": 50},
+         "integer, at least <code>1</code>, at most <code>500</code>, by default <code>50</code>"),
+        ({"anyOf": [{"$ref": "#/components/schemas/Comment"}, {"type": "null"}]},
+         '<a href="#body-Comment">Comment</a> or null'),
+        ({"type": "array", "items": {"enum": ["a<b", "c"]}}, "list of one of <code>a&lt;b</code>, <code>c</code>"),
+        ({"type": "object", "additionalProperties": {"type": "number"}}, "mapping of names to number"),
+        ({"const": 1}, "<code>1</code>"),
+        ({}, "anything"),
+    ],
+    ids=["format", "bounds", "alternatives", "list of values", "mapping", "constant", "no schema"],
+)  # fmt: skip
+def test_a_schema_in_words(schema: dict[str, object], expected: str) -> None:
+    assert said_type(schema) == expected
 
 
 async def test_what_is_served_is_what_is_written(stranger: httpx.AsyncClient) -> None:
