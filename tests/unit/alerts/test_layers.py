@@ -8,12 +8,16 @@ import pytest
 ROOT = Path(__file__).parents[3] / "alerts"
 PURE = {
     "__init__",
+    "dispatch/__init__",
+    "dispatch/model",
     "engine",
     "faults",
     "happenings",
     "history",
+    "inventory",
     "lifecycle",
     "live",
+    "matchers",
     "memory",
     "model",
     "ports",
