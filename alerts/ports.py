@@ -1,6 +1,6 @@
 """What the alert service needs from the outside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -74,10 +74,11 @@ class DeskRecords(Protocol):
 class Outbox(Protocol):
     """What is to be delivered. Everything raises `TemporaryError`."""
 
-    async def due(self, now: datetime, limit: int) -> list[OutboxEntry]:
-        """Return waiting entries to be tried at ``now``, oldest first.
+    async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> list[OutboxEntry]:
+        """Return waiting entries to be tried at ``now``, oldest first, leaving out the receivers ``without``.
 
-        At most one for each (receiver, incident): the one before must be finished, so that order is kept.
+        At most one for each (receiver, incident): the one before must be finished, so that order is kept. What waits
+        for a receiver that can take nothing now must not hide what waits for the others.
         """
         ...
 
