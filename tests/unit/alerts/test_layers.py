@@ -22,6 +22,8 @@ PURE = {
     "model",
     "ports",
     "posts",
+    "quality",
+    "rates",
     "readings",
     "rules/__init__",
     "rules/checks",
