@@ -11,11 +11,12 @@ from core.clock import to_microseconds
 from core.devices import Channel
 from core.faults import FaultMeaning, meaning_of
 from core.observations import Observation
-from core.wire.payloads import ElevatorEvent, GateEvent, ThermalEvent
+from core.wire.payloads import ElevatorEvent, GateEvent, GatewayEvent, ThermalEvent
 
 # A device that reports endless different faults must not eat memory; the first 64 keep the alert open just as well.
 _OPEN_AT_MOST = 64
 _NEVER = 0
+_Event = ElevatorEvent | GateEvent | ThermalEvent | GatewayEvent
 
 
 class EventWatch:
@@ -41,7 +42,7 @@ class EventWatch:
         self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard
     ) -> None:
         event = observation.body
-        if not isinstance(event, ElevatorEvent | GateEvent | ThermalEvent):
+        if not isinstance(event, _Event):
             return
         begins = event.type in self._types and self._matches(event)
         if not begins and event.type not in self._clears_on:
@@ -78,16 +79,16 @@ class EventWatch:
             if separator:
                 facts |= {"source": source, "code": code, "fault": meaning_of(source, code).kind.value}
             elif identity:
-                facts["episode"] = identity
+                facts["controller" if str(leaf.value).startswith("controller_") else "episode"] = identity
         return facts
 
-    def _begin(self, leaf: Leaf, event: ElevatorEvent | GateEvent | ThermalEvent, now: Microseconds) -> None:
+    def _begin(self, leaf: Leaf, event: _Event, now: Microseconds) -> None:
         identity = _identity(event)
         if identity in leaf.opened or len(leaf.opened) < _OPEN_AT_MOST:
             leaf.opened[identity] = now + self._resolve_after if self._resolve_after else _NEVER
             leaf.value = event.type.value
 
-    def _clear(self, leaf: Leaf, event: ElevatorEvent | GateEvent | ThermalEvent) -> None:
+    def _clear(self, leaf: Leaf, event: _Event) -> None:
         identity = _identity(event)
         if identity:
             leaf.opened.pop(identity, None)
@@ -109,11 +110,13 @@ class EventWatch:
         return meaning.kind not in self._not_kinds
 
 
-def _identity(event: ElevatorEvent | GateEvent | ThermalEvent) -> str:
+def _identity(event: _Event) -> str:
     """Return what tells this happening from others of its kind; empty where there can only be one."""
     match event:
         case ThermalEvent():
             return event.episode
+        case GatewayEvent():
+            return event.controller or ""
         case ElevatorEvent(source=str() as source, code=str() as code) if event.type.value.startswith("fault_"):
             return f"{source}{FAULT_SEPARATOR}{code}"
     return ""

@@ -14,6 +14,7 @@ from core.wire.payloads import (
     ElevatorEvent,
     ElevatorTelemetry,
     GateEvent,
+    GatewayEvent,
     Presence,
     PresenceStatus,
     Region,
@@ -167,6 +168,8 @@ def _sources(body: Body) -> Iterable[tuple[str, Body | Region, tuple[str, ...]]]
             return ((body.door, body, ("type",)),)
         case ThermalEvent():
             return ((body.region, body, ("type", "level")),)
+        case GatewayEvent():
+            return ((body.controller or "", body, ("type",)),)
     return ()
 
 

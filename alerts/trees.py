@@ -17,6 +17,7 @@ from alerts.silence import SilenceWatch
 from alerts.watch import Watch
 from core.devices import Channel, DeviceKind
 
+_WITH_PARTS = frozenset({DeviceKind.GATE, DeviceKind.THERMAL})
 Leaves = list[Leaf]
 """The memories of a rule's watches for one part of a device, in the order of the watches."""
 Truth = Callable[[Leaves], bool]
@@ -49,7 +50,7 @@ class CompiledRule:
         self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
         self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
         self.only_silence = len(self.silences) == len(self.watches)
-        self.by_part = rule.kind is not DeviceKind.ELEVATOR and not self.only_silence
+        self.by_part = rule.kind in _WITH_PARTS and not self.only_silence
         self.by_channel = {
             channel: [index for index, watch in enumerate(self.watches) if channel in watch.channels]
             for channel in Channel

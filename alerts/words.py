@@ -54,6 +54,12 @@ _EVENTS = {
     "door_closed": ("门关闭", "door closed"),
     "exit_button": ("出门按钮", "exit button pressed"),
     "tailgating": ("尾随通行", "tailgating"),
+    "power_lost": ("外部供电中断，改由电池供电", "mains power lost, running on battery"),
+    "power_restored": ("外部供电恢复", "mains power is back"),
+    "battery_low": ("电池电量低", "battery low"),
+    "battery_ok": ("电池电量恢复", "battery charged again"),
+    "controller_lost": ("控制器失联", "controller lost"),
+    "controller_restored": ("控制器恢复", "controller back"),
     "episode_started": ("热像仪报警开始", "the camera's own alarm began"),
     "episode_updated": ("热像仪报警持续", "the camera's own alarm goes on"),
     "episode_ended": ("热像仪报警结束", "the camera's own alarm ended"),
@@ -75,12 +81,13 @@ def value_names(value: object) -> tuple[str, str]:
 
 
 def event_names(event: str, identity: str) -> tuple[str, str]:
-    """Return what happened in Chinese and in English; ``identity`` tells which fault it was."""
+    """Return what happened in Chinese and in English; ``identity`` tells which fault or controller it was."""
     source, separator, code = identity.partition(FAULT_SEPARATOR)
     if separator:
         meaning = meaning_of(source, code)
         return f"故障：{meaning.zh}（{source} {code}）", f"fault: {meaning.en} ({source} {code})"
-    return _EVENTS.get(event, (event, event))
+    zh, en = _EVENTS.get(event, (event, event))
+    return (f"{zh}：{identity}", f"{en}: {identity}") if identity and event.startswith("controller_") else (zh, en)
 
 
 def part_names(kind: str, part: str) -> tuple[str, str]:

@@ -18,9 +18,9 @@ from api.routes import alerts, contract, devices, faults, health, journal, strea
 # The contract's own version: it changes when the contract does, not with every release of the program.
 CONTRACT_VERSION = "1.0.0"
 _DESCRIPTION = (
-    "Lifts, access gates and thermal cameras of residential communities: what they say, what is wrong with them, and"
-    " what people did about it. Instants are RFC 3339; in queries they need an offset, in answers they end in Z."
-    " Problems are bodies as of RFC 9457."
+    "Lifts, access gates, thermal cameras and gateways of residential communities: what they say, what is wrong with"
+    " them, and what people did about it. Instants are RFC 3339; in queries they need an offset, in answers they end in"
+    " Z. Problems are bodies as of RFC 9457."
 )
 
 

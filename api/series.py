@@ -15,6 +15,7 @@ FAMILIES_OF_KIND: dict[DeviceKind, tuple[str, ...]] = {
     DeviceKind.ELEVATOR: ("elevator", "elevator_event", "presence"),
     DeviceKind.GATE: ("gate_event", "presence"),
     DeviceKind.THERMAL: ("thermal", "thermal_event", "presence"),
+    DeviceKind.GATEWAY: ("gateway_event", "presence"),
 }
 """The families of each kind of device, the default first."""
 

@@ -17,6 +17,7 @@ from core.wire.payloads import (
     ElevatorEvent,
     ElevatorTelemetry,
     GateEvent,
+    GatewayEvent,
     Presence,
     ThermalEvent,
     ThermalTelemetry,
@@ -39,12 +40,14 @@ BODIES: dict[tuple[DeviceKind, Channel], type[Body]] = {
     (DeviceKind.THERMAL, Channel.TELEMETRY): ThermalTelemetry,
     (DeviceKind.THERMAL, Channel.EVENT): ThermalEvent,
     (DeviceKind.THERMAL, Channel.PRESENCE): Presence,
+    (DeviceKind.GATEWAY, Channel.EVENT): GatewayEvent,
+    (DeviceKind.GATEWAY, Channel.PRESENCE): Presence,
 }
 
 _DESCRIPTION = (
-    "What lifts, access gates and thermal cameras say to Anju over MQTT 3.1.1 or 5. Publish with QoS 1: Anju "
-    "acknowledges a message only after it is on disk. Fields that are not marked required may be left out, and unknown "
-    "fields are kept, not refused. A message that breaks this contract, or is larger than "
+    "What lifts, access gates, thermal cameras and the gateways before them say to Anju over MQTT 3.1.1 or 5. Publish "
+    "with QoS 1: Anju acknowledges a message only after it is on disk. Fields that are not marked required may be left "
+    "out, and unknown fields are kept, not refused. A message that breaks this contract, or is larger than "
     f"{PAYLOAD_LIMIT_BYTES} bytes, or has control characters in a text, ends in quarantine with its reason. The same "
     "bytes sent again on the same topic count as one message."
 )
@@ -58,6 +61,7 @@ _AT = (
 _CONDITIONS: dict[str, list[tuple[list[str], list[str]]]] = {
     "ElevatorEvent": [(["fault_raised", "fault_cleared"], ["source", "code"]), (["mode_changed"], ["service_mode"])],
     "GateEvent": [(["denied"], ["reason"])],
+    "GatewayEvent": [(["controller_lost", "controller_restored"], ["controller"])],
 }
 
 

@@ -13,6 +13,8 @@ from core.wire.payloads import (
     ElevatorTelemetry,
     GateEvent,
     GateEventType,
+    GatewayEvent,
+    GatewayEventType,
     Presence,
     PresenceStatus,
     Region,
@@ -88,4 +90,11 @@ EXAMPLES: dict[tuple[DeviceKind, Channel], dict[str, Body]] = {
         )
     },
     (DeviceKind.THERMAL, Channel.PRESENCE): PRESENCE,
+    (DeviceKind.GATEWAY, Channel.EVENT): {
+        "on-battery": GatewayEvent(at=_AT, seq=12, type=GatewayEventType.POWER_LOST),
+        "controller-lost": GatewayEvent(
+            at=_AT, seq=13, type=GatewayEventType.CONTROLLER_LOST, controller="block-3-lift"
+        ),
+    },
+    (DeviceKind.GATEWAY, Channel.PRESENCE): PRESENCE,
 }

@@ -12,6 +12,8 @@ class DeviceKind(StrEnum):
     ELEVATOR = "elevator"
     GATE = "gate"
     THERMAL = "thermal"
+    GATEWAY = "gateway"
+    """A box between the broker and the devices that hang on it: what it cannot tell, they cannot either."""
 
 
 class Channel(StrEnum):

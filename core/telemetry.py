@@ -26,7 +26,7 @@ class Family(Struct, frozen=True):
 
 
 class Point(Struct, frozen=True, gc=False):
-    """The values of one device (or one ``part`` of it: a region, a door; ``""`` for the whole) at one instant.
+    """The values of one device at one instant, or of one ``part`` of it: a region, a door, a controller; else ``""``.
 
     ``at_nanoseconds`` counts from 1970-01-01T00:00:00Z; its last three digits are the content's tie-break, not time.
     Writing the same point twice changes nothing: (family, device, part, at_nanoseconds) is its identity.
@@ -88,6 +88,7 @@ FAMILIES: dict[str, Family] = {
             "thermal_event",
             {"seq": _I, "type": _T, "level": _T, "episode": _T, "temperature_celsius": _F, "extra": _T},
         ),
+        Family("gateway_event", {"seq": _I, "type": _T, "extra": _T}),
         Family("presence", {"seq": _I, "status": _T, "extra": _T}),
     )
 }

@@ -19,6 +19,7 @@ from core.wire.payloads import (
     ElevatorEvent,
     ElevatorTelemetry,
     GateEvent,
+    GatewayEvent,
     Presence,
     Region,
     ThermalEvent,
@@ -47,6 +48,8 @@ def _event_layout(body: Body) -> tuple[str, str, Callable[[Any], Values]]:
             return "gate_event", body.door, _gate_event
         case ThermalEvent():
             return "thermal_event", body.region, _thermal_event
+        case GatewayEvent():
+            return "gateway_event", body.controller or "", _gateway_event
         case ElevatorEvent():
             return "elevator_event", "", _elevator_event
         case _:
@@ -101,4 +104,5 @@ _gate_event = _reader("gate_event", GateEvent)
 _region = _reader("thermal", Region)
 _camera = _reader("thermal", ThermalTelemetry)
 _thermal_event = _reader("thermal_event", ThermalEvent)
+_gateway_event = _reader("gateway_event", GatewayEvent)
 _presence = _reader("presence", Presence)

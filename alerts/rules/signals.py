@@ -11,6 +11,7 @@ from core.wire.payloads import (
     ElevatorEvent,
     ElevatorTelemetry,
     GateEvent,
+    GatewayEvent,
     Region,
     ThermalEvent,
     ThermalTelemetry,
@@ -22,11 +23,13 @@ _TELEMETRY: dict[DeviceKind, type[Struct] | None] = {
     DeviceKind.ELEVATOR: ElevatorTelemetry,
     DeviceKind.GATE: None,
     DeviceKind.THERMAL: ThermalTelemetry,
+    DeviceKind.GATEWAY: None,
 }
 EVENTS: dict[DeviceKind, type[Struct]] = {
     DeviceKind.ELEVATOR: ElevatorEvent,
     DeviceKind.GATE: GateEvent,
     DeviceKind.THERMAL: ThermalEvent,
+    DeviceKind.GATEWAY: GatewayEvent,
 }
 
 

@@ -185,6 +185,35 @@ class ThermalEvent(Payload):
     temperature_celsius: Celsius | None = None
 
 
+class GatewayEventType(StrEnum):
+    POWER_LOST = "power_lost"
+    """The gateway runs on its battery."""
+    POWER_RESTORED = "power_restored"
+    BATTERY_LOW = "battery_low"
+    BATTERY_OK = "battery_ok"
+    CONTROLLER_LOST = "controller_lost"
+    """The gateway is there, but a controller behind it no longer answers."""
+    CONTROLLER_RESTORED = "controller_restored"
+
+
+_CONTROLLERS = (GatewayEventType.CONTROLLER_LOST, GatewayEventType.CONTROLLER_RESTORED)
+
+
+class GatewayEvent(Payload):
+    """Something that happened at a gateway.
+
+    ``controller`` names the device behind it, as in that device's own topic: the link between gateway and controller is
+    another one than the link between gateway and broker.
+    """
+
+    type: GatewayEventType
+    controller: Word | None = None
+
+    def __post_init__(self) -> None:
+        if self.type in _CONTROLLERS and self.controller is None:
+            raise ValueError(f"{self.type.value} needs `controller`")
+
+
 class PresenceStatus(StrEnum):
     ONLINE = "online"
     OFFLINE = "offline"
@@ -196,4 +225,4 @@ class Presence(Payload):
     status: PresenceStatus
 
 
-Body = ElevatorTelemetry | ElevatorEvent | GateEvent | ThermalTelemetry | ThermalEvent | Presence
+Body = ElevatorTelemetry | ElevatorEvent | GateEvent | ThermalTelemetry | ThermalEvent | GatewayEvent | Presence

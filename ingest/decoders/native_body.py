@@ -19,6 +19,7 @@ from core.wire.payloads import (
     ElevatorEvent,
     ElevatorTelemetry,
     GateEvent,
+    GatewayEvent,
     Presence,
     Region,
     ThermalEvent,
@@ -157,4 +158,6 @@ FORMATS: dict[tuple[DeviceKind, Channel], Format] = {
     ),
     (DeviceKind.THERMAL, Channel.EVENT): _format(_strict(ThermalEvent), attrgetter("region", "episode")),
     (DeviceKind.THERMAL, Channel.PRESENCE): _PRESENCE,
+    (DeviceKind.GATEWAY, Channel.EVENT): _format(_strict(GatewayEvent), lambda body: (body.controller,)),
+    (DeviceKind.GATEWAY, Channel.PRESENCE): _PRESENCE,
 }

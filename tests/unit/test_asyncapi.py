@@ -27,6 +27,7 @@ ELEVATOR_EVENT = (DeviceKind.ELEVATOR, Channel.EVENT)
 GATE_EVENT = (DeviceKind.GATE, Channel.EVENT)
 THERMAL_TELEMETRY = (DeviceKind.THERMAL, Channel.TELEMETRY)
 THERMAL_EVENT = (DeviceKind.THERMAL, Channel.EVENT)
+GATEWAY_EVENT = (DeviceKind.GATEWAY, Channel.EVENT)
 PRESENCE = (DeviceKind.GATE, Channel.PRESENCE)
 
 
@@ -143,6 +144,10 @@ TOLD_APART = {
     "denied without reason": (GATE_EVENT, {"at": AT, "type": "denied"}, False),
     "denied with reason": (GATE_EVENT, {"at": AT, "type": "denied", "reason": "expired"}, True),
     "granted without reason": (GATE_EVENT, {"at": AT, "type": "granted"}, True),
+    "controller without name": (GATEWAY_EVENT, {"at": AT, "type": "controller_lost"}, False),
+    "controller with null": (GATEWAY_EVENT, {"at": AT, "type": "controller_restored", "controller": None}, False),
+    "controller with name": (GATEWAY_EVENT, {"at": AT, "type": "controller_lost", "controller": "lift-1"}, True),
+    "battery alone": (GATEWAY_EVENT, {"at": AT, "type": "battery_low"}, True),
     "no region": (THERMAL_TELEMETRY, {"at": AT, "regions": []}, False),
     "one region": (THERMAL_TELEMETRY, {"at": AT, "regions": [REGION]}, True),
     "hotspot of two": (THERMAL_TELEMETRY, {"at": AT, "regions": [REGION | {"hotspot": [0, 1]}]}, True),

@@ -16,6 +16,8 @@ from core.wire.payloads import (
     ElevatorTelemetry,
     GateEvent,
     GateEventType,
+    GatewayEvent,
+    GatewayEventType,
     Presence,
     PresenceStatus,
     Region,
@@ -26,6 +28,7 @@ START = datetime(2026, 8, 14, 7, 0, tzinfo=UTC)
 LIFT = DeviceKey("demo", DeviceKind.ELEVATOR, "lift-1")
 GATE = DeviceKey("demo", DeviceKind.GATE, "gate-1")
 CAMERA = DeviceKey("demo", DeviceKind.THERMAL, "shed-1")
+GATEWAY = DeviceKey("demo", DeviceKind.GATEWAY, "block-1")
 
 
 def instant(seconds: float) -> datetime:
@@ -80,6 +83,9 @@ class Talk:
 
     def gate(self, seconds: float, kind: GateEventType, door: str = "1") -> Observation:
         return self.say(seconds, GATE, GateEvent(at=instant(seconds), type=kind, door=door))
+
+    def gateway(self, seconds: float, kind: GatewayEventType, controller: str | None = None) -> Observation:
+        return self.say(seconds, GATEWAY, GatewayEvent(at=instant(seconds), type=kind, controller=controller))
 
     def camera(self, seconds: float, received: float | None = None, **regions: float) -> Observation:
         looks = [Region(region=name, maximum_celsius=celsius) for name, celsius in regions.items()]

@@ -49,7 +49,10 @@ def as_message(output: Output, now: datetime) -> Outgoing | None:
 @pytest.mark.parametrize(
     ("incident", "expected"),
     [
-        ("trapped-passenger", {"stopped-outside-door-zone", "car-alarm-button", "trapped-passenger"}),
+        (
+            "trapped-passenger",
+            {"stopped-outside-door-zone", "car-alarm-button", "trapped-passenger", "lift-in-inspection"},
+        ),
         ("door-fault", {"fault-major"}),
         ("ebike-fire", {"thermal-pre-alarm", "thermal-alarm", "thermal-rate-of-rise", "thermal-runaway"}),
         ("door-forced", {"gate-forced-open"}),

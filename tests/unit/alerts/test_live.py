@@ -12,6 +12,7 @@ from core.observations import Observation
 from core.wire.payloads import ElevatorEventType as Lift
 from core.wire.payloads import GateEvent, PresenceStatus
 from core.wire.payloads import GateEventType as Gate
+from core.wire.payloads import GatewayEventType as Gateway
 from tests.unit.alerts.talk import GATE, LIFT, Talk, instant
 
 
@@ -71,6 +72,10 @@ def test_regions_doors_and_events_are_parts() -> None:
     gates = LiveView()
     gates.observe(talk.gate(0, Gate.DOOR_OPENED, "2"))
     assert latest(gates) == {"2": {"event": "door_opened"}}
+    gateways = LiveView()
+    for said in (talk.gateway(0, Gateway.POWER_LOST), talk.gateway(1, Gateway.CONTROLLER_LOST, "lift-1")):
+        gateways.observe(said)
+    assert latest(gateways) == {"": {"event": "power_lost"}, "lift-1": {"event": "controller_lost"}}
 
 
 def test_who_passed_is_not_shown() -> None:

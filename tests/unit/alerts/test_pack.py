@@ -11,8 +11,9 @@ from core.devices import DeviceKey, DeviceKind
 from core.observations import Observation
 from core.wire.payloads import ElevatorEventType as Lift
 from core.wire.payloads import GateEventType as Gate
+from core.wire.payloads import GatewayEventType as Gateway
 from core.wire.payloads import PresenceStatus, ThermalEvent, ThermalEventType, ThermalLevel
-from tests.unit.alerts.talk import CAMERA, GATE, LIFT, START, Talk, instant, run
+from tests.unit.alerts.talk import CAMERA, GATE, GATEWAY, LIFT, START, Talk, instant, run
 
 TRAPPED: dict[str, Any] = {
     "direction": "stopped",
@@ -46,7 +47,7 @@ def test_every_rule_says_what_to_do_in_both_languages_and_each_kind_can_go_offli
     rules = builtin_rules()
     assert {rule.kind for rule in rules if rule.id.endswith("-offline")} == set(DeviceKind)
     assert all(rule.next_step.zh != rule.next_step.en for rule in rules)
-    assert {rule.severity for rule in rules} == {Severity.CRITICAL, Severity.MAJOR, Severity.MINOR}
+    assert {rule.severity for rule in rules} == set(Severity)
 
 
 def test_a_trapped_passenger_is_raised_after_60_s_and_ends_only_at_level_with_the_door_open() -> None:
@@ -113,6 +114,7 @@ def test_the_end_of_a_trapping_fault_may_get_lost() -> None:
         ("1", "fault-critical"),
         ("2", "fault-major"),
         ("4", "stopped-outside-door-zone"),
+        ("41", "lift-power-off"),
         ("93", "trapped-passenger"),
         ("Err02", "fault-major"),
     ],
@@ -230,3 +232,83 @@ def test_a_lift_that_says_nothing_is_missing_after_five_minutes_and_a_gate_is_no
     talk = Talk()
     said = [talk.lift(0, **AT_LEVEL), talk.gate(0, Gate.GRANTED)]
     assert story(said, 3600) == [(300, "elevator-offline", "firing")]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "wait", "expected"),
+    [
+        (Gateway.POWER_LOST, Gateway.POWER_RESTORED, 5, "gateway-power-lost"),
+        (Gateway.BATTERY_LOW, Gateway.BATTERY_OK, 0, "gateway-battery-low"),
+    ],
+)
+def test_the_power_of_a_gateway(begin: Gateway, end: Gateway, wait: float, expected: str) -> None:
+    talk = Talk()
+    said = [talk.gateway(0, begin), talk.gateway(60, end)]
+    assert story(said, 90) == [(wait, expected, "firing"), (60, expected, "resolved")]
+
+
+def test_a_flicker_of_a_gateway_s_mains_is_nothing() -> None:
+    talk = Talk()
+    assert story([talk.gateway(0, Gateway.POWER_LOST), talk.gateway(3, Gateway.POWER_RESTORED)], 90) == []
+
+
+def test_controllers_lost_behind_one_gateway_are_one_alert_until_the_last_is_back() -> None:
+    talk = Talk()
+    said = [
+        talk.gateway(0, Gateway.CONTROLLER_LOST, "lift-1"),
+        talk.gateway(1, Gateway.CONTROLLER_LOST, "lift-2"),
+        talk.gateway(50, Gateway.CONTROLLER_RESTORED, "lift-1"),
+        talk.gateway(80, Gateway.CONTROLLER_RESTORED, "lift-2"),
+    ]
+    transitions = run(builtin_rules(), said, 100)
+    assert _short(transitions) == [(20, "controller-lost", "firing"), (80, "controller-lost", "resolved")]
+    reason = next(each.reason for each in transitions if each.kind is TransitionKind.FIRING)
+    assert reason.zh.startswith("控制器失联：lift-1、控制器失联：lift-2")
+    assert reason.en.startswith("controller lost: lift-1, controller lost: lift-2")
+    assert reason.facts["controller"] == "lift-2"
+
+
+def test_a_dead_gateway_is_told_before_what_hangs_on_it() -> None:
+    talk = Talk()
+    # The broker publishes all wills within one instant, in any order.
+    said = [talk.presence(0, PresenceStatus.OFFLINE, key) for key in (GATE, LIFT, GATEWAY, CAMERA)]
+    assert story(said, 60) == [
+        (10, "gateway-offline", "firing"),
+        (30, "elevator-offline", "firing"),
+        (30, "gate-offline", "firing"),
+        (30, "thermal-offline", "firing"),
+    ]
+
+
+def test_a_gateway_whose_broker_knows_no_wills_is_missed_before_what_hangs_on_it() -> None:
+    talk = Talk()
+    said = [talk.presence(0, PresenceStatus.ONLINE, GATEWAY), talk.lift(5, **AT_LEVEL)]
+    assert story(said, 600) == [(240, "gateway-offline", "firing"), (305, "elevator-offline", "firing")]
+
+
+def test_a_gateway_that_says_its_beat_is_there() -> None:
+    talk = Talk()
+    said = [talk.presence(at, PresenceStatus.ONLINE, GATEWAY) for at in range(0, 3600, 60)]
+    assert story(said, 3600) == []
+
+
+def test_a_power_cut_with_somebody_in_the_car_is_both() -> None:
+    talk = Talk()
+    said = [
+        *(talk.lift(at, **RIDING, main_power=True) for at in range(5)),
+        *(talk.lift(at, **TRAPPED, main_power=False, service_mode="emergency_power") for at in range(5, 200, 5)),
+        talk.lift(200, **TRAPPED | AT_LEVEL | {"door_state": "open"}, main_power=True),
+    ]
+    assert story(said, 300) == [
+        (10, "lift-power-off", "firing"),
+        (65, "trapped-passenger", "firing"),
+        (200, "trapped-passenger", "resolved"),
+        (200, "lift-power-off", "resolved"),
+    ]
+
+
+def test_an_inspection_is_told_once_though_the_key_is_turned_to_and_fro() -> None:
+    talk = Talk()
+    modes = [(0, "inspection"), (100, "normal"), (130, "inspection"), (300, "normal")]
+    said = [talk.lift_event(at, Lift.MODE_CHANGED, service_mode=mode) for at, mode in modes]
+    assert story(said, 400) == [(0, "lift-in-inspection", "firing"), (360, "lift-in-inspection", "resolved")]
