@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app import heartbeat, logging, parts, wiring
+from app import heartbeat, logging, parts, rules_cli, wiring
 from app.doorbell import Doorbell
 from app.run import App
 from app.services import run_until
@@ -22,13 +22,12 @@ from simulators.incidents import CATALOGUE
 from simulators.run import DEMO_INCIDENTS, SimulationOptions, simulate
 from storage.records import TokensAdapter
 
-_cli = typer.Typer(help="Anju 安居 watches over lifts, gates and bike sheds.", no_args_is_help=True)
-_rules = typer.Typer(help="Rule files.", no_args_is_help=True)
+cli = typer.Typer(help="Anju 安居 watches over lifts, gates and bike sheds.", no_args_is_help=True)
 _token = typer.Typer(help="Names and tokens that may use the API.", no_args_is_help=True)
 _journal = typer.Typer(help="The durable log of messages.", no_args_is_help=True)
-_cli.add_typer(_rules, name="rules")
-_cli.add_typer(_token, name="token")
-_cli.add_typer(_journal, name="journal")
+cli.add_typer(rules_cli.cli, name="rules")
+cli.add_typer(_token, name="token")
+cli.add_typer(_journal, name="journal")
 
 _Answer = TypeVar("_Answer")
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file; environment variables go before it.")]
@@ -37,7 +36,7 @@ Config = Annotated[Path | None, typer.Option("--config", help="TOML file; enviro
 def main() -> None:
     """Run the command; every expected failure is one line on standard error and exit code 1."""
     try:
-        _cli()
+        cli()
     except AnjuError as error:
         print(f"anju: {error}", file=sys.stderr)
         sys.exit(1)
@@ -69,7 +68,7 @@ def _stop_once(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None
         signal.signal(number, signal.SIG_DFL)
 
 
-@_cli.command()
+@cli.command()
 def run(
     config: Config = None,
     demo: Annotated[bool, typer.Option(help="Bring the simulated demo community.")] = True,
@@ -81,7 +80,7 @@ def run(
     print("\nstopped", flush=True)
 
 
-@_cli.command()
+@cli.command()
 def ingest(config: Config = None) -> None:
     """Run the MQTT session, the journal and the telemetry writer."""
     settings = _started(config)
@@ -95,7 +94,7 @@ def ingest(config: Config = None) -> None:
     _until_signalled(running)
 
 
-@_cli.command()
+@cli.command()
 def alerts(config: Config = None) -> None:
     """Run the alert engine."""
     settings = _started(config)
@@ -108,7 +107,7 @@ def alerts(config: Config = None) -> None:
     _until_signalled(running)
 
 
-@_cli.command()
+@cli.command()
 def api(config: Config = None) -> None:
     """Run the HTTP API."""
     settings = _started(config)
@@ -124,7 +123,7 @@ def api(config: Config = None) -> None:
     _until_signalled(running)
 
 
-@_cli.command(name="simulate", help="Simulate a community. Incidents: " + ", ".join(CATALOGUE) + ".")
+@cli.command(name="simulate", help="Simulate a community. Incidents: " + ", ".join(CATALOGUE) + ".")
 def simulate_command(
     config: Config = None,
     community: Annotated[str, typer.Option(help="`demo`, or a YAML file.")] = "demo",
@@ -160,7 +159,7 @@ def _planned(text: str) -> PlannedIncident:
         raise StartupError(f"incident {text!r}: expected NAME, NAME@SECONDS or NAME@SECONDS:DEVICE") from None
 
 
-@_cli.command(name="check-config")
+@cli.command(name="check-config")
 def check_config(config: Config = None) -> None:
     """Check the settings and the rule files, and say what would run where."""
     settings = load(config)
@@ -169,25 +168,13 @@ def check_config(config: Config = None) -> None:
     print(f"settings are valid; {len(rules)} rules")
 
 
-@_cli.command()
+@cli.command()
 def health(part: Annotated[str, typer.Argument(help="ingest, alerts or api")], config: Config = None) -> None:
     """Exit with 0 while the part's heartbeat is fresh, else with 1 (for health checks of containers)."""
     said = heartbeat.read(load(config).var, part, SystemClock().now())
     print(f"{part}: {said.status}: {said.detail}")
     if said.status == "down":
         sys.exit(1)
-
-
-@_rules.command()
-def check(file: Annotated[Path, typer.Argument(help="Rule file, YAML.")]) -> None:
-    """Check a rule file: every mistake with file, line and what was expected."""
-    from alerts.rules import load_rules
-
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise StartupError(f"rule file {file}: {error.strerror}") from None
-    print(f"{file}: {len(load_rules(text, str(file)))} rules, all valid")
 
 
 @_token.command()

@@ -1,68 +1,133 @@
-"""From the text of a rule file to rules that are known to make sense; all or nothing."""
+"""From the text of a rule file to rules that are known to make sense; all or nothing, but all mistakes are told."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any, Literal
 
-import msgspec
+from msgspec import Struct
 
-from alerts.model import Severity
 from alerts.rules.checks import problems
-from alerts.rules.durations import PATTERN
-from alerts.rules.model import Rule, RuleFile
+from alerts.rules.model import Rule
+from alerts.rules.series import RuleTest
+from alerts.rules.series_checks import series_problems
+from alerts.rules.shapes import shaped
 from alerts.rules.source import Path, RuleError, Source, read_source
-from core.devices import Channel, DeviceKind
-from core.faults import FaultKind, FaultSeverity
 
-_WHERE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
-_CONDITIONS = ("threshold", "state", "event", "missing", "rate", "all_of", "any_of")
-_CHOICES: dict[str, Iterable[str]] = {
-    "version": ("1",),
-    "severity": tuple(Severity),
-    "severities": tuple(FaultSeverity),
-    "kinds": tuple(FaultKind),
-    "not_kinds": tuple(FaultKind),
-    "channel": tuple(Channel),
-    "late": ("ignore", "accept"),
-}
-_UNKNOWN_KEY = re.compile(r"unknown field `([^`]+)`")
+
+class _Outline(Struct, frozen=True, forbid_unknown_fields=True):
+    """A rule file before its rules and tests are looked at, one by one."""
+
+    version: Literal[1]
+    rules: list[Any]
+    tests: list[Any] = []
+
+
+class Loaded(Struct, frozen=True):
+    """What a rule file holds; ``written`` is each rule as YAML, ``lines`` where each test begins.
+
+    With ``mistakes``, by rising line, the rest is only a part of the file.
+    """
+
+    rules: list[Rule]
+    written: list[str]
+    tests: list[RuleTest]
+    lines: list[int]
+    mistakes: list[RuleError]
 
 
 def load_rules(text: str, filename: str) -> list[Rule]:
     """Return the rules of a file; raises `RuleError` with ``filename``, line and what was expected."""
+    return load_file(text, filename).rules
+
+
+def load_file(text: str, filename: str, *, beside: Sequence[Rule] = ()) -> Loaded:
+    """Return what a file holds; raises the first `RuleError` there is. See `check_file`."""
+    loaded = check_file(text, filename, beside=beside)
+    if loaded.mistakes:
+        raise loaded.mistakes[0]
+    return loaded
+
+
+def load_rule(text: str, filename: str) -> Rule:
+    """Return the one rule that ``text`` is: an entry of the list ``rules``, by itself. Raises `RuleError`."""
     source = read_source(text, filename)
+    rule, mistakes = _rule(source, (), source.content, "")
+    if rule is None or mistakes:
+        raise min(mistakes, key=_line)
+    return rule
+
+
+def check_file(text: str, filename: str, *, beside: Sequence[Rule] = ()) -> Loaded:
+    """Return what a file holds, and as many of its mistakes as can be told from each other; raises nothing.
+
+    ``beside`` are rules of other files that its tests may speak of; they stand among the rules returned.
+    """
     try:
-        rules = msgspec.convert(source.content, RuleFile).rules
-    except msgspec.ValidationError as error:
-        raise _shape_error(source, str(error)) from error
-    seen: set[str] = set()
-    for index, rule in enumerate(rules):
-        if rule.id in seen:
-            raise source.error(("rules", index, "id"), f"id {rule.id!r} is used twice: expected one rule of that id")
-        seen.add(rule.id)
-        for path, problem in problems(rule):
-            raise source.error(("rules", index, *path), f"rule {rule.id}: {problem}")
-    return rules
+        source = read_source(text, filename)
+    except RuleError as error:
+        return Loaded([*beside], [], [], [], [error])
+    outline, found = shaped(source.content, _Outline)
+    mistakes = [source.error(path, f"{_place(path) or 'file: '}{problem}") for path, problem in found]
+    rules: list[Rule] = [*beside]
+    written = source.items("rules")
+    for index, content in enumerate(_list(source, outline, "rules")):
+        rule, wrong = _rule(source, ("rules", index), content, f"#{index + 1}")
+        mistakes += wrong
+        if rule is not None:
+            mistakes += _twice(source, ("rules", index, "id"), rule, rules)
+            rules.append(rule)
+    tests, wrong = _tests(source, _list(source, outline, "tests"), rules, complete=not mistakes)
+    lines = [source.line(("tests", index)) for index in range(len(tests))]
+    return Loaded(rules, written, tests, lines, sorted(mistakes + wrong, key=_line))
 
 
-def _expected(path: Path) -> str:
-    """Return the values that the key at ``path`` may have."""
-    key = next((step for step in reversed(path) if isinstance(step, str)), "")
-    if key == "kind":
-        # A rule's own kind is a device's, any deeper one is a condition's.
-        return ", ".join(DeviceKind if len(path) == 3 else _CONDITIONS)
-    return ", ".join(_CHOICES.get(key, ("another value",)))
+def _list(source: Source, outline: _Outline | None, key: str) -> list[Any]:
+    """Return the list under ``key``, also of a file that is otherwise wrong."""
+    if outline is not None:
+        return outline.rules if key == "rules" else outline.tests
+    found = source.content.get(key) if isinstance(source.content, dict) else None
+    return found if isinstance(found, list) else []
 
 
-def _shape_error(source: Source, message: str) -> RuleError:
-    """Turn msgspec's words and path into ours; a path that leads nowhere points at the nearest line around it."""
-    path: Path = ()
-    if (where := _WHERE.search(message)) is not None:
-        path = tuple(name or int(index) for name, index in _STEP.findall(where[1]))
-        message = message[: where.start()]
-    if (unknown := _UNKNOWN_KEY.search(message)) is not None:
-        path = (*path, unknown[1])
-    if "nvalid" in message:
-        message += f": expected {_expected(path)}"
-    message = message.replace(f"`str` matching regex {PATTERN!r}", "a duration such as 45s, 5m or 1h")
-    return source.error(path, f"{'.'.join(map(str, path)) or 'file'}: {message}")
+def _rule(source: Source, path: Path, content: object, number: str) -> tuple[Rule | None, list[RuleError]]:
+    name = content.get("id", number) if isinstance(content, dict) else number
+    prefix = f"rule {name}: " if name else "rule: "
+    rule, found = shaped(content, Rule)
+    if rule is None:
+        return None, [source.error((*path, *where), f"{prefix}{_place(where)}{problem}") for where, problem in found]
+    return rule, [source.error((*path, *where), f"{prefix}{problem}") for where, problem in problems(rule)]
+
+
+def _twice(source: Source, path: Path, rule: Rule, before: list[Rule]) -> list[RuleError]:
+    if rule.id not in {one.id for one in before}:
+        return []
+    return [source.error(path, f"rule {rule.id}: id {rule.id!r} is used twice: expected one rule of that id")]
+
+
+def _tests(
+    source: Source, contents: list[Any], rules: list[Rule], *, complete: bool
+) -> tuple[list[RuleTest], list[RuleError]]:
+    """Return the tests; what they say of rules is looked at only where all rules are known (``complete``)."""
+    tests: list[RuleTest] = []
+    mistakes: list[RuleError] = []
+    for index, content in enumerate(contents):
+        test, found = shaped(content, RuleTest)
+        name = content.get("name", f"#{index + 1}") if isinstance(content, dict) else f"#{index + 1}"
+        if test is not None:
+            tests.append(test)
+            found = list(series_problems(test, {rule.id for rule in rules} if complete else None))
+            if test.name in {one.name for one in tests[:-1]}:
+                found.append((("name",), "is used twice: expected one test of that name"))
+            mistakes += [source.error(("tests", index, *path), f"test {name}: {text}") for path, text in found]
+        else:
+            mistakes += [
+                source.error(("tests", index, *path), f"test {name}: {_place(path)}{text}") for path, text in found
+            ]
+    return tests, mistakes
+
+
+def _place(path: Path) -> str:
+    return f"{'.'.join(map(str, path))}: " if path else ""
+
+
+def _line(error: RuleError) -> int:
+    return error.line

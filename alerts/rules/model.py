@@ -6,6 +6,7 @@ from msgspec import Meta, Struct, field
 
 from alerts.model import Severity
 from alerts.rules.durations import Duration
+from alerts.rules.series import RuleTest
 from core.devices import Channel, DeviceKind
 from core.faults import FaultKind, FaultSeverity
 
@@ -128,7 +129,8 @@ class Rule(_Strict, frozen=True):
 
 
 class RuleFile(_Strict, frozen=True):
-    """A whole rule file."""
+    """A whole rule file: rules, and the series they are tested with (``anju rules test``)."""
 
     version: Literal[1]
     rules: list[Rule]
+    tests: list[RuleTest] = []

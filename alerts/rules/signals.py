@@ -6,12 +6,13 @@ from typing import get_type_hints
 import msgspec.inspect as wire
 from msgspec import Struct
 
-from core.devices import DeviceKind
+from core.devices import Channel, DeviceKind
 from core.wire.payloads import (
     ElevatorEvent,
     ElevatorTelemetry,
     GateEvent,
     GatewayEvent,
+    Presence,
     Region,
     ThermalEvent,
     ThermalTelemetry,
@@ -104,3 +105,10 @@ def _signal(name: str, described: wire.Type, of_region: bool) -> Signal:
                 return Signal(name, of_region=of_region)
     integer = next(option for option in options if isinstance(option, wire.IntType))
     return Signal(name, number=True, low=integer.ge, high=integer.le, of_region=of_region)
+
+
+def payload_of(kind: DeviceKind, channel: Channel) -> type[Struct] | None:
+    """Return what devices of ``kind`` send on ``channel``, ``None`` where they send nothing there."""
+    if channel is Channel.PRESENCE:
+        return Presence
+    return _TELEMETRY[kind] if channel is Channel.TELEMETRY else EVENTS[kind]

@@ -1,0 +1,95 @@
+"""From plain values to structs, with every mistake of shape told in our words and with its path."""
+
+import re
+from collections.abc import Iterable
+from copy import deepcopy
+from typing import Any, TypeVar
+
+import msgspec
+
+from alerts.model import Severity
+from alerts.rules.durations import PATTERN
+from alerts.rules.source import Path
+from core.devices import Channel, DeviceKind
+from core.faults import FaultKind, FaultSeverity
+
+Problem = tuple[Path, str]
+"""Where, and what is wrong with what was expected."""
+
+_WHERE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_UNKNOWN_KEY = re.compile(r"unknown field `([^`]+)`")
+_MISSING_KEY = re.compile(r"missing required field `([^`]+)`")
+_CONDITIONS = ("threshold", "state", "event", "missing", "rate", "all_of", "any_of")
+_CHOICES: dict[str, Iterable[str]] = {
+    "version": ("1",),
+    "severity": tuple(Severity),
+    "severities": tuple(FaultSeverity),
+    "kinds": tuple(FaultKind),
+    "not_kinds": tuple(FaultKind),
+    "channel": tuple(Channel),
+    "late": ("ignore", "accept"),
+    "transition": ("firing", "severity_changed", "resolved"),
+}
+# A file with more of them is not one to be mended line by line.
+_MISTAKES_AT_MOST = 50
+_Shape = TypeVar("_Shape")
+
+
+def shaped(content: object, shape: type[_Shape]) -> tuple[_Shape | None, list[Problem]]:
+    """Return ``content`` as ``shape``, or ``None`` with what is wrong with it.
+
+    The converter stops at the first mistake, so what it points at is left out and the rest is tried again.
+    """
+    found: list[Problem] = []
+    content = deepcopy(content)
+    left_out: set[Path] = set()
+    while len(found) < _MISTAKES_AT_MOST:
+        try:
+            value = msgspec.convert(content, shape)
+        except msgspec.ValidationError as error:
+            path, text = shape_problem(str(error))
+            if (missing := _MISSING_KEY.search(text)) is not None and (*path, missing[1]) in left_out:
+                break
+            found.append((path, text))
+            if missing is not None or not _leave_out(content, path):
+                break
+            left_out.add(path)
+        else:
+            return (None, found) if found else (value, [])
+    return None, found
+
+
+def shape_problem(message: str) -> Problem:
+    """Turn msgspec's words and path into ours."""
+    path: Path = ()
+    if (where := _WHERE.search(message)) is not None:
+        path = tuple(name or int(index) for name, index in _STEP.findall(where[1]))
+        message = message[: where.start()]
+    if (unknown := _UNKNOWN_KEY.search(message)) is not None:
+        path = (*path, unknown[1])
+    if "nvalid" in message:
+        message += f": expected {_expected(path)}"
+    return path, message.replace(f"`str` matching regex {PATTERN!r}", "a duration such as 45s, 5m or 1h")
+
+
+def _expected(path: Path) -> str:
+    """Return the values that the key at ``path`` may have."""
+    key = next((step for step in reversed(path) if isinstance(step, str)), "")
+    if key == "kind":
+        # A rule's own kind is a device's, and so is one in a test; any deeper one is a condition's.
+        return ", ".join(DeviceKind if len(path) == 1 or path[0] == "devices" else _CONDITIONS)
+    return ", ".join(_CHOICES.get(key, ("another value",)))
+
+
+def _leave_out(content: Any, path: Path) -> bool:
+    """Remove the value at ``path``; ``False`` where that would move others, or there is none."""
+    if not path or not isinstance(path[-1], str):
+        return False
+    try:
+        for step in path[:-1]:
+            content = content[step]
+        del content[path[-1]]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
