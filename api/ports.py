@@ -40,8 +40,14 @@ class Records(Protocol):
         """Return one alert and its timeline in order, or ``None``."""
         ...
 
-    async def acknowledge(self, alert_id: str, actor: str, comment: str | None, now: datetime) -> AlertRow | None:
-        """Record that ``actor`` has seen the alert; the first one stays. ``None`` when there is no such alert."""
+    async def acknowledge(
+        self, alert_id: str, actor: str, comment: str | None, now: datetime, *, seen: int | None = None
+    ) -> AlertRow | None:
+        """Record that ``actor`` has seen the alert; the first one stays. ``None`` when there is no such alert.
+
+        ``seen`` is the newest sequence of its timeline that ``actor`` saw: `Conflict` where it has fired or become
+        worse since, for an acknowledgement covers only what was there to be seen.
+        """
         ...
 
     async def comment(self, alert_id: str, actor: str, text: str, now: datetime) -> TransitionRow | None:

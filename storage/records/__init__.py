@@ -1,7 +1,10 @@
-"""Devices, alerts, timelines, faults and tokens in SQLite or PostgreSQL."""
+"""Devices, alerts, timelines, faults, the outbox, what people keep, and tokens, in SQLite or PostgreSQL."""
 
 from storage.records.alert_records import AlertRecordsAdapter as AlertRecordsAdapter
 from storage.records.database import RecordsDatabase as RecordsDatabase
+from storage.records.desk_records import DeskRecordsAdapter as DeskRecordsAdapter
+from storage.records.outbox import OutboxAdapter as OutboxAdapter
 from storage.records.records import RecordsAdapter as RecordsAdapter
 from storage.records.schema import upgrade as upgrade
+from storage.records.suppressions import SuppressionsAdapter as SuppressionsAdapter
 from storage.records.tokens import TokensAdapter as TokensAdapter

@@ -1,21 +1,20 @@
 """Where the alert engine keeps what it decided: state, position, alerts, faults and devices in one transaction."""
 
-import hashlib
 from datetime import timedelta
 from itertools import groupby
 
-import msgspec
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.model import Commit, DeviceSighting, FaultCleared, FaultRaised, Snapshot, Transition, TransitionKind
+from alerts.model import Commit, DeviceSighting, FaultCleared, FaultRaised, Snapshot, Transition
 from core.clock import Clock, SystemClock
-from core.errors import Fenced
 from storage.records import timeline
+from storage.records.alert_rows import write_alerts
 from storage.records.bulk import upsert_many
 from storage.records.database import RecordsDatabase
+from storage.records.progress import advance
 from storage.records.statements import Parameters, device_parts, run_many, upsert_into
-from storage.records.tables import alert_progress, alerts, devices, engine_states, faults
+from storage.records.tables import alert_progress, devices, engine_states, faults
 from storage.records.uninterrupted import uninterrupted
 
 
@@ -42,7 +41,8 @@ class AlertRecordsAdapter:
         rule and device.
         """
         async with self._database.writing() as connection:
-            if not await _advance(connection, decided):
+            before, after = decided.previous_position, decided.position
+            if not await advance(connection, alert_progress, "position", before=before, after=after, decided=decided):
                 return
             await _write_states(connection, decided.states)
             await _write_sightings(connection, decided.sightings)
@@ -52,33 +52,10 @@ class AlertRecordsAdapter:
 
     async def _write_timeline(self, connection: AsyncConnection, transitions: list[Transition]) -> None:
         last = await timeline.reserve(connection, len(transitions))
-        await _write_alerts(connection, transitions)
+        await write_alerts(connection, transitions)
         now = self._clock.now()
         steps = [timeline.engine_step(transition, now) for transition in transitions]
         await timeline.append(connection, last, steps)
-
-
-async def _advance(connection: AsyncConnection, decided: Commit) -> bool:
-    """Move the stored position on; ``False`` when this very commit is stored already. Raises `Fenced`."""
-    moves = decided.position != decided.previous_position
-    tick = None if moves else _fingerprint(decided)
-    moving = update(alert_progress).where(alert_progress.c.position == decided.previous_position)
-    if tick is not None:
-        moving = moving.where(alert_progress.c.tick.is_distinct_from(tick))
-    if (await connection.execute(moving.values(position=decided.position, tick=tick))).rowcount:
-        return True
-    stored = (await connection.execute(select(alert_progress.c.position))).scalar_one()
-    if stored == decided.position:
-        return False
-    raise Fenced(
-        f"alert records stand at position {stored}, expected {decided.previous_position}:"
-        " another alert engine runs on them"
-    )
-
-
-def _fingerprint(decided: Commit) -> bytes:
-    """Tells commits at the same position apart: timers run out while no message comes, each with its own commit."""
-    return hashlib.blake2b(msgspec.msgpack.encode(decided), digest_size=16).digest()
 
 
 async def _write_states(connection: AsyncConnection, states: dict[str, bytes | None]) -> None:
@@ -133,47 +110,6 @@ def _fault(episode: FaultRaised | FaultCleared) -> Parameters:
         "late": episode.late,
     }
 
-
-async def _write_alerts(connection: AsyncConnection, transitions: list[Transition]) -> None:
-    """Open and close alerts in order, in runs of the same kind: one may end and the next begin within one commit."""
-    changing = [step for step in transitions if step.kind in (TransitionKind.FIRING, TransitionKind.RESOLVED)]
-    for kind, steps in groupby(changing, key=lambda step: step.kind):
-        if kind is TransitionKind.FIRING:
-            await _open(connection, list(steps))
-        else:
-            await run_many(connection, _RESOLVE, [{"its_id": step.alert_id, "its_end": step.at} for step in steps])
-
-
-async def _open(connection: AsyncConnection, firing: list[Transition]) -> None:
-    """Create alerts. One that ended and began again at the same instant and position opens again."""
-    insert = upsert_into(connection, alerts)
-    opening = insert.on_conflict_do_update(
-        index_elements=["id"], set_={"resolved_at": None}, where=alerts.c.resolved_at.is_not(None)
-    )
-    if await run_many(connection, opening, [_alert(step) for step in firing]) != len(firing):
-        raise Fenced("an alert to be raised is firing already: another alert engine runs on these records")
-
-
-def _alert(firing: Transition) -> Parameters:
-    return {
-        "id": firing.alert_id,
-        "rule": firing.rule,
-        "severity": firing.severity.value,
-        **device_parts(firing.device),
-        "title_zh": firing.title_zh,
-        "title_en": firing.title_en,
-        "reason_zh": firing.reason.zh,
-        "reason_en": firing.reason.en,
-        "pending_since": firing.pending_since,
-        "fired_at": firing.at,
-    }
-
-
-_RESOLVE = (
-    update(alerts)
-    .where(alerts.c.id == bindparam("its_id"), alerts.c.resolved_at.is_(None))
-    .values(resolved_at=bindparam("its_end"))
-)
 
 _episode = faults.alias("episode")
 _CLEAR = (

@@ -3,12 +3,16 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.history import AlertFilter, AlertRow, DeviceRow, FaultFilter, FaultRow, TransitionRow
+from alerts.model import TransitionKind
 from core.devices import DeviceKey
+from core.errors import Conflict
 from storage.records import rows, timeline
+from storage.records.alert_rows import find_alert, is_step_up
 from storage.records.database import RecordsDatabase
 from storage.records.statements import Parameters
 from storage.records.tables import alert_progress, alerts, devices, faults, transition_counter, transitions
@@ -53,23 +57,28 @@ class RecordsAdapter:
     async def alert(self, alert_id: str) -> tuple[AlertRow, list[TransitionRow]] | None:
         """Return one alert and its timeline in order, or ``None``."""
         async with self._database.reading() as connection:
-            found = await _find(connection, alert_id)
+            found = await find_alert(connection, alert_id)
             if found is None:
                 return None
             steps = await connection.execute(rows.timeline_of(alert_id))
             return rows.alert_row(found), [rows.transition_row(step) for step in steps]
 
     @uninterrupted
-    async def acknowledge(self, alert_id: str, actor: str, comment: str | None, now: datetime) -> AlertRow | None:
+    async def acknowledge(
+        self, alert_id: str, actor: str, comment: str | None, now: datetime, *, seen: int | None = None
+    ) -> AlertRow | None:
         """Record that ``actor`` has seen the alert; the first one stays. ``None`` when there is no such alert.
 
-        A later one's comment is kept all the same.
+        A later one's comment is kept all the same. ``seen`` is the newest sequence of its timeline that ``actor`` saw:
+        `Conflict` where it has fired or become worse since.
         """
         async with self._database.writing() as connection:
             await timeline.reserve(connection, 0)  # From here on nobody else acknowledges.
-            found = await _find(connection, alert_id)
+            found = await find_alert(connection, alert_id)
             if found is None:
                 return None
+            if seen is not None:
+                await _require_seen(connection, alert_id, seen)
             steps: list[Parameters] = []
             if found.acknowledged_at is None:
                 await _remember(connection, alert_id, actor, now)
@@ -77,14 +86,14 @@ class RecordsAdapter:
             if comment:
                 steps.append(timeline.comment_step(found, actor, comment, now))
             await timeline.append(connection, await timeline.reserve(connection, len(steps)), steps)
-            changed = await _find(connection, alert_id)
+            changed = await find_alert(connection, alert_id)
             return None if changed is None else rows.alert_row(changed)
 
     @uninterrupted
     async def comment(self, alert_id: str, actor: str, text: str, now: datetime) -> TransitionRow | None:
         """Add a comment to the timeline; ``None`` when there is no such alert."""
         async with self._database.writing() as connection:
-            found = await _find(connection, alert_id)
+            found = await find_alert(connection, alert_id)
             if found is None:
                 return None
             last = await timeline.reserve(connection, 1)
@@ -117,10 +126,22 @@ class RecordsAdapter:
             return list(await connection.execute(wanted))
 
 
-async def _find(connection: AsyncConnection, alert_id: str) -> AnyRow | None:
-    return (await connection.execute(select(alerts).where(alerts.c.id == alert_id))).one_or_none()
-
-
 async def _remember(connection: AsyncConnection, alert_id: str, actor: str, now: datetime) -> None:
     seen = update(alerts).where(alerts.c.id == alert_id).values(acknowledged_at=now, acknowledged_by=actor)
     await connection.execute(seen)
+
+
+async def _require_seen(connection: AsyncConnection, alert_id: str, seen: int) -> None:
+    """Raise `Conflict` where the alert is no longer what it was at sequence ``seen``."""
+    later = await connection.execute(rows.timeline_of(alert_id).where(transitions.c.sequence > seen))
+    for step in later:
+        if step.kind == TransitionKind.FIRING or _became_worse(step):
+            raise Conflict(
+                f"alert {alert_id}: {step.kind} ({step.severity}) at sequence {step.sequence},"
+                f" expected nothing new after {seen}: look at it again before acknowledging"
+            )
+
+
+def _became_worse(step: AnyRow) -> bool:
+    before = msgspec.json.decode(step.facts, type=dict[str, object]).get("from")
+    return step.kind == TransitionKind.SEVERITY_CHANGED and is_step_up(str(before), step.severity)

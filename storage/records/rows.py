@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, false, func, not_, or_, select
 
 from alerts.history import AlertFilter, AlertRow, DeviceRow, FaultFilter, FaultRow, TransitionRow
 from alerts.model import AlertState
 from storage.records.statements import device_key
-from storage.records.tables import alerts, devices, faults, transitions
+from storage.records.tables import LATCHED, WANTS_SOMEBODY, alerts, devices, faults, transitions
 
 Condition = ColumnElement[bool]
 _MICROSECOND = timedelta(microseconds=1)
@@ -41,14 +41,13 @@ def device_row(row: Row[Any]) -> DeviceRow:
 
 
 def alert_row(row: Row[Any]) -> AlertRow:
-    state = AlertState.FIRING if row.resolved_at is None else AlertState.RESOLVED
     return AlertRow(
         number=row.number,
         id=row.id,
         rule=row.rule,
         severity=row.severity,
         device=device_key(row.community, row.device_kind, row.device),
-        state=state.value,
+        state=_state(row).value,
         title_zh=row.title_zh,
         title_en=row.title_en,
         reason_zh=row.reason_zh,
@@ -58,7 +57,21 @@ def alert_row(row: Row[Any]) -> AlertRow:
         resolved_at=row.resolved_at,
         acknowledged_at=row.acknowledged_at,
         acknowledged_by=row.acknowledged_by,
+        latching=row.latching,
+        protected=row.protected,
+        reset_at=row.reset_at,
+        reset_by=row.reset_by,
+        assigned_to=row.assigned_to,
+        false_alarm_by=row.false_alarm_by,
+        suppression=row.suppression,
+        inhibited_by=row.inhibited_by,
     )
+
+
+def _state(row: Row[Any]) -> AlertState:
+    if row.resolved_at is None:
+        return AlertState.FIRING
+    return AlertState.LATCHED if row.latching and row.reset_at is None else AlertState.RESOLVED
 
 
 def transition_row(row: Row[Any]) -> TransitionRow:
@@ -94,12 +107,18 @@ def fault_row(row: Row[Any]) -> FaultRow:
 
 
 def alert_conditions(matching: AlertFilter) -> list[Condition]:
-    """``state`` is asked of the instant that says it, so that the index of open alerts answers."""
+    """``state`` and ``open`` are asked in the words of the indexes that answer them."""
     conditions = _equal(alerts.c.severity, matching.severity) + _equal(alerts.c.rule, matching.rule)
     conditions += _equal(alerts.c.community, matching.community) + _equal(alerts.c.device_kind, matching.kind)
     conditions += _equal(alerts.c.device, matching.device)
+    conditions += _equal(alerts.c.assigned_to, matching.assigned_to)
+    conditions += _equal(alerts.c.inhibited_by, matching.inhibited_by)
     if matching.state is not None:
-        conditions.append(_absent(alerts.c.resolved_at, matching.state == AlertState.FIRING))
+        conditions.append(_stands(AlertState(matching.state)))
+    if matching.open is not None:
+        conditions.append(WANTS_SOMEBODY if matching.open else not_(WANTS_SOMEBODY))
+    if matching.false_alarm is not None:
+        conditions.append(_absent(alerts.c.false_alarm_by, not matching.false_alarm))
     if matching.acknowledged is not None:
         conditions.append(_absent(alerts.c.acknowledged_at, not matching.acknowledged))
     if matching.since is not None:
@@ -107,6 +126,17 @@ def alert_conditions(matching: AlertFilter) -> list[Condition]:
     if matching.until is not None:
         conditions.append(alerts.c.fired_at < matching.until)
     return conditions
+
+
+def _stands(state: AlertState) -> Condition:
+    match state:
+        case AlertState.FIRING:
+            return alerts.c.resolved_at.is_(None)
+        case AlertState.LATCHED:
+            return LATCHED
+        case AlertState.RESOLVED:
+            over = or_(alerts.c.latching.is_(false()), alerts.c.reset_at.is_not(None))
+            return and_(alerts.c.resolved_at.is_not(None), over)
 
 
 def fault_conditions(matching: FaultFilter) -> list[Condition]:

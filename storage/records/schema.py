@@ -10,10 +10,10 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from core.errors import StartupError
+from storage.records.all_tables import metadata
 from storage.records.database import RecordsDatabase
-from storage.records.tables import metadata
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number that no other program on the same PostgreSQL database uses: "anju" in ASCII.
 _UPGRADE_LOCK = 0x616E6A75
 
@@ -34,7 +34,7 @@ async def upgrade(url: str) -> None:
 
 
 def differences(connection: Connection) -> list[object]:
-    """Return where the database differs from `storage.records.tables`; empty when the migrations are complete."""
+    """Return where the database differs from `storage.records.all_tables`; empty when the migrations are complete."""
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     return list(compare_metadata(context, metadata))
 
@@ -43,7 +43,7 @@ def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")

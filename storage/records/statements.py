@@ -1,6 +1,6 @@
 """What every writer of the records shares: rows as parameters, upserts, and one place to run a statement over many."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -33,3 +33,8 @@ def device_parts(device: DeviceKey) -> Parameters:
 def device_key(community: str, device_kind: str, device: str) -> DeviceKey:
     """Undo `device_parts`."""
     return DeviceKey(community, DeviceKind(device_kind), device)
+
+
+def batched(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Cut ``ids`` into pieces of at most ``size``."""
+    return (ids[first : first + size] for first in range(0, len(ids), size))

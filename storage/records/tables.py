@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Dialect,
     Index,
     Integer,
@@ -20,7 +21,12 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    and_,
     column,
+    false,
+    or_,
+    text,
+    true,
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -75,7 +81,7 @@ PATH = FreeText().with_variant(FreeText(collation="C"), "postgresql")
 metadata = MetaData()
 
 
-def _device_columns() -> tuple[Column[str], Column[str], Column[str]]:
+def device_columns() -> tuple[Column[str], Column[str], Column[str]]:
     return (
         Column("community", FreeText, nullable=False),
         Column("device_kind", FreeText, nullable=False),
@@ -83,10 +89,31 @@ def _device_columns() -> tuple[Column[str], Column[str], Column[str]]:
     )
 
 
-def _where(name: str) -> dict[str, Any]:
-    """A partial index over the rows whose column ``name`` is null, said to both databases."""
-    condition = column(name).is_(None)
+def where(condition: ColumnElement[bool]) -> dict[str, Any]:
+    """A partial index over the rows that meet ``condition``, said to both databases."""
     return {"sqlite_where": condition, "postgresql_where": condition}
+
+
+def where_null(name: str) -> dict[str, Any]:
+    """A partial index over the rows whose column ``name`` is null."""
+    return where(column(name).is_(None))
+
+
+def where_told(name: str) -> dict[str, Any]:
+    """A partial index over the rows whose column ``name`` holds something."""
+    return where(column(name).is_not(None))
+
+
+# The databases use a partial index only where a question repeats its condition: so each of these is said once.
+LATCHED = and_(
+    column("latching", Boolean).is_(true()), column("resolved_at").is_not(None), column("reset_at").is_(None)
+)
+WANTS_SOMEBODY = or_(
+    column("resolved_at").is_(None),
+    column("acknowledged_at").is_(None),
+    and_(column("latching", Boolean).is_(true()), column("reset_at").is_(None)),
+)
+FOR_THE_DESK = text("kind NOT IN ('pending', 'notified', 'suppressed', 'undelivered')")
 
 
 alert_progress = Table(
@@ -117,7 +144,7 @@ devices = Table(
     "devices",
     metadata,
     Column("path", PATH, primary_key=True),
-    *_device_columns(),
+    *device_columns(),
     Column("first_heard_at", Instant, nullable=False),
     Column("last_heard_at", Instant, nullable=False),
     Column("online", Boolean, nullable=True),
@@ -134,7 +161,7 @@ alerts = Table(
     Column("id", FreeText, nullable=False, unique=True),
     Column("rule", FreeText, nullable=False),
     Column("severity", FreeText, nullable=False),
-    *_device_columns(),
+    *device_columns(),
     Column("title_zh", FreeText, nullable=False),
     Column("title_en", FreeText, nullable=False),
     Column("reason_zh", FreeText, nullable=False),
@@ -144,14 +171,29 @@ alerts = Table(
     Column("resolved_at", Instant, nullable=True),  # Null while firing: the state is not kept a second time.
     Column("acknowledged_at", Instant, nullable=True),
     Column("acknowledged_by", FreeText, nullable=True),
+    Column("latching", Boolean, nullable=False, server_default=false()),
+    Column("protected", Boolean, nullable=False, server_default=false()),
+    Column("maintenance", Boolean, nullable=False, server_default=false()),
+    Column("reset_at", Instant, nullable=True),
+    Column("reset_by", FreeText, nullable=True),
+    Column("assigned_to", FreeText, nullable=True),
+    Column("false_alarm_by", FreeText, nullable=True),
+    Column("suppression", FreeText, nullable=True),
+    Column("inhibited_by", FreeText, nullable=True),
     # One open alert per (rule, device); led by the device, so that it counts a device's open alerts too.
-    Index("alerts_one_open", "community", "device_kind", "device", "rule", unique=True, **_where("resolved_at")),
-    Index("alerts_open", "number", **_where("resolved_at")),
-    Index("alerts_unacknowledged", "number", **_where("acknowledged_at")),
+    Index("alerts_one_open", "community", "device_kind", "device", "rule", unique=True, **where_null("resolved_at")),
+    Index("alerts_open", "number", **where_null("resolved_at")),
+    Index("alerts_unacknowledged", "number", **where_null("acknowledged_at")),
+    Index("alerts_latched", "number", **where(LATCHED)),
+    Index("alerts_wanting", "number", **where(WANTS_SOMEBODY)),
+    Index("alerts_by_assignee", "assigned_to", "number", **where_told("assigned_to")),
+    Index("alerts_false", "number", **where_told("false_alarm_by")),
+    Index("alerts_by_cause", "inhibited_by", "number", **where_told("inhibited_by")),
     Index("alerts_by_community", "community", "number"),
     Index("alerts_by_device", "community", "device_kind", "device", "number"),
     Index("alerts_by_rule", "rule", "number"),
     Index("alerts_by_time", "fired_at"),
+    Index("alerts_by_end", "resolved_at"),
     sqlite_autoincrement=True,  # A number is never given twice.
 )
 
@@ -163,7 +205,7 @@ transitions = Table(
     Column("alert_id", FreeText, nullable=False),
     Column("rule", FreeText, nullable=False),
     Column("severity", FreeText, nullable=False),
-    *_device_columns(),
+    *device_columns(),
     Column("kind", FreeText, nullable=False),
     Column("at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
@@ -174,13 +216,14 @@ transitions = Table(
     Column("facts", Text, nullable=False),
     Column("position", BigInteger, nullable=True),  # Null for what people do.
     Index("transitions_by_alert", "alert_id", "sequence"),
+    Index("transitions_for_desk", "sequence", sqlite_where=FOR_THE_DESK, postgresql_where=FOR_THE_DESK),
 )
 
 faults = Table(
     "faults",
     metadata,
     Column("number", ROW_NUMBER, primary_key=True, autoincrement=True),
-    *_device_columns(),
+    *device_columns(),
     Column("source", FreeText, nullable=False),
     Column("code", FreeText, nullable=False),
     Column("kind", FreeText, nullable=False),
@@ -189,7 +232,7 @@ faults = Table(
     Column("cleared_at", Instant, nullable=True),
     Column("late", Boolean, nullable=False),
     Index("faults_identity", "community", "device_kind", "device", "source", "code", "raised_at", unique=True),
-    Index("faults_open", "number", **_where("cleared_at")),
+    Index("faults_open", "number", **where_null("cleared_at")),
     Index("faults_by_community", "community", "number"),
     Index("faults_by_device", "community", "device_kind", "device", "number"),
     Index("faults_by_kind", "kind", "number"),
@@ -204,5 +247,5 @@ tokens = Table(
     Column("name", FreeText, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant, nullable=True),
-    Index("tokens_one_in_force", "name", unique=True, **_where("revoked_at")),
+    Index("tokens_one_in_force", "name", unique=True, **where_null("revoked_at")),
 )

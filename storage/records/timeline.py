@@ -1,18 +1,20 @@
 """Timelines: transitions numbered without a gap in commit order, whoever writes them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, insert, update
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.model import Transition, TransitionKind
-from storage.records.statements import Parameters, device_parts, run_many
-from storage.records.tables import transition_counter, transitions
+from alerts.dispatch.model import TimelineNote
+from alerts.model import Reason, Transition, TransitionKind
+from storage.records.statements import Parameters, batched, device_parts, run_many
+from storage.records.tables import alerts, transition_counter, transitions
 
-_ACKNOWLEDGED = TransitionKind.ACKNOWLEDGED.value
-_COMMENTED = TransitionKind.COMMENTED.value
+_IDS_AT_ONCE = 500  # Well below what either database takes as parameters of one statement.
+_NO_FACTS: Mapping[str, object] = {}
 
 
 async def reserve(connection: AsyncConnection, count: int) -> int:
@@ -35,7 +37,6 @@ async def append(connection: AsyncConnection, last: int, steps: list[Parameters]
 
 def engine_step(transition: Transition, recorded_at: datetime) -> Parameters:
     """A step the engine decided."""
-    reason = transition.reason
     return {
         "alert_id": transition.alert_id,
         "rule": transition.rule,
@@ -45,38 +46,68 @@ def engine_step(transition: Transition, recorded_at: datetime) -> Parameters:
         "at": transition.at,
         "recorded_at": recorded_at,
         "actor": None,
-        "reason_code": reason.code,
-        "reason_zh": reason.zh,
-        "reason_en": reason.en,
-        "facts": msgspec.json.encode(reason.facts).decode(),
+        **_reason(transition.reason),
         "position": transition.position,
     }
 
 
 def acknowledged_step(alert: Row[Any], actor: str, now: datetime) -> Parameters:
     """Somebody has seen ``alert``, a row of `alerts`."""
-    step = _person_step(alert, actor, now)
     zh, en = f"{actor} 已确认", f"acknowledged by {actor}"
-    return {**step, "kind": _ACKNOWLEDGED, "reason_code": _ACKNOWLEDGED, "reason_zh": zh, "reason_en": en}
+    return act_step(alert, TransitionKind.ACKNOWLEDGED, actor, now, zh=zh, en=en)
 
 
 def comment_step(alert: Row[Any], actor: str, text: str, now: datetime) -> Parameters:
     """Somebody said something about ``alert``; their words stand for both languages."""
-    step = _person_step(alert, actor, now)
-    return {**step, "kind": _COMMENTED, "reason_code": _COMMENTED, "reason_zh": text, "reason_en": text}
+    return act_step(alert, TransitionKind.COMMENTED, actor, now, zh=text, en=text)
 
 
-def _person_step(alert: Row[Any], actor: str, now: datetime) -> Parameters:
+def act_step(
+    alert: Row[Any],
+    kind: TransitionKind,
+    actor: str,
+    now: datetime,
+    *,
+    zh: str,
+    en: str,
+    facts: Mapping[str, object] = _NO_FACTS,
+) -> Parameters:
+    """Somebody did something to ``alert``: the code of the reason is the kind of the act."""
+    reason = {"reason_code": kind.value, "reason_zh": zh, "reason_en": en, "facts": _json(facts)}
+    return {**_beside(alert), "kind": kind.value, "at": now, "recorded_at": now, "actor": actor, **reason}
+
+
+async def note_steps(
+    connection: AsyncConnection, notes: Sequence[TimelineNote], recorded_at: datetime
+) -> list[Parameters]:
+    """What telling people of alerts came to, in order; a note of an alert that nobody knows makes no step."""
+    ids = list({note.alert_id: None for note in notes})
+    known: dict[str, Row[Any]] = {}
+    for chunk in batched(ids, _IDS_AT_ONCE):
+        found = await connection.execute(select(alerts).where(alerts.c.id.in_(chunk)))
+        known |= {row.id: row for row in found}
+    return [_note_step(known[note.alert_id], note, recorded_at) for note in notes if note.alert_id in known]
+
+
+def _note_step(alert: Row[Any], note: TimelineNote, recorded_at: datetime) -> Parameters:
+    step = {**_beside(alert), "kind": note.kind.value, "at": note.at, "recorded_at": recorded_at, "actor": None}
+    return {**step, **_reason(note.reason)}
+
+
+def _beside(alert: Row[Any]) -> Parameters:
+    """What a step repeats of its alert."""
+    names = ("rule", "severity", "community", "device_kind", "device")
+    return {"alert_id": alert.id, **{name: getattr(alert, name) for name in names}, "position": None}
+
+
+def _reason(reason: Reason) -> Parameters:
     return {
-        "alert_id": alert.id,
-        "rule": alert.rule,
-        "severity": alert.severity,
-        "community": alert.community,
-        "device_kind": alert.device_kind,
-        "device": alert.device,
-        "at": now,
-        "recorded_at": now,
-        "actor": actor,
-        "facts": "{}",
-        "position": None,
+        "reason_code": reason.code,
+        "reason_zh": reason.zh,
+        "reason_en": reason.en,
+        "facts": _json(reason.facts),
     }
+
+
+def _json(facts: Mapping[str, object]) -> str:
+    return msgspec.json.encode(facts).decode()

@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 
 from alerts.ports import AlertRecords
-from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, TokensAdapter, upgrade
+from core.clock import ManualClock
+from storage.memory.desk import MemoryDeskRecords
+from storage.records import (
+    AlertRecordsAdapter,
+    DeskRecordsAdapter,
+    OutboxAdapter,
+    RecordsAdapter,
+    RecordsDatabase,
+    TokensAdapter,
+    upgrade,
+)
+from tests.contract.records_cases import after
+from tests.contract.records_desk_cases import Bench, MemoryEngine, RealEngine
 
 DATABASES = ("sqlite", "postgres")
 
@@ -61,4 +73,21 @@ async def alert_records(request: pytest.FixtureRequest, tmp_path: Path) -> Async
     database = RecordsDatabase(url)
     await database.open()
     yield AlertRecordsAdapter(database)
+    await database.close()
+
+
+@pytest.fixture(params=[*DATABASES, "memory"])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    """Every implementation of `DeskRecords` and `Outbox`, empty, a minute after `START`."""
+    clock = ManualClock(after(60))
+    if request.param == "memory":
+        twin = MemoryDeskRecords(clock=clock)
+        yield Bench(twin, twin.outbox, MemoryEngine(twin))
+        return
+    url = _url(request.param, request, tmp_path)
+    await upgrade(url)
+    database = RecordsDatabase(url)
+    await database.open()
+    engine = RealEngine(AlertRecordsAdapter(database, clock))
+    yield Bench(DeskRecordsAdapter(database, clock), OutboxAdapter(database, clock), engine)
     await database.close()

@@ -5,7 +5,7 @@ Configures no logging and reads no ini file: both belong to the program around i
 
 from alembic import context
 
-from storage.records.tables import metadata
+from storage.records.all_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

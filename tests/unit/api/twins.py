@@ -58,7 +58,9 @@ class RecordsTwin:
                 return row, [step for step in self.steps if step.alert_id == alert_id]
         return None
 
-    async def acknowledge(self, alert_id: str, actor: str, comment: str | None, now: datetime) -> AlertRow | None:
+    async def acknowledge(
+        self, alert_id: str, actor: str, comment: str | None, now: datetime, *, seen: int | None = None
+    ) -> AlertRow | None:
         found = await self.alert(alert_id)
         if found is None:
             return None

@@ -1,0 +1,82 @@
+"""The tables of the notification desk: its memory, its position, and the outbox of what is to be delivered."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    column,
+    false,
+    true,
+)
+
+from storage.records.tables import PATH, ROW_NUMBER, FreeText, Instant, metadata, where, where_null, where_told
+
+desk_progress = Table(
+    "desk_progress",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="desk_progress_one_row"), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    # Fingerprint of the last commit that did not move the sequence (timers ran out, no step was told).
+    Column("tick", LargeBinary, nullable=True),
+)
+
+desk_states = Table(
+    "desk_states",
+    metadata,
+    Column("key", PATH, primary_key=True),
+    Column("state", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# A *line* is what one receiver is told of one incident: delivered in the order of its numbers.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("id", FreeText, nullable=False, unique=True),
+    Column("receiver", FreeText, nullable=False),
+    Column("incident", FreeText, nullable=False),
+    Column("community", FreeText, nullable=False),
+    Column("person", FreeText, nullable=True),
+    Column("severity", FreeText, nullable=False),
+    Column("purpose", FreeText, nullable=False),
+    Column("intent", Text, nullable=False),  # JSON: there U+0000 is an escape, which every database takes.
+    Column("created_at", Instant, nullable=False),
+    # Null while it is not to be tried: behind an older one of its line, or finished.
+    Column("next_attempt_at", Instant, nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("finished_at", Instant, nullable=True),  # Null while waiting.
+    Column("failed", Boolean, nullable=False, server_default=false()),
+    Column("detail", FreeText, nullable=False),
+    Index("outbox_due", "next_attempt_at", "number", "receiver", **where_told("next_attempt_at")),
+    Index("outbox_line", "receiver", "incident", "number", **where_null("finished_at")),
+    Index("outbox_waiting", "number", **where_null("finished_at")),
+    Index("outbox_failed", "number", **where(column("failed", Boolean).is_(true()))),
+    Index("outbox_by_receiver", "receiver", "number"),
+    Index("outbox_by_time", "created_at"),
+    sqlite_autoincrement=True,
+)
+
+outbox_alerts = Table(
+    "outbox_alerts",
+    metadata,
+    Column("alert_id", FreeText, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Index("outbox_alerts_by_number", "number"),
+    sqlite_with_rowid=False,
+)
+
+# How the newest finished message of each receiver ended, so that nobody needs to look through all of them.
+outbox_receivers = Table(
+    "outbox_receivers",
+    metadata,
+    Column("receiver", FreeText, primary_key=True),
+    Column("failure", FreeText, nullable=True),  # Null where it was delivered.
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,131 @@
+"""The outbox: what is to be delivered, and what was."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts.dispatch.model import OutboxEntry, OutboxStatus, TimelineNote
+from alerts.model import Reason, TransitionKind
+from core.clock import Clock, SystemClock
+from storage.records import outbox_rows, timeline
+from storage.records.database import RecordsDatabase
+from storage.records.desk_tables import outbox, outbox_alerts, outbox_receivers
+from storage.records.statements import upsert_into
+from storage.records.uninterrupted import uninterrupted
+
+
+class OutboxAdapter:
+    """`alerts.ports.Outbox` and the API's `OutboxView` on the records database.
+
+    ``clock`` says when a step was recorded. Everything raises `TemporaryError` when the database is away.
+    """
+
+    def __init__(self, database: RecordsDatabase, clock: Clock | None = None) -> None:
+        self._database = database
+        self._clock = clock or SystemClock()
+
+    async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> list[OutboxEntry]:
+        """Return waiting entries to be tried at ``now``: those due longest, the oldest of them first.
+
+        The receivers ``without`` are left out. At most one for each (receiver, incident): the one before must be
+        finished, so that order is kept.
+        """
+        async with self._database.reading() as connection:
+            rows = await connection.execute(outbox_rows.select_due(now, limit, without))
+            return sorted((outbox_rows.entry_of(row) for row in rows), key=lambda entry: entry.number)
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next entry is to be tried, ``None`` while nothing waits."""
+        first = select(func.min(outbox.c.next_attempt_at)).where(outbox.c.next_attempt_at.is_not(None))
+        async with self._database.reading() as connection:
+            instant: datetime | None = (await connection.execute(first)).scalar_one()
+            return instant
+
+    @uninterrupted
+    async def delivered(self, number: int, now: datetime, detail: str) -> None:
+        """Record that the receiver has it. May be repeated."""
+        async with self._database.writing() as connection:
+            await _finish(connection, number, now, detail, failed=False)
+
+    @uninterrupted
+    async def postpone(self, number: int, until: datetime, detail: str) -> None:
+        """Record a failed attempt, to be repeated at ``until``."""
+        waiting = update(outbox).where(outbox.c.number == number, outbox.c.next_attempt_at.is_not(None))
+        later = waiting.values(next_attempt_at=until, attempts=outbox.c.attempts + 1, detail=detail)
+        async with self._database.writing() as connection:
+            await connection.execute(later)
+
+    @uninterrupted
+    async def give_up(self, number: int, now: datetime, detail: str) -> None:
+        """Record that it will not be tried again, and say so in the timelines of its alerts. May be repeated."""
+        async with self._database.writing() as connection:
+            finished = await _finish(connection, number, now, detail, failed=True)
+            if finished is None:
+                return
+            linked = select(outbox_alerts.c.alert_id).where(outbox_alerts.c.number == number)
+            ids = (await connection.execute(linked.order_by(outbox_alerts.c.alert_id))).scalars()
+            notes = [undelivered(alert_id, finished.receiver, now, detail) for alert_id in ids]
+            await timeline.reserve(connection, 0)
+            steps = await timeline.note_steps(connection, notes, self._clock.now())
+            await timeline.append(connection, await timeline.reserve(connection, len(steps)), steps)
+
+    async def outbox(
+        self, *, status: str | None, receiver: str | None, alert_id: str | None, before: int | None, limit: int
+    ) -> Sequence[OutboxEntry]:
+        """Return entries by falling number, below ``before``."""
+        wanted = _with_status(select(outbox).order_by(outbox.c.number.desc()).limit(limit), status)
+        if receiver is not None:
+            wanted = wanted.where(outbox.c.receiver == receiver)
+        if alert_id is not None:
+            linked = select(outbox_alerts.c.number).where(outbox_alerts.c.alert_id == alert_id)
+            wanted = wanted.where(outbox.c.number.in_(linked))
+        if before is not None:
+            wanted = wanted.where(outbox.c.number < before)
+        async with self._database.reading() as connection:
+            return [outbox_rows.entry_of(row) for row in await connection.execute(wanted)]
+
+
+def undelivered(alert_id: str, receiver: str, now: datetime, detail: str) -> TimelineNote:
+    """What the timeline of an alert says of a message that was given up."""
+    zh, en = f"未能通知 {receiver}：{detail}", f"could not tell {receiver}: {detail}"
+    reason = Reason("undelivered", zh, en, {"receiver": receiver, "detail": detail})
+    return TimelineNote(alert_id, TransitionKind.UNDELIVERED, now, reason)
+
+
+def _with_status(wanted: Select[Any], status: str | None) -> Select[Any]:
+    if status is None:
+        return wanted
+    match OutboxStatus(status):
+        case OutboxStatus.WAITING:
+            return wanted.where(outbox.c.finished_at.is_(None))
+        case OutboxStatus.FAILED:
+            return wanted.where(outbox.c.failed.is_(true()))
+        case OutboxStatus.DELIVERED:
+            return wanted.where(outbox.c.finished_at.is_not(None), outbox.c.failed.is_not(true()))
+
+
+async def _finish(
+    connection: AsyncConnection, number: int, now: datetime, detail: str, *, failed: bool
+) -> Row[Any] | None:
+    """End an entry, let the next of its line be tried, and remember how its receiver fares.
+
+    Returns the receiver and the incident, ``None`` where the entry was finished before.
+    """
+    await outbox_rows.lock(connection)
+    ending = update(outbox).where(outbox.c.number == number, outbox.c.finished_at.is_(None))
+    values = {"finished_at": now, "failed": failed, "detail": detail, "next_attempt_at": None}
+    ended = ending.values(attempts=outbox.c.attempts + 1, **values).returning(outbox.c.receiver, outbox.c.incident)
+    finished = (await connection.execute(ended)).one_or_none()
+    if finished is not None:
+        await outbox_rows.promote(connection, [(finished.receiver, finished.incident)], now)
+        await _remember(connection, finished.receiver, detail if failed else None)
+    return finished
+
+
+async def _remember(connection: AsyncConnection, receiver: str, failure: str | None) -> None:
+    insert = upsert_into(connection, outbox_receivers)
+    newest = insert.on_conflict_do_update(index_elements=["receiver"], set_={"failure": insert.excluded.failure})
+    await connection.execute(newest, {"receiver": receiver, "failure": failure})

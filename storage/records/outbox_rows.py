@@ -1,0 +1,124 @@
+"""Rows of the outbox: how they come in, which of a line is next, and how they are read.
+
+A *line* is what one receiver is told of one incident. Only the oldest waiting entry of a line has an instant at which
+it is to be tried; when it is finished, the next one gets one. So what is due is found by that instant alone, however
+many wait behind. Entries come in and are finished under one lock, or a row could be overlooked between the two.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, Select, bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus
+from storage.records.desk_tables import desk_progress, outbox, outbox_alerts
+from storage.records.statements import Parameters, batched, run_many, upsert_into
+from storage.records.tables import Instant
+
+Line = tuple[str, str]
+"""Receiver and incident."""
+_IDS_AT_ONCE = 500
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """Keep others from putting in and finishing until this transaction ends.
+
+    It is the desk's own row, which a commit of the desk holds anyway. Call it before reserving sequences.
+    """
+    await connection.execute(select(desk_progress.c.id).with_for_update())
+
+
+async def put(connection: AsyncConnection, intents: Sequence[Intent], now: datetime) -> None:
+    """Add what is not there yet, by ``id``. The caller holds the desk's row."""
+    if not intents:
+        return
+    adding = upsert_into(connection, outbox).on_conflict_do_nothing(index_elements=["id"])
+    await run_many(connection, adding, [_row(intent, now) for intent in intents])
+    await _link(connection, intents)
+    await promote(connection, {(intent.receiver, intent.incident): None for intent in intents}, now)
+
+
+async def promote(connection: AsyncConnection, lines: Iterable[Line], now: datetime) -> None:
+    """Let the oldest waiting entry of each line be tried from ``now`` on, unless it has its instant already."""
+    await run_many(
+        connection,
+        _PROMOTE,
+        [{"its_receiver": receiver, "its_incident": incident, "its_turn": now} for receiver, incident in lines],
+    )
+
+
+def select_due(now: datetime, limit: int, without: Collection[str]) -> Select[Any]:
+    """Those due longest; the index ``outbox_due`` holds them in this order, with their receivers, and nothing else."""
+    due = select(outbox).where(outbox.c.next_attempt_at <= now)
+    if without:
+        due = due.where(outbox.c.receiver.not_in(sorted(without)))
+    return due.order_by(outbox.c.next_attempt_at, outbox.c.number).limit(limit)
+
+
+def entry_of(row: Row[Any]) -> OutboxEntry:
+    """Where an entry waits behind another, or is finished, ``next_attempt_at`` is when it came in or was finished."""
+    return OutboxEntry(
+        number=row.number,
+        intent=msgspec.json.decode(row.intent, type=Intent),
+        status=status_of(row),
+        attempts=row.attempts,
+        next_attempt_at=row.next_attempt_at or row.finished_at or row.created_at,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        detail=row.detail,
+    )
+
+
+def status_of(row: Row[Any]) -> OutboxStatus:
+    if row.finished_at is None:
+        return OutboxStatus.WAITING
+    return OutboxStatus.FAILED if row.failed else OutboxStatus.DELIVERED
+
+
+def _row(intent: Intent, now: datetime) -> Parameters:
+    return {
+        "id": intent.id,
+        "receiver": intent.receiver,
+        "incident": intent.incident,
+        "community": intent.community,
+        "person": intent.person,
+        "severity": intent.severity.value,
+        "purpose": intent.purpose.value,
+        "intent": msgspec.json.encode(intent).decode(),
+        "created_at": now,
+        "attempts": 0,
+        "detail": "",
+    }
+
+
+async def _link(connection: AsyncConnection, intents: Sequence[Intent]) -> None:
+    """Say which alerts each entry speaks of."""
+    numbers: dict[str, int] = {}
+    for chunk in batched([intent.id for intent in intents], _IDS_AT_ONCE):
+        found = await connection.execute(select(outbox.c.id, outbox.c.number).where(outbox.c.id.in_(chunk)))
+        numbers |= {row.id: row.number for row in found}
+    links: list[Parameters] = [
+        {"alert_id": alert.id, "number": numbers[intent.id]} for intent in intents for alert in intent.alerts
+    ]
+    await run_many(connection, upsert_into(connection, outbox_alerts).on_conflict_do_nothing(), links)
+
+
+_oldest = outbox.alias("oldest")
+_PROMOTE = (
+    update(outbox)
+    .where(
+        outbox.c.number
+        == select(func.min(_oldest.c.number))
+        .where(
+            _oldest.c.receiver == bindparam("its_receiver"),
+            _oldest.c.incident == bindparam("its_incident"),
+            _oldest.c.finished_at.is_(None),
+        )
+        .scalar_subquery(),
+        outbox.c.next_attempt_at.is_(None),
+    )
+    .values(next_attempt_at=bindparam("its_turn", type_=Instant))
+)

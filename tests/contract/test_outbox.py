@@ -1,0 +1,109 @@
+"""The contract of `alerts.ports.Outbox`: what every implementation of it promises."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus
+from tests.contract.records_cases import after, fired
+from tests.contract.records_desk_cases import Bench, desk_commit, intent
+
+pytestmark = pytest.mark.timeout(60)
+
+
+async def _put(bench: Bench, *intents: Intent) -> None:
+    """The desk decides ``intents``; the timeline stands still."""
+    sequence = (await bench.desk.load()).sequence
+    await bench.desk.commit(desk_commit(sequence, sequence, states={"k": repr(intents).encode()}, intents=intents))
+
+
+def _ids(entries: Sequence[OutboxEntry]) -> list[str]:
+    return [entry.intent.id for entry in entries]
+
+
+async def test_an_entry_is_the_intent_as_it_was_decided(bench: Bench) -> None:
+    wanted = intent("n1", alerts=("a1", "a2"), person="li")
+    await _put(bench, wanted)
+    (entry,) = await bench.outbox.due(after(60), 10)
+    assert entry == OutboxEntry(1, wanted, OutboxStatus.WAITING, 0, after(60), after(60))
+    assert await bench.outbox.next_due() == after(60)
+
+
+async def test_nothing_is_due_before_its_time_nor_when_nothing_waits(bench: Bench) -> None:
+    assert (await bench.outbox.due(after(60), 10), await bench.outbox.next_due()) == ([], None)
+    await _put(bench, intent("n1"))
+    assert await bench.outbox.due(after(59), 10) == []
+
+
+async def test_the_same_intent_again_is_the_same_row(bench: Bench) -> None:
+    await _put(bench, intent("n1"), intent("n2", incident="i2"))
+    await bench.outbox.delivered(1, after(61), "ok")
+    await _put(bench, intent("n1"), intent("n2", incident="i2"), intent("n3", incident="i3"))
+    assert _ids(await bench.outbox.due(after(70), 10)) == ["n2", "n3"]
+
+
+async def test_of_each_line_only_the_oldest_is_due(bench: Bench) -> None:
+    await _put(bench, intent("a1"), intent("a2"), intent("b1", receiver="guard"), intent("c1", incident="i2"))
+    await _put(bench, intent("a3"), intent("c2", incident="i2"))
+    assert _ids(await bench.outbox.due(after(70), 10)) == ["a1", "b1", "c1"]
+    assert _ids(await bench.outbox.due(after(70), 2)) == ["a1", "b1"]
+
+
+async def test_what_waits_for_one_receiver_does_not_hide_what_waits_for_others(bench: Bench) -> None:
+    await _put(bench, *(intent(f"a{number}", incident=f"i{number}") for number in range(5)))
+    await _put(bench, intent("b1", receiver="guard"), intent("c1", receiver="o'brien"))
+    assert _ids(await bench.outbox.due(after(70), 2, {"duty"})) == ["b1", "c1"]
+    assert _ids(await bench.outbox.due(after(70), 9, ["duty", "o'brien"])) == ["b1"]
+    assert await bench.outbox.due(after(70), 9, {"duty", "guard", "o'brien"}) == []
+
+
+@pytest.mark.parametrize("ending", ["delivered", "give_up"])
+async def test_the_next_of_a_line_comes_when_the_one_before_is_finished(bench: Bench, ending: str) -> None:
+    await _put(bench, intent("a1"), intent("a2"), intent("a3"))
+    await getattr(bench.outbox, ending)(1, after(70), "said")
+    assert _ids(await bench.outbox.due(after(70), 10)) == ["a2"]
+    assert await bench.outbox.next_due() == after(70)
+    await getattr(bench.outbox, ending)(2, after(80), "said")
+    await getattr(bench.outbox, ending)(3, after(90), "said")
+    assert (await bench.outbox.due(after(99), 10), await bench.outbox.next_due()) == ([], None)
+    await _put(bench, intent("a4"))
+    assert _ids(await bench.outbox.due(after(99), 10)) == ["a4"]
+
+
+async def test_postponed_it_keeps_its_line_waiting_and_no_other(bench: Bench) -> None:
+    await _put(bench, intent("a1"), intent("a2"), intent("b1", incident="i2"))
+    await bench.outbox.postpone(1, after(300), "connection refused")
+    assert _ids(await bench.outbox.due(after(299), 10)) == ["b1"]
+    await bench.outbox.delivered(3, after(299), "ok")
+    assert await bench.outbox.next_due() == after(300)
+    await _put(bench, intent("a3"))
+    assert await bench.outbox.due(after(299), 10) == []
+    (entry,) = await bench.outbox.due(after(300), 10)
+    assert (entry.intent.id, entry.attempts, entry.detail) == ("a1", 1, "connection refused")
+    assert entry.next_attempt_at == after(300)
+
+
+async def test_finishing_again_or_late_changes_nothing(bench: Bench) -> None:
+    await _put(bench, intent("a1"), intent("a2"))
+    await bench.outbox.delivered(1, after(70), "ok")
+    await bench.outbox.delivered(1, after(80), "again")
+    await bench.outbox.give_up(1, after(80), "late")
+    await bench.outbox.postpone(1, after(900), "late")
+    (entry,) = await bench.outbox.due(after(80), 10)
+    assert (entry.intent.id, entry.next_attempt_at, entry.attempts) == ("a2", after(70), 0)
+    assert await bench.desk.failing_receivers() == {}
+
+
+async def test_one_that_waits_behind_another_cannot_be_postponed(bench: Bench) -> None:
+    await _put(bench, intent("a1"), intent("a2"))
+    await bench.outbox.postpone(2, after(900), "too early")
+    await bench.outbox.delivered(1, after(70), "ok")
+    (entry,) = await bench.outbox.due(after(70), 10)
+    assert (entry.intent.id, entry.attempts) == ("a2", 0)
+
+
+async def test_giving_up_is_no_step_that_concerns_the_desk(bench: Bench) -> None:
+    await bench.engine.decide(fired("a1"))
+    await _put(bench, intent("n1"))
+    await bench.outbox.give_up(1, after(70), "refused")
+    assert await bench.desk.told(2, 10) == []
