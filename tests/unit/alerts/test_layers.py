@@ -21,6 +21,15 @@ PURE = {
     "memory",
     "model",
     "ports",
+    "notify/__init__",
+    "notify/addresses",
+    "notify/document",
+    "notify/errors",
+    "notify/lane",
+    "notify/patience",
+    "notify/phrases",
+    "notify/signature",
+    "notify/wording",
     "posts",
     "quality",
     "rates",
@@ -42,7 +51,15 @@ PURE = {
     "watch",
     "words",
 }
-IMPURE = {"packs/__init__", "service"}
+IMPURE = {
+    "notify/apprise",
+    "notify/book",
+    "notify/deliverer",
+    "notify/mqtt",
+    "notify/webhook",
+    "packs/__init__",
+    "service",
+}
 UNWANTED = {
     "asyncio",
     "importlib",

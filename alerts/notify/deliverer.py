@@ -1,0 +1,288 @@
+"""The deliverer: takes what is due from the outbox and tries until the receiver has it or it makes no sense."""
+
+import asyncio
+import random
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from alerts.dispatch.model import OutboxEntry
+from alerts.notify.book import Channel, MessengerBook
+from alerts.notify.lane import Lane
+from alerts.notify.patience import Patience
+from alerts.ports import Outbox
+from core.clock import Clock
+from core.errors import PermanentError, TemporaryError
+
+_FIRST_RETRY_SECONDS = 0.1
+_LONGEST_RETRY_SECONDS = 5.0
+_Answer = TypeVar("_Answer")
+_log = structlog.get_logger()
+
+Wait = Callable[[asyncio.Event, float], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is on its way at once, in all and to one receiver, and how long an attempt and the stop may take.
+
+    The outbox is looked at every ``poll_seconds`` without being woken: what another process writes rings no bell here.
+    """
+
+    in_flight: int = 64
+    per_receiver: int = 4
+    attempt_seconds: float = 60.0
+    stop_seconds: float = 10.0
+    poll_seconds: float = 1.0
+
+
+@dataclass
+class DelivererStats:
+    """What was done since the start; ``failing`` says since when which receiver has failed, and why."""
+
+    delivered: int = 0
+    postponed: int = 0
+    given_up: int = 0
+    retries: int = 0
+    in_flight: int = 0
+    detail: str = ""
+    failing: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+
+
+class Deliverer:
+    """Delivers at least once, in order within each (receiver, incident), and every receiver at its own speed.
+
+    What was delivered but not yet recorded when the process died is sent again, with the same id. A message is tried
+    once at least, however old it is.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        book: MessengerBook,
+        clock: Clock,
+        *,
+        limits: Limits | None = None,
+        patience: Patience | None = None,
+        wait: Wait | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._outbox = outbox
+        self._book = book
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._patience = patience or Patience()
+        self._wait = wait or wait_for
+        self._pause = pause
+        self._woken = asyncio.Event()
+        self._lanes: dict[str, Lane] = {}
+        self._flying: dict[int, asyncio.Task[None]] = {}
+        self._broken: BaseException | None = None
+        self.stats = DelivererStats()
+
+    def wake(self) -> None:
+        """Say that the outbox holds something new, or that the plan has changed; from this loop's thread."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled; then let what is on its way end, within a few seconds."""
+        try:
+            while True:
+                await self._turn()
+        finally:
+            await self._land()
+
+    async def _turn(self) -> None:
+        self._woken.clear()
+        while await self._take():
+            pass
+        idle_seconds = await self._idle_seconds()
+        await self._wait(self._woken, idle_seconds)
+        if self._broken is not None:
+            raise self._broken
+
+    async def _take(self) -> bool:
+        """Begin what may begin now; False when that was nothing."""
+        now = self._clock.now()
+        room = self._limits.in_flight - len(self._flying)
+        if room <= 0:
+            return False
+        busy = self._busy(now)
+        # Those on their way are still due by the records, and stand at the front.
+        ask = partial(self._outbox.due, now, room + len(self._flying), busy)
+        entries = await self._persist("outbox.due", ask)
+        begun = 0
+        for entry in entries:
+            if entry.number not in self._flying and begun < room:
+                begun += self._begin(entry, now)
+        return begun > 0
+
+    def _busy(self, now: datetime) -> frozenset[str]:
+        """Return the receivers that can take nothing now; what waits for them must not hide what waits for others."""
+        for receiver, lane in self._lanes.items():
+            self._renew(lane, self._book.find(receiver))
+        return frozenset(receiver for receiver, lane in self._lanes.items() if not lane.may_begin(now))
+
+    @staticmethod
+    def _renew(lane: Lane, channel: Channel | None) -> None:
+        lane.use(channel, channel.per_minute if channel else None)
+
+    def _begin(self, entry: OutboxEntry, now: datetime) -> bool:
+        receiver = entry.intent.receiver
+        lane = self._lanes.setdefault(receiver, Lane(self._limits.per_receiver))
+        channel = self._book.find(receiver)
+        self._renew(lane, channel)
+        if not lane.may_begin(now):
+            return False
+        lane.begin(now)
+        task = asyncio.create_task(self._attempt(entry, channel, lane), name=f"deliver {entry.number}")
+        self._flying[entry.number] = task
+        self.stats.in_flight = len(self._flying)
+        task.add_done_callback(partial(self._ended, entry.number, lane))
+        return True
+
+    def _ended(self, number: int, lane: Lane, task: asyncio.Task[None]) -> None:
+        lane.end()
+        del self._flying[number]
+        self.stats.in_flight = len(self._flying)
+        if not task.cancelled() and task.exception() is not None:
+            self._broken = task.exception()
+        self._woken.set()
+
+    async def _attempt(self, entry: OutboxEntry, channel: Channel | None, lane: Lane) -> None:
+        """Try once and record what came of it."""
+        try:
+            said = await self._delivered(entry, channel)
+        except PermanentError as error:
+            await self._give_up(entry, lane, str(error))
+        except TemporaryError as error:
+            await self._failed(entry, lane, error)
+        else:
+            self._recovered(entry, lane)
+            self.stats.delivered += 1
+            _log.info("notification.delivered", **_facts(entry), answer=said)
+            now = self._clock.now()
+            await self._persist("outbox.delivered", partial(self._outbox.delivered, entry.number, now, said))
+
+    async def _delivered(self, entry: OutboxEntry, channel: Channel | None) -> str:
+        if channel is None:
+            raise PermanentError(f"receiver {entry.intent.receiver!r} is not in the plan any more")
+        try:
+            async with asyncio.timeout(self._limits.attempt_seconds):
+                return await channel.messenger.deliver(entry.intent)
+        except TimeoutError as error:
+            raise TemporaryError(f"gave no answer within {self._limits.attempt_seconds:g} s") from error
+        except (PermanentError, TemporaryError):
+            raise
+        except Exception as error:
+            # A task's border: one messenger's mistake must not stop the others. Where, but not what: the text of a
+            # library's error may hold an address with its secret.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            raise TemporaryError(f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}") from error
+
+    async def _failed(self, entry: OutboxEntry, lane: Lane, error: TemporaryError) -> None:
+        now, asked = self._clock.now(), getattr(error, "retry_after", None)
+        lane.fail(now, self._patience.pause(lane.failures + 1, random.random(), asked))  # noqa: S311 - jitter, not a secret
+        self._note_failing(entry, lane, str(error))
+        until = now + self._patience.pause(entry.attempts + 1, random.random(), asked)  # noqa: S311 - the same
+        if self._patience.is_over(entry, until):
+            await self._give_up_late(entry, str(error))
+            return
+        self.stats.postponed += 1
+        await self._persist("outbox.postpone", partial(self._outbox.postpone, entry.number, until, str(error)))
+
+    async def _give_up_late(self, entry: OutboxEntry, reason: str) -> None:
+        lasted = self._patience.lifetimes[entry.intent.purpose]
+        await self._record_given_up(entry, f"given up after {_hours(lasted)}: {reason}")
+
+    async def _give_up(self, entry: OutboxEntry, lane: Lane, reason: str) -> None:
+        # It answered, so it is there: what else waits for it is tried.
+        self._recovered(entry, lane)
+        await self._record_given_up(entry, reason)
+
+    async def _record_given_up(self, entry: OutboxEntry, reason: str) -> None:
+        self.stats.given_up += 1
+        _log.warning("notification.given_up", **_facts(entry), reason=reason)
+        now = self._clock.now()
+        await self._persist("outbox.give_up", partial(self._outbox.give_up, entry.number, now, reason))
+
+    def _note_failing(self, entry: OutboxEntry, lane: Lane, reason: str) -> None:
+        receiver = entry.intent.receiver
+        known = self.stats.failing.get(receiver)
+        if known is None or known[1] != reason:
+            _log.warning("receiver.failing", receiver=receiver, reason=reason)
+        self.stats.failing[receiver] = (lane.failing_since or self._clock.now(), reason)
+
+    def _recovered(self, entry: OutboxEntry, lane: Lane) -> None:
+        lane.recover()
+        if self.stats.failing.pop(entry.intent.receiver, None) is not None:
+            _log.info("receiver.recovered", receiver=entry.intent.receiver)
+
+    async def _idle_seconds(self) -> float:
+        next_due = await self._persist("outbox.next_due", self._outbox.next_due)
+        now = self._clock.now()
+        instants = [lane.rests_until for lane in self._lanes.values() if lane.rests_until is not None]
+        if next_due is not None:
+            instants.append(next_due)
+        # What is past already waits for a slot, whose end wakes us.
+        coming = [(instant - now).total_seconds() for instant in instants if instant > now]
+        return min([self._limits.poll_seconds, *coming])
+
+    async def _land(self) -> None:
+        """Let what is on its way end; what does not in time is sent again at the next start."""
+        flying = set(self._flying.values())
+        if not flying:
+            return
+        try:
+            await asyncio.wait(flying, timeout=self._limits.stop_seconds)
+        finally:
+            for task in flying:
+                task.cancel()
+            await asyncio.gather(*flying, return_exceptions=True)
+
+    async def _persist(self, name: str, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Return what ``attempt`` returns, trying again for as long as its failure is a temporary one."""
+        wait_seconds = _FIRST_RETRY_SECONDS
+        while True:
+            try:
+                answer = await attempt()
+            except TemporaryError as error:
+                if self.stats.detail != f"{name}: {error}":
+                    _log.warning(f"{name}.unavailable", reason=str(error))
+                self.stats.detail = f"{name}: {error}"
+                self.stats.retries += 1
+                await self._pause(wait_seconds * (1 - random.random() / 2))  # noqa: S311 - jitter, not a secret
+                wait_seconds = min(_LONGEST_RETRY_SECONDS, 2 * wait_seconds)
+            else:
+                self.stats.detail = ""
+                return answer
+
+
+async def wait_for(woken: asyncio.Event, seconds: float) -> None:
+    """Return when ``woken`` is set, or after ``seconds``."""
+    try:
+        async with asyncio.timeout(seconds):
+            await woken.wait()
+    except TimeoutError:
+        return
+
+
+def _facts(entry: OutboxEntry) -> dict[str, str | int]:
+    intent = entry.intent
+    return {
+        "number": entry.number,
+        "intent": intent.id,
+        "receiver": intent.receiver,
+        "incident": intent.incident,
+        "purpose": intent.purpose.value,
+        "attempt": entry.attempts + 1,
+    }
+
+
+def _hours(duration: timedelta) -> str:
+    return f"{duration.total_seconds() / 3600:g} h"

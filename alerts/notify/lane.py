@@ -1,0 +1,71 @@
+"""How one receiver stands: how much is on its way to it, whether it is resting, and how fast it may be told."""
+
+from collections import deque
+from datetime import datetime, timedelta
+
+_PACE_WINDOW = timedelta(minutes=1)
+
+
+class Lane:
+    """The state of one receiver between deliveries; ``slots`` may be on their way at once.
+
+    After a failure the receiver rests, and is then tried with one message until it takes one: a dead receiver costs
+    one attempt at a time, however much waits for it.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._channel: object = None
+        self._per_minute: int | None = None
+        self._begun: deque[datetime] = deque()
+        self.in_flight = 0
+        self.failures = 0
+        self.failing_since: datetime | None = None
+        self.rests_until: datetime | None = None
+
+    def use(self, channel: object, per_minute: int | None) -> None:
+        """Begin anew where ``channel`` is another way to this receiver than the one before."""
+        if channel != self._channel:
+            self._channel, self._per_minute = channel, per_minute
+            self._begun.clear()
+            self.rests_until = None
+            self.recover()
+
+    def may_begin(self, now: datetime) -> bool:
+        """Tell whether a message may leave now."""
+        if self.rests_until is not None and now < self.rests_until:
+            return False
+        slots = 1 if self.failures else self._slots
+        return self.in_flight < slots and self._paced_until(now) is None
+
+    def begin(self, now: datetime) -> None:
+        """Count a message that leaves."""
+        self.in_flight += 1
+        if self._per_minute is not None:
+            self._begun.append(now)
+            if (full := self._paced_until(now)) is not None:
+                self.rests_until = full
+
+    def end(self) -> None:
+        """Count a message whose attempt is over."""
+        self.in_flight -= 1
+
+    def fail(self, now: datetime, pause: timedelta) -> None:
+        """Rest for ``pause``; what fails beside another during one outage counts once."""
+        if not self.failures or self.rests_until is None or now >= self.rests_until:
+            self.failures += 1
+        self.failing_since = self.failing_since or now
+        self.rests_until = max(now + pause, self.rests_until or now)
+
+    def recover(self) -> None:
+        """The receiver took a message, or gave an answer of its own."""
+        self.failures = 0
+        self.failing_since = None
+
+    def _paced_until(self, now: datetime) -> datetime | None:
+        """Return when the next message may leave, ``None`` for at once."""
+        while self._begun and now - self._begun[0] >= _PACE_WINDOW:
+            self._begun.popleft()
+        if self._per_minute is None or len(self._begun) < self._per_minute:
+            return None
+        return self._begun[0] + _PACE_WINDOW

@@ -1,0 +1,50 @@
+"""How long a message is tried: growing pauses between attempts, and an end when it makes no sense any more."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from alerts.dispatch.model import OutboxEntry, Purpose
+
+# A day: a receiver that was away over night still hears in the morning what is open. A reminder is followed by the
+# next one, and a test is of interest only to who waits for it. That an alert is over is worth knowing the longest:
+# without it people go and look.
+LIFETIMES: Mapping[Purpose, timedelta] = MappingProxyType(
+    {
+        Purpose.FIRING: timedelta(hours=24),
+        Purpose.UPDATE: timedelta(hours=24),
+        Purpose.ESCALATION: timedelta(hours=24),
+        Purpose.UNATTENDED: timedelta(hours=24),
+        Purpose.DIGEST: timedelta(hours=24),
+        Purpose.REMINDER: timedelta(hours=1),
+        Purpose.RESOLVED: timedelta(hours=72),
+        Purpose.TEST: timedelta(minutes=10),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Pauses double from ``first`` to ``most``; what a receiver asks for counts up to ``most_asked``."""
+
+    first: timedelta = timedelta(seconds=1)
+    most: timedelta = timedelta(minutes=5)
+    most_asked: timedelta = timedelta(minutes=15)
+    lifetimes: Mapping[Purpose, timedelta] = field(default_factory=lambda: LIFETIMES)
+
+    def pause(self, failures: int, chance: float, asked_seconds: float | None = None) -> timedelta:
+        """Return how long to wait after the ``failures``-th failure in a row; ``chance`` (0 to 1) takes up to half off.
+
+        Nothing is taken off what the receiver asked for.
+        """
+        doublings: int = min(failures - 1, 30)
+        longest = min(self.most, self.first * (1 << doublings))
+        own = longest * (1.0 - chance / 2)
+        if asked_seconds is None:
+            return own
+        return max(own, min(self.most_asked, timedelta(seconds=min(asked_seconds, 1e9))))
+
+    def is_over(self, entry: OutboxEntry, at: datetime) -> bool:
+        """Tell whether ``entry`` would make no sense any more at ``at``."""
+        return at - entry.created_at > self.lifetimes[entry.intent.purpose]

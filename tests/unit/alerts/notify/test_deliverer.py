@@ -1,0 +1,364 @@
+"""The deliverer on twins: order, bounds, pauses and ends, whatever fails."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.dispatch.model import Intent, OutboxStatus, Purpose
+from alerts.notify.book import Channel, MessengerBook
+from alerts.notify.deliverer import Deliverer, Limits, wait_for
+from alerts.notify.errors import TryLater
+from core.clock import ManualClock
+from core.errors import PermanentError, TemporaryError
+from tests.unit.alerts.notify.intents import START, after, intent
+from tests.unit.alerts.notify.outbox import ListOutbox, Mouth
+
+WAITING, DELIVERED, FAILED = OutboxStatus.WAITING, OutboxStatus.DELIVERED, OutboxStatus.FAILED
+
+
+class World:
+    """A deliverer whose time passes only while it has nothing to do and nothing is on its way."""
+
+    def __init__(self, mouths: dict[str, Mouth], limits: Limits | None = None, per_minute: int | None = None) -> None:
+        self.clock = ManualClock(START)
+        self.outbox = ListOutbox()
+        self.mouths = mouths
+        self.book = MessengerBook({name: Channel(mouth, per_minute) for name, mouth in mouths.items()})
+        self.pauses: list[float] = []
+        self.deliverer = Deliverer(
+            self.outbox,
+            self.book,
+            self.clock,
+            # Time jumps from one due instant to the next.
+            limits=replace(limits or Limits(), poll_seconds=3600.0),
+            wait=self._wait,
+            pause=self._pause,
+        )
+        self.until = START
+        self.task: asyncio.Task[None]
+        self._arrived = asyncio.Event()
+        self._go = asyncio.Event()
+
+    async def _wait(self, woken: asyncio.Event, seconds: float) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        if woken.is_set():
+            return
+        if self.deliverer.stats.in_flight:
+            self._arrived.set()
+            await woken.wait()
+        elif self.clock.now() < self.until:
+            self.clock.advance(min(timedelta(seconds=max(seconds, 1e-6)), self.until - self.clock.now()))
+        else:
+            self._arrived.set()
+            await self._go.wait()
+            self._go.clear()
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    async def run_until(self, seconds: float) -> None:
+        """Let time pass to ``seconds`` after the start; with something stuck on its way, return as it stands."""
+        self.until = after(seconds)
+        self._arrived.clear()
+        self._go.set()
+        arrived = asyncio.create_task(self._arrived.wait())
+        await asyncio.wait({arrived, self.task}, return_when=asyncio.FIRST_COMPLETED)
+        arrived.cancel()
+        if self.task.done():
+            self.task.result()
+
+    def add(self, *told: Intent) -> None:
+        for one in told:
+            self.outbox.add(one, self.clock.now())
+        self.deliverer.wake()
+
+    def status(self, number: int = 1) -> OutboxStatus:
+        return self.outbox.entries[number].status
+
+    def detail(self, number: int = 1) -> str:
+        return self.outbox.entries[number].detail
+
+
+@asynccontextmanager
+async def started(
+    mouths: dict[str, Mouth], limits: Limits | None = None, per_minute: int | None = None
+) -> AsyncIterator[World]:
+    world = World(mouths, limits, per_minute)
+    world.task = asyncio.create_task(world.deliverer.run(), name="deliverer")
+    try:
+        await world.run_until(0)
+        yield world
+    finally:
+        world.task.cancel()
+        await asyncio.gather(world.task, return_exceptions=True)
+
+
+def fails(*, times: int, error: Exception) -> Callable[[Intent], None]:
+    left = [times]
+
+    def behave(_intent: Intent) -> None:
+        if left[0] > 0:
+            left[0] -= 1
+            raise error
+
+    return behave
+
+
+AWAY = TemporaryError("duty: away")
+
+
+async def test_it_delivers_and_records_what_the_receiver_said() -> None:
+    async with started({"duty": Mouth()}) as world:
+        world.add(intent(1), intent(2, incident="other"))
+        await world.run_until(1)
+        assert [one.id for one in world.mouths["duty"].said] == ["intent-1", "intent-2"]
+        assert (world.status(1), world.detail(1), world.status(2)) == (DELIVERED, "heard", DELIVERED)
+        assert world.deliverer.stats.delivered == 2
+
+
+async def test_a_temporary_failure_is_tried_again_with_growing_pauses() -> None:
+    async with started({"duty": Mouth(fails(times=5, error=AWAY))}) as world:
+        world.add(intent())
+        await world.run_until(0.4)
+        assert (world.status(), world.detail()) == (WAITING, "duty: away")
+        assert world.deliverer.stats.failing["duty"] == (START, "duty: away")
+        await world.run_until(1 + 2 + 4 + 8 + 16)
+        assert world.status() is DELIVERED
+        assert world.outbox.entries[1].attempts == 5
+        assert world.deliverer.stats.failing == {}
+
+
+async def test_it_comes_back_when_the_receiver_asks_it_to() -> None:
+    async with started({"duty": Mouth(fails(times=1, error=TryLater("duty: too many", 30.0)))}) as world:
+        world.add(intent(1), intent(2, incident="other"))
+        await world.run_until(29.9)
+        assert world.mouths["duty"].said[1:] == []
+        await world.run_until(30)
+        assert (world.status(1), world.status(2)) == (DELIVERED, DELIVERED)
+
+
+async def test_a_permanent_failure_is_given_up_at_once_and_the_next_is_tried() -> None:
+    refusing = fails(times=1, error=PermanentError("duty: answered 404"))
+    async with started({"duty": Mouth(refusing)}) as world:
+        world.add(intent(1), intent(2))
+        await world.run_until(1)
+        assert (world.status(1), world.detail(1)) == (FAILED, "duty: answered 404")
+        assert world.status(2) is DELIVERED
+
+
+async def test_a_receiver_that_is_not_in_the_plan_any_more_is_given_up() -> None:
+    async with started({"duty": Mouth()}) as world:
+        world.add(intent(receiver="former"))
+        await world.run_until(1)
+        assert (world.status(), world.detail()) == (FAILED, "receiver 'former' is not in the plan any more")
+
+
+@pytest.mark.parametrize(("purpose", "hours"), [(Purpose.FIRING, 24), (Purpose.REMINDER, 1), (Purpose.RESOLVED, 72)])
+async def test_it_gives_up_when_the_message_makes_no_sense_any_more(purpose: Purpose, hours: int) -> None:
+    async with started({"duty": Mouth(fails(times=10_000, error=AWAY))}) as world:
+        world.add(intent(purpose=purpose))
+        await world.run_until(hours * 3600 - 360)
+        assert world.status() is WAITING
+        await world.run_until(hours * 3600 + 360)
+        assert (world.status(), world.detail()) == (FAILED, f"given up after {hours} h: duty: away")
+
+
+async def test_a_message_older_than_its_sense_is_tried_once() -> None:
+    async with started({"duty": Mouth()}) as world:
+        world.outbox.add(intent(), START - timedelta(days=9))
+        world.deliverer.wake()
+        await world.run_until(1)
+        assert world.status() is DELIVERED
+
+
+async def test_a_mistake_in_a_messenger_is_a_temporary_failure_that_names_its_place_only() -> None:
+    async with started({"duty": Mouth(fails(times=1, error=ValueError("wecombot://GEHEIM")))}) as world:
+        world.add(intent())
+        await world.run_until(0.4)
+        assert world.detail().startswith("unexpected ValueError in behave, line ")
+        await world.run_until(2)
+        assert world.status() is DELIVERED
+
+
+async def test_a_messenger_that_never_returns_is_cut_off() -> None:
+    stuck = Mouth()
+    stuck.gate.clear()
+    async with started({"duty": stuck}, Limits(attempt_seconds=0.01)) as world:
+        world.add(intent())
+        async with asyncio.timeout(5):
+            while not world.detail():
+                await asyncio.sleep(0.005)
+        assert world.detail() == "gave no answer within 0.01 s"
+
+
+async def test_a_dead_receiver_holds_up_nobody_else_however_much_waits_for_it() -> None:
+    dead, well = Mouth(), Mouth()
+    dead.gate.clear()
+    async with started({"dead": dead, "well": well}, Limits(in_flight=8, per_receiver=3, stop_seconds=0.02)) as world:
+        world.add(*(intent(number, receiver="dead", incident=f"i{number}") for number in range(500)))
+        world.add(*(intent(number, receiver="well", incident=f"i{number}") for number in range(500, 510)))
+        await world.run_until(1)
+        assert len(well.said) == 10
+        assert dead.most_open_at_once == 3
+
+
+async def test_a_failing_receiver_is_tried_with_one_message_at_a_time() -> None:
+    failing = Mouth(fails(times=10_000, error=AWAY))
+    async with started({"duty": failing}) as world:
+        world.add(*(intent(number, incident=f"i{number}") for number in range(100)))
+        await world.run_until(600)
+        assert failing.most_open_at_once == 4
+        assert len(failing.tried) < 20
+        failing.behave = lambda _intent: None
+        await world.run_until(1_000)
+        assert len(failing.said) == 100
+
+
+async def test_no_more_leave_in_a_minute_than_the_receiver_takes() -> None:
+    async with started({"duty": Mouth()}, per_minute=20) as world:
+        world.add(*(intent(number, incident=f"i{number}") for number in range(50)))
+        heard = []
+        for seconds in (59, 61, 121):
+            await world.run_until(seconds)
+            heard.append(len(world.mouths["duty"].said))
+        assert heard == [20, 40, 50]
+
+
+async def test_all_together_keep_to_the_bound() -> None:
+    mouths = {f"r{number}": Mouth() for number in range(6)}
+    for mouth in mouths.values():
+        mouth.gate.clear()
+    async with started(mouths, Limits(in_flight=5)) as world:
+        world.add(*(intent(number, receiver=f"r{number % 6}", incident=f"i{number}") for number in range(30)))
+        await world.run_until(1)
+        assert sum(mouth.open_at_once for mouth in mouths.values()) == 5
+        assert world.deliverer.stats.in_flight == 5
+        for mouth in mouths.values():
+            mouth.gate.set()
+        await world.run_until(2)
+        assert sum(len(mouth.said) for mouth in mouths.values()) == 30
+
+
+async def test_an_outbox_that_fails_is_asked_again_and_nothing_is_sent_twice() -> None:
+    async with started({"duty": Mouth()}) as world:
+        world.add(intent())
+        world.mouths["duty"].behave = lambda _intent: setattr(world.outbox, "failures", 4)
+        await world.run_until(1)
+        assert world.status() is DELIVERED
+        assert len(world.mouths["duty"].said) == 1
+        assert world.deliverer.stats.retries == 4
+        assert world.deliverer.stats.detail == ""
+
+
+async def test_a_new_plan_is_used_from_now_on_and_the_old_messenger_is_closed() -> None:
+    old, new, kept = Mouth(fails(times=10_000, error=AWAY)), Mouth(), Mouth()
+    async with started({"duty": old, "desk": kept}) as world:
+        world.add(intent())
+        await world.run_until(400)
+        await world.book.replace({"duty": Channel(new), "desk": Channel(kept)})
+        world.deliverer.wake()
+        await world.run_until(800)
+        assert world.status() is DELIVERED
+        assert [one.id for one in new.said] == ["intent-1"]
+    assert (old.closed, new.closed, kept.closed) == (True, False, False)
+    await world.book.close()
+    assert (new.closed, kept.closed) == (True, True)
+
+
+async def test_stopping_lets_what_is_on_its_way_end() -> None:
+    slow = Mouth()
+    slow.gate.clear()
+    async with started({"duty": slow}) as world:
+        world.add(intent(1), intent(2))
+        await world.run_until(1)
+        world.task.cancel()
+        await asyncio.sleep(0)
+        slow.gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await world.task
+        assert (world.status(1), world.status(2)) == (DELIVERED, WAITING)
+
+
+async def test_stopping_waits_no_longer_than_its_deadline() -> None:
+    stuck = Mouth()
+    stuck.gate.clear()
+    async with started({"duty": stuck}, Limits(stop_seconds=0.02)) as world:
+        world.add(intent())
+        await world.run_until(1)
+        world.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(asyncio.shield(world.task), 5)
+        assert world.status() is WAITING
+
+
+async def test_an_outbox_that_refuses_for_good_ends_the_service() -> None:
+    async with started({"duty": Mouth()}) as world:
+
+        async def refuse(*_arguments: object) -> None:
+            raise PermanentError("outbox: no such row")
+
+        world.outbox.delivered = refuse  # type: ignore[method-assign]
+        world.add(intent())
+        with pytest.raises(PermanentError, match="no such row"):
+            await world.run_until(1)
+
+
+async def test_a_new_message_leaves_at_once_when_woken() -> None:
+    outbox, mouth = ListOutbox(), Mouth()
+    deliverer = Deliverer(outbox, MessengerBook({"duty": Channel(mouth)}), ManualClock(START))
+    task = asyncio.create_task(deliverer.run())
+    await asyncio.sleep(0.05)
+    outbox.add(intent(), START)
+    deliverer.wake()
+    async with asyncio.timeout(0.5):
+        while not mouth.said:
+            await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_waiting_ends_when_woken_and_when_the_time_is_up() -> None:
+    woken = asyncio.Event()
+    await wait_for(woken, 0.001)
+    woken.set()
+    await asyncio.wait_for(wait_for(woken, 60), 5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    told=st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), min_size=1, max_size=25),
+    outcomes=st.lists(st.sampled_from(["taken", "taken", "away", "refused"]), max_size=60),
+    slots=st.integers(1, 4),
+)
+async def test_order_is_kept_for_each_receiver_and_incident(
+    told: list[tuple[str, str]], outcomes: list[str], slots: int
+) -> None:
+    coming = list(outcomes)
+
+    def behave(_intent: Intent) -> None:
+        match coming.pop(0) if coming else "taken":
+            case "away":
+                raise AWAY
+            case "refused":
+                raise PermanentError("refused")
+
+    mouths = {"a": Mouth(behave), "b": Mouth(behave)}
+    async with started(mouths, Limits(per_receiver=slots)) as world:
+        world.add(*(intent(n, receiver=who, incident=what, version=n) for n, (who, what) in enumerate(told, 1)))
+        await world.run_until(20_000)
+        assert world.outbox.waiting == []
+    finished = [number for number, _ in world.outbox.history]
+    for line in set(told):
+        mine = [number for number in finished if told[number - 1] == line]
+        assert mine == sorted(mine)
+        said = [one.version for one in mouths[line[0]].said if one.incident == line[1]]
+        assert said == sorted(said)
+        assert len(said) == len(set(said))

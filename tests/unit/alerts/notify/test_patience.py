@@ -1,0 +1,112 @@
+"""Pauses and lifetimes, and how one receiver stands between deliveries."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.dispatch.model import Purpose
+from alerts.notify.lane import Lane
+from alerts.notify.patience import LIFETIMES, Patience
+from tests.unit.alerts.notify.intents import START, after, entry
+
+PATIENCE = Patience()
+
+
+@pytest.mark.parametrize(
+    ("failures", "chance", "asked", "seconds"),
+    [
+        (1, 0.0, None, 1),
+        (2, 0.0, None, 2),
+        (4, 0.0, None, 8),
+        (4, 1.0, None, 4),
+        (9, 0.0, None, 256),
+        (10, 0.0, None, 300),
+        (10_000, 0.0, None, 300),
+        (1, 0.0, 0.0, 1),
+        (1, 1.0, 20.0, 20),
+        (10, 0.0, 20.0, 300),
+        (1, 0.0, 1e300, 900),
+    ],
+)
+def test_pauses_double_up_to_five_minutes_and_keep_to_what_is_asked(
+    failures: int, chance: float, asked: float | None, seconds: float
+) -> None:
+    assert PATIENCE.pause(failures, chance, asked) == timedelta(seconds=seconds)
+
+
+def test_every_purpose_has_an_end() -> None:
+    assert LIFETIMES.keys() == set(Purpose)
+    assert LIFETIMES[Purpose.RESOLVED] == max(LIFETIMES.values())
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_message_is_tried_for_its_lifetime(purpose: Purpose) -> None:
+    lifetime = LIFETIMES[purpose].total_seconds()
+    assert not PATIENCE.is_over(entry(purpose=purpose), after(lifetime))
+    assert PATIENCE.is_over(entry(purpose=purpose), after(lifetime + 1))
+
+
+def lane(slots: int = 2, per_minute: int | None = None) -> Lane:
+    made = Lane(slots)
+    made.use("channel", per_minute)
+    return made
+
+
+def test_no_more_than_its_slots_are_on_their_way() -> None:
+    one = lane(2)
+    one.begin(START)
+    assert one.may_begin(START)
+    one.begin(START)
+    assert not one.may_begin(START)
+    one.end()
+    assert one.may_begin(START)
+
+
+def test_after_a_failure_it_rests_and_is_then_tried_with_one() -> None:
+    one = lane(2)
+    one.begin(START)
+    one.fail(START, timedelta(seconds=3))
+    one.end()
+    assert not one.may_begin(after(2))
+    assert one.may_begin(after(3))
+    one.begin(after(3))
+    assert not one.may_begin(after(3))
+    one.recover()
+    assert one.may_begin(after(3))
+
+
+def test_what_fails_side_by_side_is_one_outage() -> None:
+    one = lane(4)
+    for _ in range(4):
+        one.begin(START)
+    for _ in range(4):
+        one.fail(after(1), timedelta(seconds=2))
+        one.end()
+    assert one.failures == 1
+    one.fail(after(4), timedelta(seconds=2))
+    assert (one.failures, one.failing_since) == (2, after(1))
+
+
+def test_another_channel_begins_anew() -> None:
+    one = lane(2, per_minute=1)
+    one.begin(START)
+    one.end()
+    one.fail(START, timedelta(minutes=5))
+    one.use("channel", 1)
+    assert not one.may_begin(after(1))
+    one.use("another", 1)
+    assert one.may_begin(after(1))
+
+
+@given(st.integers(1, 5), st.lists(st.floats(0, 30), min_size=1, max_size=40))
+def test_within_any_minute_no_more_leave_than_the_receiver_takes(per_minute: int, gaps: list[float]) -> None:
+    one, now, begun = lane(100, per_minute), START, []
+    for gap in gaps:
+        now += timedelta(seconds=gap)
+        if one.may_begin(now):
+            one.begin(now)
+            begun.append(now)
+    for first in begun:
+        assert len([at for at in begun if first <= at < first + timedelta(minutes=1)]) <= per_minute
