@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from string import Formatter
+from typing import Self
 
 import aiomqtt
 
@@ -48,7 +49,7 @@ class MqttMessenger:
         self._zone = zone
         self._base_url = base_url
         self._client_id = client_id
-        self._client: aiomqtt.Client | None = None
+        self._link: _Link | None = None
         self._turn = asyncio.Lock()
 
     @property
@@ -62,13 +63,13 @@ class MqttMessenger:
         )
         body = body_of(intent, self._zone, self._base_url)
         async with self._turn:
-            fresh = self._client is None
+            kept = self._link is not None
             try:
                 await self._publish(topic, body)
             except aiomqtt.MqttError as error:
-                if fresh:
+                if not kept:
                     raise TemporaryError(f"{self._name}: {error}") from error
-                # A connection kept from before may have died unnoticed: that alone says nothing of the broker.
+                # A connection from before may have died unnoticed; that alone says nothing of the broker.
                 await self._publish_anew(topic, body)
         return f"{self._name}: acknowledged on {topic}"
 
@@ -84,36 +85,69 @@ class MqttMessenger:
             raise TemporaryError(f"{self._name}: {error}") from error
 
     async def _publish(self, topic: str, body: bytes) -> None:
-        if self._client is None:
-            self._client = await self._connected()
         try:
-            await self._client.publish(topic, body, qos=1, timeout=PUBACK_SECONDS)
-        except BaseException:
-            # Cancelled or failed, what the connection still holds for sending must not come out later, out of order.
-            await self._drop()
-            raise
+            if self._link is None:
+                self._link = await _Link.opened(self._address, self._client_id)
+            await self._link.publish(topic, body)
+        finally:
+            if self._link is not None and not self._link.is_clean:
+                # What it still holds for sending must not come out later, out of order.
+                await self._drop()
 
-    async def _connected(self) -> aiomqtt.Client:
-        address = self._address
+    async def _drop(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+
+
+class _Link:
+    """One connection; ``is_clean`` while everything given to it was acknowledged."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+        self._lost = asyncio.create_task(_until_lost(client), name="mqtt notify link")
+        self.is_clean = True
+
+    @classmethod
+    async def opened(cls, address: MqttAddress, client_id: str | None) -> Self:
         client = aiomqtt.Client(
             address.host,
             address.port,
             username=address.username,
             password=address.password,
-            identifier=self._client_id,
+            identifier=client_id,
             timeout=PUBACK_SECONDS,
             tls_context=_tls(address),
         )
-        return await client.__aenter__()
+        return cls(await client.__aenter__())
 
-    async def _drop(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            try:
-                await client.__aexit__(None, None, None)
-            except aiomqtt.MqttError:
-                # It is lost already, which is why it is dropped.
-                return
+    async def publish(self, topic: str, body: bytes) -> None:
+        """Return when the broker has acknowledged; the library alone would not notice that it is gone meanwhile."""
+        self.is_clean = False
+        sending = asyncio.create_task(self._client.publish(topic, body, qos=1, timeout=PUBACK_SECONDS))
+        try:
+            await asyncio.wait({sending, self._lost}, return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                raise aiomqtt.MqttError("the connection was lost before the acknowledgement")
+            await sending
+        finally:
+            sending.cancel()
+        self.is_clean = True
+
+    async def close(self) -> None:
+        self._lost.cancel()
+        # It ends by being cancelled or by the loss that it waited for: both are known here.
+        await asyncio.gather(self._lost, return_exceptions=True)
+        try:
+            await self._client.__aexit__(None, None, None)
+        except aiomqtt.MqttError:
+            return
+
+
+async def _until_lost(client: aiomqtt.Client) -> None:
+    """Return or raise when the connection is gone: nothing is subscribed to, so no message ever comes."""
+    async for _ in client.messages:
+        pass
 
 
 def checked_topic(topic: str) -> str:

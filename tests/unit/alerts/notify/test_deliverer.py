@@ -305,7 +305,7 @@ async def test_an_outbox_that_refuses_for_good_ends_the_service() -> None:
         async def refuse(*_arguments: object) -> None:
             raise PermanentError("outbox: no such row")
 
-        world.outbox.delivered = refuse  # type: ignore[method-assign]
+        world.outbox.delivered = refuse  # type: ignore[method-assign,assignment]
         world.add(intent())
         with pytest.raises(PermanentError, match="no such row"):
             await world.run_until(1)
