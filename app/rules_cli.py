@@ -59,7 +59,7 @@ def _run(name: str, loaded: Loaded) -> bool:
         print(f"{name}: no tests: expected a list `tests` beside `rules`")
         return True
     results = [run_series(test, loaded.rules) for test in loaded.tests]
-    for result, line in zip(results, loaded.lines, strict=True):
+    for result, line in zip(results, loaded.test_lines, strict=True):
         print("\n".join(told(result, f"{name}:{line}")))
     failures = sum(not result.passed for result in results)
     print(f"{name}: {len(results)} tests, {failures or 'none'} failed")

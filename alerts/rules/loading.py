@@ -22,15 +22,16 @@ class _Outline(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Loaded(Struct, frozen=True):
-    """What a rule file holds; ``written`` is each rule as YAML, ``lines`` where each test begins.
+    """What a rule file holds; ``written`` is each rule as YAML, the lines say where each rule and test begins.
 
     With ``mistakes``, by rising line, the rest is only a part of the file.
     """
 
     rules: list[Rule]
     written: list[str]
+    rule_lines: list[int]
     tests: list[RuleTest]
-    lines: list[int]
+    test_lines: list[int]
     mistakes: list[RuleError]
 
 
@@ -59,25 +60,29 @@ def load_rule(text: str, filename: str) -> Rule:
 def check_file(text: str, filename: str, *, beside: Sequence[Rule] = ()) -> Loaded:
     """Return what a file holds, and as many of its mistakes as can be told from each other; raises nothing.
 
-    ``beside`` are rules of other files that its tests may speak of; they stand among the rules returned.
+    ``beside`` are rules of other files that its tests may speak of; they stand before the rules returned.
     """
     try:
         source = read_source(text, filename)
     except RuleError as error:
-        return Loaded([*beside], [], [], [], [error])
+        return Loaded([*beside], [], [], [], [], [error])
     outline, found = shaped(source.content, _Outline)
     mistakes = [source.error(path, f"{_place(path) or 'file: '}{problem}") for path, problem in found]
     rules: list[Rule] = [*beside]
-    written = source.items("rules")
+    written: list[str] = []
+    rule_lines: list[int] = []
+    texts = source.items("rules")
     for index, content in enumerate(_list(source, outline, "rules")):
         rule, wrong = _rule(source, ("rules", index), content, f"#{index + 1}")
         mistakes += wrong
         if rule is not None:
             mistakes += _twice(source, ("rules", index, "id"), rule, rules)
             rules.append(rule)
+            written.append(texts[index])
+            rule_lines.append(source.line(("rules", index)))
     tests, wrong = _tests(source, _list(source, outline, "tests"), rules, complete=not mistakes)
-    lines = [source.line(("tests", index)) for index in range(len(tests))]
-    return Loaded(rules, written, tests, lines, sorted(mistakes + wrong, key=_line))
+    test_lines = [source.line(("tests", index)) for index in range(len(tests))]
+    return Loaded(rules, written, rule_lines, tests, test_lines, sorted(mistakes + wrong, key=_line))
 
 
 def _list(source: Source, outline: _Outline | None, key: str) -> list[Any]:

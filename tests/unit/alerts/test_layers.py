@@ -35,6 +35,7 @@ PURE = {
     "rates",
     "readings",
     "rules/__init__",
+    "rules/book",
     "rules/checks",
     "rules/durations",
     "rules/loading",

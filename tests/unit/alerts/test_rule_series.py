@@ -220,7 +220,7 @@ def test_one_rule_by_itself_is_read_as_one_of_a_file_is() -> None:
     loaded = load_file(RULES + SERIES, "rules.yaml")
     assert [load_rule(text, "by itself") for text in loaded.written] == loaded.rules
     assert loaded.written[0].startswith("id: hot\nkind: thermal\n")
-    assert loaded.lines == [17]
+    assert loaded.test_lines == [17]
     with pytest.raises(RuleError, match="by itself:2: rule hot: kind: "):
         load_rule(loaded.written[0].replace("thermal", "shed"), "by itself")
     with pytest.raises(RuleError, match="by itself:1: rule: "):

@@ -1,0 +1,149 @@
+"""The rules in force, read again whenever a file or the rule book changes; what is broken changes nothing."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from alerts.history import RuleRevisionRow
+from alerts.packs import BUILTIN, builtin_text
+from alerts.rules import Rule, RuleError
+from alerts.rules.book import BUILTIN_SOURCE, RuleInForce, differences, enabled, merged
+from alerts.rules.loading import Loaded, check_file
+from core.errors import TemporaryError
+
+_Print = tuple[tuple[str, int, int, int], ...]
+"""Of every file: name, instant of its last change, size and inode; so a file put in its place is seen as well."""
+_log = structlog.get_logger()
+
+
+class Revisions(Protocol):
+    """The reading side of the rule book. Everything raises `TemporaryError`."""
+
+    async def version(self) -> int:
+        """Return the number of the newest revision, 0 when there is none."""
+        ...
+
+    async def newest(self) -> Sequence[RuleRevisionRow]:
+        """Return the newest revision of every rule."""
+        ...
+
+
+class RuleSource:
+    """Built-in pack, files and rule book together: all of it is taken over, or nothing.
+
+    ``paths`` are rule files, and folders of which every ``*.yaml`` counts, in the order of their names. ``problem``
+    says what is in the way of a change, empty when nothing is; ``version`` rises with every change that was taken.
+    """
+
+    def __init__(self, *, builtin: bool, paths: Sequence[Path] = (), book: Revisions | None = None) -> None:
+        self._builtin = builtin
+        self._paths = paths
+        self._book = book
+        self._listed: list[RuleInForce] = []
+        self._seen: tuple[_Print, int] | None = None
+        self._refused = ""
+        self._away = ""
+        self.version = 0
+
+    @property
+    def problem(self) -> str:
+        return self._away or self._refused
+
+    async def load(self) -> Sequence[Rule]:
+        """Return the rules at a start. Raises `RuleError` for what is wrong in a file, and `TemporaryError`.
+
+        A rule of the book that a newer Anju does not understand is left out and named in ``problem``: no person could
+        mend it if nothing started.
+        """
+        files = await asyncio.to_thread(self._files)
+        for loaded in files.values():
+            if loaded.mistakes:
+                raise loaded.mistakes[0]
+        seen = await self._look()
+        found = merged(files, await self._revisions())
+        for mistake in found.mistakes:
+            if mistake.filename in files:
+                raise mistake
+        self._refuse(found.mistakes)
+        self._seen, self._listed, self.version = seen, found.listed, 1
+        return enabled(found.listed)
+
+    async def changed(self) -> Sequence[Rule] | None:
+        """Return the rules if they are others than before, ``None`` if not; cheap, to be asked every second."""
+        try:
+            seen = await self._look()
+            self._away = ""
+            if seen == self._seen:
+                return None
+            revisions = await self._revisions()
+        except TemporaryError as error:
+            self._miss(f"rule book: {error}")
+            return None
+        found = merged(await asyncio.to_thread(self._files), revisions)
+        self._seen = seen
+        if found.mistakes:
+            self._refuse(found.mistakes)
+            return None
+        return self._take(found.listed)
+
+    def in_force(self) -> Sequence[RuleInForce]:
+        """Return the rules that were taken last, those switched off among them, by id."""
+        return self._listed
+
+    def _take(self, listed: list[RuleInForce]) -> Sequence[Rule] | None:
+        before, now = enabled(self._listed), enabled(listed)
+        self._listed, self._refused = listed, ""
+        if before == now:
+            return None
+        self.version += 1
+        _log.info("rules.reloaded", version=self.version, rules=len(now), **differences(before, now))
+        return now
+
+    def _refuse(self, mistakes: Sequence[RuleError]) -> None:
+        for mistake in mistakes:
+            _log.warning("rules.refused", reason=str(mistake))
+        more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+        self._refused = f"{mistakes[0]}{more}" if mistakes else ""
+
+    def _miss(self, problem: str) -> None:
+        if self._away != problem:
+            _log.warning("rules.unavailable", reason=problem)
+        self._away = problem
+
+    async def _look(self) -> tuple[_Print, int]:
+        prints = await asyncio.to_thread(lambda: tuple(_print(path) for path in self._expanded()))
+        return prints, 0 if self._book is None else await self._book.version()
+
+    async def _revisions(self) -> Sequence[RuleRevisionRow]:
+        return () if self._book is None else await self._book.newest()
+
+    def _files(self) -> dict[str, Loaded]:
+        found = {BUILTIN_SOURCE: check_file(builtin_text(), BUILTIN)} if self._builtin else {}
+        return found | {str(path): _checked(path) for path in self._expanded()}
+
+    def _expanded(self) -> Iterator[Path]:
+        for path in self._paths:
+            if path.is_dir():
+                yield from sorted(path.glob("*.yaml"))
+            else:
+                yield path
+
+
+def _checked(path: Path) -> Loaded:
+    try:
+        return check_file(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        return Loaded([], [], [], [], [], [RuleError(str(path), 1, f"{error.strerror}: expected a rule file")])
+    except UnicodeDecodeError as error:
+        return Loaded([], [], [], [], [], [RuleError(str(path), 1, f"not UTF-8 at byte {error.start}")])
+
+
+def _print(path: Path) -> tuple[str, int, int, int]:
+    try:
+        said = path.stat()
+    except OSError:
+        return str(path), 0, 0, 0
+    return str(path), said.st_mtime_ns, said.st_size, said.st_ino
