@@ -51,8 +51,18 @@ class Calls:
         if not wanted:
             return None
         if floor in wanted:
-            return floor
+            if self._stops_for(floor):
+                return floor
+            wanted.discard(floor)  # Who waits there does not fit in any more: the car leaves without them.
         above = [index for index in wanted if index > floor]
         below = [index for index in wanted if index < floor]
+        if not above and not below:
+            return None
         self._upwards = bool(above) if self._upwards else not below
         return min(above) if self._upwards else max(below)
+
+    def _stops_for(self, floor: int) -> bool:
+        room = self._rated_load_kilograms - self.load_kilograms
+        return any(rider.destination == floor for rider in self._riders) or any(
+            passenger.kilograms <= room for passenger in self._waiting[floor]
+        )

@@ -18,6 +18,19 @@ from core.wire.payloads import (
 )
 from simulators.calls import Calls
 from simulators.kinematics import Motion, Piece, brake, travel
+from simulators.lift_inputs import (
+    ClearDoor,
+    CutPower,
+    FreePassengers,
+    ObstructDoor,
+    Overload,
+    PressAlarm,
+    RestorePower,
+    SettleDoor,
+    StopBetweenFloors,
+    UnloadCar,
+    UnsettleDoor,
+)
 from simulators.model import Input, Message, UnknownInputError
 from simulators.spec import LiftSpec
 from simulators.traffic import Passenger, Traffic
@@ -38,26 +51,6 @@ CLOSE_ATTEMPTS = 3
 FREE_CAR_KILOGRAMS = 70.0
 
 
-class StopBetweenFloors(Input, frozen=True):
-    """The next ride with somebody in the car ends between two floors; in a quiet hour somebody gets in for it."""
-
-
-class PressAlarm(Input, frozen=True):
-    """The passenger presses the alarm button; does nothing while nobody is in the car."""
-
-
-class FreePassengers(Input, frozen=True):
-    """A rescuer moves the stuck car to the nearest level, opens the door and puts the lift back in service."""
-
-
-class ObstructDoor(Input, frozen=True):
-    """Something lies in the door: it reopens each time it closes."""
-
-
-class ClearDoor(Input, frozen=True):
-    """The obstacle is taken away."""
-
-
 class _Phase(Enum):
     IDLE = auto()
     OPENING = auto()
@@ -67,9 +60,16 @@ class _Phase(Enum):
     BRAKING = auto()
     STALLED = auto()
     RESCUE = auto()
+    DARK_OPEN = auto()
 
 
-_DOOR = {_Phase.OPENING: DoorState.OPENING, _Phase.OPEN: DoorState.OPEN, _Phase.CLOSING: DoorState.CLOSING}
+_DOOR = {
+    _Phase.OPENING: DoorState.OPENING,
+    _Phase.OPEN: DoorState.OPEN,
+    _Phase.CLOSING: DoorState.CLOSING,
+    _Phase.DARK_OPEN: DoorState.OPEN,
+}
+_AT_THE_DOOR = (_Phase.OPENING, _Phase.OPEN, _Phase.CLOSING)
 _IN_MOTION = (_Phase.MOVING, _Phase.BRAKING, _Phase.RESCUE)
 _LONG = timedelta(days=36_500)
 
@@ -108,7 +108,11 @@ class Elevator:
         self._mode = ServiceMode.NORMAL
         self._counted = _worn(chance)
         self._stall_wanted = False
+        self._powered = True
+        self._cut_wanted = False
         self._obstructed = False
+        self._unsettled = False
+        self._crowd_share = 0.0
         self._close_attempts = 0
         self._faults: set[str] = set()
         self._alarm_pressed = False
@@ -128,7 +132,7 @@ class Elevator:
     def step(self, now: datetime, inputs: Sequence[Input] = ()) -> list[Message]:
         """Advance to ``now``; see `simulators.model.DeviceModel`."""
         self._said = []
-        phase = self._phase
+        before = (self._phase, self._powered)
         while self._phase_ends <= now:
             self._finish_phase(self._phase_ends)
         for given in inputs:
@@ -138,7 +142,7 @@ class Elevator:
             self._next_ride_at = self._traffic.next_at(self._next_ride_at)
         if self._phase is _Phase.IDLE:
             self._serve(now)
-        if self._phase is not phase or self._next_telemetry_at <= now:
+        if (self._phase, self._powered) != before or self._next_telemetry_at <= now:
             self._report(now)
         return self._said
 
@@ -151,7 +155,7 @@ class Elevator:
             case PressAlarm():
                 self._press_alarm(now)
             case FreePassengers():
-                self._stall_wanted = False
+                self._stall_wanted = self._cut_wanted = False
                 if self._phase is _Phase.STALLED:
                     self._rescue(now)
             case ObstructDoor():
@@ -160,8 +164,27 @@ class Elevator:
                     self._open_door(now)
             case ClearDoor():
                 self._obstructed = False
+            case UnsettleDoor() | SettleDoor() | Overload() | UnloadCar():
+                self._take_at_door(given, now)
+            case CutPower(occupied=True):
+                self._stall_wanted = self._cut_wanted = True
+            case CutPower():
+                self._cut_power(now)
+            case RestorePower():
+                self._restore_power(now)
             case _:
                 raise UnknownInputError(self._key, given)
+
+    def _take_at_door(self, given: UnsettleDoor | SettleDoor | Overload | UnloadCar, now: datetime) -> None:
+        match given:
+            case Overload(share=share):
+                self._crowd_share = share
+            case UnloadCar():
+                self._crowd_share = 0.0
+            case UnsettleDoor() | SettleDoor():
+                self._unsettled = isinstance(given, UnsettleDoor)
+        if self._phase is _Phase.IDLE and self._powered and (self._unsettled or self._crowd_share):
+            self._open_door(now)
 
     def _press_alarm(self, now: datetime) -> None:
         if self._calls.occupied:
@@ -178,7 +201,7 @@ class Elevator:
             case _Phase.BRAKING:
                 self._settle_motion(at)
                 self._enter(_Phase.STALLED, at, _LONG)
-                self._raise_fault(STOPPED_OUTSIDE_DOOR_ZONE, at)
+                self._stalled(at)
             case _Phase.RESCUE:
                 self._settle_motion(at)
                 self._open_door(at)
@@ -186,12 +209,14 @@ class Elevator:
             case _Phase.OPENING:
                 self._calls.exchange(self._floor)
                 self._enter(_Phase.OPEN, at, timedelta(seconds=self._spec.dwell_seconds))
+            case _Phase.OPEN if self._powered and self._crowd_share:
+                self._enter(_Phase.OPEN, at, timedelta(seconds=self._spec.dwell_seconds))
             case _Phase.OPEN:
                 self._calls.exchange(self._floor)
                 self._close_door(at)
             case _Phase.CLOSING:
                 self._door_closing_ended(at)
-            case _Phase.IDLE | _Phase.STALLED:
+            case _Phase.IDLE | _Phase.STALLED | _Phase.DARK_OPEN:
                 raise AssertionError(f"{self._phase} has no end of its own")
 
     def _enter(self, phase: _Phase, at: datetime, lasting: timedelta) -> None:
@@ -204,6 +229,9 @@ class Elevator:
         self._enter(_Phase.OPENING, at, timedelta(seconds=self._spec.door_open_seconds))
 
     def _close_door(self, at: datetime) -> None:
+        if not self._powered:
+            self._enter(_Phase.DARK_OPEN, at, _LONG)
+            return
         # The obstacle is met half way.
         share = 0.5 if self._obstructed else 1.0
         self._enter(_Phase.CLOSING, at, timedelta(seconds=self._spec.door_close_seconds * share))
@@ -218,9 +246,14 @@ class Elevator:
         self._close_attempts = 0
         self._clear_fault(DOOR_CLOSE_FAILURE, at)
         self._enter(_Phase.IDLE, at, _LONG)
-        self._serve(at)
+        if self._unsettled:
+            self._open_door(at)
+        else:
+            self._serve(at)
 
     def _serve(self, at: datetime) -> None:
+        if not self._powered:
+            return
         if self._stall_wanted and not self._calls.occupied:
             top = len(self._levels) - 1
             self._calls.wait(Passenger(self._floor, top if self._floor < top else 0, FREE_CAR_KILOGRAMS))
@@ -268,9 +301,45 @@ class Elevator:
         position, _ = self._motion.at(self._motion.seconds)
         self._motion = Motion(position, 0.0, ())
 
+    def _stalled(self, at: datetime) -> None:
+        if self._cut_wanted:
+            self._cut_power(at)
+        elif self._powered:
+            self._raise_fault(STOPPED_OUTSIDE_DOOR_ZONE, at)
+
+    def _cut_power(self, now: datetime) -> None:
+        self._cut_wanted = self._powered = False
+        self._change_mode(now, ServiceMode.EMERGENCY_POWER)
+        if self._phase in _AT_THE_DOOR:
+            self._enter(_Phase.DARK_OPEN, now, _LONG)
+        elif self._phase is _Phase.MOVING:
+            # The brake falls where the car is; what it has run so far is counted now, the braking when it has ended.
+            ridden = (now - self._phase_began).total_seconds()
+            self._counted.running_seconds += ridden
+            self._motion = self._braked(ridden)
+            self._enter(_Phase.BRAKING, now, timedelta(seconds=self._motion.seconds))
+
+    def _restore_power(self, now: datetime) -> None:
+        if self._powered:
+            self._stall_wanted = self._cut_wanted = False
+            return
+        self._powered = True
+        if self._phase in (_Phase.STALLED, _Phase.BRAKING):
+            self._creep_to_level(now)
+            return
+        self._change_mode(now, ServiceMode.NORMAL)
+        if self._phase is _Phase.DARK_OPEN:
+            self._enter(_Phase.OPEN, now, timedelta(seconds=self._spec.dwell_seconds))
+
+    def _change_mode(self, at: datetime, mode: ServiceMode) -> None:
+        self._mode = mode
+        self._tell(at, ElevatorEventType.MODE_CHANGED, service_mode=mode)
+
     def _rescue(self, now: datetime) -> None:
-        self._mode = ServiceMode.INSPECTION
-        self._tell(now, ElevatorEventType.MODE_CHANGED, service_mode=self._mode)
+        self._change_mode(now, ServiceMode.INSPECTION)
+        self._creep_to_level(now)
+
+    def _creep_to_level(self, now: datetime) -> None:
         here, _ = self._position(now)
         self._floor = self._nearest_floor(here)
         self._motion = travel(
@@ -284,8 +353,7 @@ class Elevator:
             self._alarm_pressed = False
             self._tell(at, ElevatorEventType.ALARM_RELEASED)
         self._clear_fault(STOPPED_OUTSIDE_DOOR_ZONE, at)
-        self._mode = ServiceMode.NORMAL
-        self._tell(at, ElevatorEventType.MODE_CHANGED, service_mode=self._mode)
+        self._change_mode(at, ServiceMode.NORMAL if self._powered else ServiceMode.EMERGENCY_POWER)
 
     # What it says.
 
@@ -313,14 +381,14 @@ class Elevator:
         self._said.append(Message(Channel.EVENT, event))
 
     def _report(self, now: datetime) -> None:
-        at_rest = self._phase in (_Phase.IDLE, _Phase.STALLED)
+        at_rest = self._phase in (_Phase.IDLE, _Phase.STALLED, _Phase.DARK_OPEN)
         interval = self._spec.rest_interval_seconds if at_rest else self._spec.moving_interval_seconds
         self._next_telemetry_at = now + timedelta(seconds=interval)
         self._said.append(Message(Channel.TELEMETRY, self._telemetry(now)))
 
     def _telemetry(self, now: datetime) -> ElevatorTelemetry:
         metres, speed = self._position(now)
-        running = self._counted.running_seconds
+        running, load = self._counted.running_seconds, self._load_kilograms()
         if self._phase in _IN_MOTION:
             running += (now - self._phase_began).total_seconds()
         return ElevatorTelemetry(
@@ -332,13 +400,18 @@ class Elevator:
             speed_mps=round(speed, 3),
             door_state=_DOOR.get(self._phase, DoorState.CLOSED),
             door_zone=min(abs(metres - level) for level in self._levels) <= DOOR_ZONE_METRES,
-            passenger_present=self._calls.occupied,
-            load_kilograms=self._calls.load_kilograms,
+            passenger_present=load > 0.0,
+            load_kilograms=load,
             trip_count=self._counted.trips,
             door_cycle_count=self._counted.door_cycles,
             running_seconds=int(running),
-            main_power=True,
+            main_power=self._powered,
         )
+
+    def _load_kilograms(self) -> float:
+        if self._crowd_share and self._phase is _Phase.OPEN:
+            return round(self._crowd_share * self._spec.rated_load_kilograms, 1)
+        return self._calls.load_kilograms
 
     def _direction(self) -> Direction:
         if self._phase not in _IN_MOTION:

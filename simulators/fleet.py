@@ -11,13 +11,14 @@ from msgspec import Struct
 
 from core.devices import Channel, DeviceKey, DeviceKind
 from core.errors import StartupError
-from core.wire.payloads import Payload, Presence, PresenceStatus
+from core.wire.payloads import ElevatorTelemetry, Payload, Presence, PresenceStatus
 from core.wire.topics import build as build_topic
 from simulators.elevator import Elevator
 from simulators.gate import Gate
+from simulators.gateway import Gateway, LosePower, RegainPower
 from simulators.incidents import Incident, LoseLink, RegainLink
 from simulators.incidents import build as build_incident
-from simulators.model import DeviceModel, Input
+from simulators.model import DeviceModel, Input, Message
 from simulators.spec import CommunitySpec
 from simulators.thermal import ThermalCamera
 
@@ -102,7 +103,9 @@ class Fleet:
         self._speed = speed
         self._devices = {model.key: model for model in _models(spec, seed, start)}
         self._sequence = dict.fromkeys(self._devices, 0)
-        self._silent: set[DeviceKey] = set()
+        self._gateways = dict(_gateways(spec))
+        self._cut: set[DeviceKey] = set()
+        self._dark: set[DeviceKey] = set()
         self._ties = itertools.count()
         self._heap: list[tuple[datetime, int, _DeviceDue | _PhaseDue]] = []
         for key, model in self._devices.items():
@@ -137,13 +140,28 @@ class Fleet:
         model = self._devices[device]
         messages = model.step(due, inputs)
         self._push(model.next_at, _DeviceDue(device))
-        if device in self._silent:
+        yield from self._feel_mains(device, messages, due)
+        if self._silent(device):
             return
         for message in messages:
             self._sequence[device] += 1
             message.body.seq = self._sequence[device]
             message.body.at = self._on_the_wall(message.body.at)
-            yield Outgoing(device, build_topic(device, message.channel), encode(message.body))
+            topic = build_topic(device, message.channel)
+            yield Outgoing(device, topic, encode(message.body), retain=message.channel is Channel.PRESENCE)
+
+    def _feel_mains(self, device: DeviceKey, messages: Sequence[Message], due: datetime) -> Iterator[Outgoing]:
+        """A gateway hangs on the supply of its lift: what the lift says of its mains, the gateway feels first."""
+        gateway = self._gateways.get(device)
+        for body in (message.body for message in messages):
+            if gateway is None or not isinstance(body, ElevatorTelemetry):
+                continue
+            if body.main_power is False and device not in self._dark:
+                self._dark.add(device)
+                yield from self._step_device(gateway, due, (LosePower(),))
+            elif body.main_power and device in self._dark:
+                self._dark.remove(device)
+                yield from self._step_device(gateway, due, (RegainPower(),))
 
     def _begin_phase(self, task: _PhaseDue, due: datetime) -> Iterator[Output]:
         phase, at = task.incident.phases[task.phase], self._on_the_wall(due)
@@ -151,7 +169,7 @@ class Fleet:
         link = [given for given in phase.inputs if isinstance(given, LoseLink | RegainLink)]
         others = [given for given in phase.inputs if given not in link]
         for change in link:
-            yield self._change_link(change, task.device, at)
+            yield from self._change_link(change, task.device, at)
         if others:
             yield from self._step_device(task.device, due, others)
         if task.phase + 1 < len(task.incident.phases):
@@ -159,12 +177,22 @@ class Fleet:
         if task.phase == 0 and task.repeat_seconds is not None:
             self._push(due + timedelta(seconds=task.repeat_seconds), task)
 
-    def _change_link(self, change: LoseLink | RegainLink, device: DeviceKey, at: datetime) -> Output:
+    def _change_link(self, change: LoseLink | RegainLink, device: DeviceKey, at: datetime) -> Iterator[Output]:
+        affected = [device, *(child for child, gateway in self._gateways.items() if gateway == device)]
+        before = {each for each in affected if self._silent(each)}
         if isinstance(change, LoseLink):
-            self._silent.add(device)
-            return LinkLost(device, at)
-        self._silent.discard(device)
-        return LinkRestored(device, at)
+            self._cut.add(device)
+        else:
+            self._cut.discard(device)
+        for each in affected:
+            if self._silent(each) and each not in before:
+                yield LinkLost(each, at)
+            elif each in before and not self._silent(each):
+                yield LinkRestored(each, at)
+
+    def _silent(self, device: DeviceKey) -> bool:
+        """Tell whether the device's own link is cut, or that of the gateway it hangs on."""
+        return device in self._cut or self._gateways.get(device) in self._cut
 
     def _plan(self, planned: PlannedIncident) -> None:
         incident = build_incident(planned.name, planned.parameters)
@@ -202,6 +230,16 @@ def presence(device: DeviceKey, status: PresenceStatus, at: datetime) -> Outgoin
     return Outgoing(device, build_topic(device, Channel.PRESENCE), encode(Presence(at=at, status=status)), retain=True)
 
 
+def _gateways(spec: CommunitySpec) -> Iterator[tuple[DeviceKey, DeviceKey]]:
+    """Yield the devices that hang on a gateway, each with it."""
+    hanging = ((DeviceKind.ELEVATOR, spec.lifts), (DeviceKind.GATE, spec.gates), (DeviceKind.THERMAL, spec.cameras))
+    for kind, devices in hanging:
+        for each in devices:
+            if each.facts.gateway:
+                gateway = DeviceKey(spec.community, DeviceKind.GATEWAY, each.facts.gateway)
+                yield DeviceKey(spec.community, kind, each.device), gateway
+
+
 def _models(spec: CommunitySpec, seed: int, start: datetime) -> Iterator[DeviceModel]:
     def chance(key: DeviceKey) -> random.Random:
         # Each device draws from its own stream, so that adding one does not change the others.
@@ -217,3 +255,6 @@ def _models(spec: CommunitySpec, seed: int, start: datetime) -> Iterator[DeviceM
     for camera in spec.cameras:
         key = DeviceKey(spec.community, DeviceKind.THERMAL, camera.device)
         yield ThermalCamera(key, camera, start=start, utc_offset_hours=offset, chance=chance(key))
+    for gateway in spec.gateways:
+        key = DeviceKey(spec.community, DeviceKind.GATEWAY, gateway.device)
+        yield Gateway(key, gateway, start=start, chance=chance(key))

@@ -7,14 +7,29 @@ from msgspec import Struct
 
 from core.devices import DeviceKind
 from core.errors import StartupError
-from simulators.elevator import ClearDoor, FreePassengers, ObstructDoor, PressAlarm, StopBetweenFloors
 from simulators.gate import CloseGate, ForceOpen
+from simulators.lift_inputs import (
+    ClearDoor,
+    CutPower,
+    FreePassengers,
+    ObstructDoor,
+    Overload,
+    PressAlarm,
+    RestorePower,
+    SettleDoor,
+    StopBetweenFloors,
+    UnloadCar,
+    UnsettleDoor,
+)
 from simulators.model import Input
 from simulators.thermal import Douse, Ignite
 
 
 class LoseLink(Input, frozen=True):
-    """The device's connection breaks without a goodbye: it goes silent and the broker publishes its last will."""
+    """The device's connection breaks without a goodbye: it goes silent and the broker publishes its last will.
+
+    What hangs on a gateway goes with it.
+    """
 
 
 class RegainLink(Input, frozen=True):
@@ -103,12 +118,68 @@ def device_offline(*, silent_seconds: float = 120.0) -> Incident:
     return Incident("device-offline", (DeviceKind.GATE, DeviceKind.ELEVATOR, DeviceKind.THERMAL), phases)
 
 
+def gateway_dead(*, silent_seconds: float = 120.0) -> Incident:
+    """A gateway dies, and everything that hangs on it is silent until it is back."""
+    phases = (
+        Phase("gateway-dead", silent_seconds, (LoseLink(),)),
+        Phase("back", 1.0, (RegainLink(),)),
+    )
+    return Incident("gateway-dead", (DeviceKind.GATEWAY,), phases)
+
+
+def power_cut(*, alarm_after_seconds: float = 20.0, dark_seconds: float = 120.0) -> Incident:
+    """The mains of lift and gateway fail while somebody rides between two floors, and come back.
+
+    ``dark_seconds`` count from the time by which the car has surely stopped.
+    """
+    phases = (
+        Phase("mains-failing", _STALL_SECONDS, (CutPower(),)),
+        Phase("dark", alarm_after_seconds),
+        Phase("alarm-button", max(0.0, dark_seconds - alarm_after_seconds), (PressAlarm(),)),
+        # At 0.15 m/s the next level of a 4.2 m storey is at most 14 s away; then the door opens.
+        Phase("mains-back", 30.0, (RestorePower(),)),
+    )
+    return Incident("power-cut", (DeviceKind.ELEVATOR,), phases)
+
+
+def power_cut_at_once(*, dark_seconds: float = 120.0) -> Incident:
+    """The mains of lift and gateway fail now, wherever the car is; mostly it stands empty at a floor."""
+    phases = (
+        Phase("dark", dark_seconds, (CutPower(occupied=False),)),
+        Phase("mains-back", 30.0, (RestorePower(),)),
+    )
+    return Incident("power-cut-at-once", (DeviceKind.ELEVATOR,), phases)
+
+
+def door_chatter(*, chattering_seconds: float = 600.0) -> Incident:
+    """The lift's door opens and closes without end and without a fault: a dirty light curtain. The car does not run."""
+    phases = (
+        Phase("door-unsettled", chattering_seconds, (UnsettleDoor(),)),
+        Phase("door-settled", 20.0, (SettleDoor(),)),
+    )
+    return Incident("door-chatter", (DeviceKind.ELEVATOR,), phases)
+
+
+def overload(*, crowded_seconds: float = 60.0) -> Incident:
+    """More people get into the car than it may carry; it waits with its door open until some get out."""
+    phases = (
+        Phase("overloaded", crowded_seconds, (Overload(),)),
+        Phase("unloaded", 20.0, (UnloadCar(),)),
+    )
+    return Incident("overload", (DeviceKind.ELEVATOR,), phases)
+
+
 CATALOGUE: dict[str, Callable[..., Incident]] = {
     "trapped-passenger": trapped_passenger,
     "door-fault": door_fault,
     "ebike-fire": ebike_fire,
     "door-forced": door_forced,
     "device-offline": device_offline,
+    "gateway-dead": gateway_dead,
+    "power-cut": power_cut,
+    "power-cut-at-once": power_cut_at_once,
+    "door-chatter": door_chatter,
+    "overload": overload,
 }
 
 

@@ -25,7 +25,9 @@ DEMO_INCIDENTS = (
     PlannedIncident("ebike-fire", 30.0),
     PlannedIncident("trapped-passenger", 90.0),
     PlannedIncident("door-fault", 500.0),
+    PlannedIncident("power-cut", 615.0),
     PlannedIncident("device-offline", 660.0),
+    PlannedIncident("gateway-dead", 832.0, parameters={"silent_seconds": 60.0}),
 )
 # Shorter waits than this would only burn the processor: what is due is sent together.
 SHORTEST_WAIT_SECONDS = 0.01

@@ -24,6 +24,17 @@ class FloorSpec(Struct, frozen=True, forbid_unknown_fields=True):
     height_metres: Annotated[float, Meta(ge=2.0, le=12.0)] = 3.0
 
 
+class DeviceFactsSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """What people would tell of a device: what it is called, where it is, and the gateway it speaks through."""
+
+    name_zh: str = ""
+    name_en: str = ""
+    building: str = ""
+    gateway: str = ""
+    tags: tuple[str, ...] = ()
+    numbers: dict[str, float] = {}
+
+
 class LiftSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """A lift. Housing runs at 1.0-1.75 m/s; 0.6-1.0 m/s² and the door times are typical values for it."""
 
@@ -38,6 +49,7 @@ class LiftSpec(Struct, frozen=True, forbid_unknown_fields=True):
     dwell_seconds: Annotated[float, Meta(ge=0.5, le=60.0)] = 4.0
     moving_interval_seconds: Interval = 1.0
     rest_interval_seconds: Interval = 5.0
+    facts: DeviceFactsSpec = DeviceFactsSpec()
 
 
 class GateSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +60,7 @@ class GateSpec(Struct, frozen=True, forbid_unknown_fields=True):
     credentials: Annotated[int, Meta(ge=1, le=100_000)] = 400
     denied_share: Share = 0.02
     closing_seconds: Annotated[float, Meta(ge=1.0, le=60.0)] = 5.0
+    facts: DeviceFactsSpec = DeviceFactsSpec()
 
 
 class RegionSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,6 +84,16 @@ class CameraSpec(Struct, frozen=True, forbid_unknown_fields=True):
     pre_alarm_celsius: Annotated[float, Meta(ge=30.0, le=150.0)] = 46.0
     alarm_celsius: Annotated[float, Meta(ge=30.0, le=150.0)] = 56.0
     interval_seconds: Interval = 2.0
+    facts: DeviceFactsSpec = DeviceFactsSpec()
+
+
+class GatewaySpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """A gateway: it says that it is there every ``beat_seconds``, and its battery lasts ``battery_seconds``."""
+
+    device: TopicWord
+    beat_seconds: Interval = 60.0
+    battery_seconds: Annotated[float, Meta(ge=60.0, le=604_800.0)] = 3_600.0
+    facts: DeviceFactsSpec = DeviceFactsSpec()
 
 
 class CommunitySpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +106,7 @@ class CommunitySpec(Struct, frozen=True, forbid_unknown_fields=True):
     lifts: tuple[LiftSpec, ...] = ()
     gates: tuple[GateSpec, ...] = ()
     cameras: tuple[CameraSpec, ...] = ()
+    gateways: tuple[GatewaySpec, ...] = ()
 
 
 def load(community: str | Path) -> CommunitySpec:
@@ -100,7 +124,10 @@ def with_lifts(spec: CommunitySpec, count: int) -> CommunitySpec:
     if not spec.lifts:
         raise StartupError(f"community {spec.community} has no lift to make {count} of")
     pattern = spec.lifts[0]
-    lifts = tuple(msgspec.structs.replace(pattern, device=f"lift-{number:04}") for number in range(1, count + 1))
+    facts = msgspec.structs.replace(pattern.facts, name_zh="", name_en="")
+    lifts = tuple(
+        msgspec.structs.replace(pattern, device=f"lift-{number:04}", facts=facts) for number in range(1, count + 1)
+    )
     return msgspec.structs.replace(spec, lifts=lifts)
 
 
@@ -110,8 +137,20 @@ def _parse(text: bytes, name: str) -> CommunitySpec:
     except msgspec.MsgspecError as error:
         # A YAML mistake is told in several lines; ours has one.
         raise StartupError(f"community file {name}: {' '.join(str(error).split())}") from error
-    for kind in (spec.lifts, spec.gates, spec.cameras):
+    _check_gateways(spec, name)
+    for kind in (spec.lifts, spec.gates, spec.cameras, spec.gateways):
         names = [each.device for each in kind]
         if len(set(names)) != len(names):
             raise StartupError(f"community file {name}: two devices of one kind share a name in {sorted(names)}")
     return spec
+
+
+def _check_gateways(spec: CommunitySpec, name: str) -> None:
+    known = {gateway.device for gateway in spec.gateways}
+    hanging: list[LiftSpec | GateSpec | CameraSpec] = [*spec.lifts, *spec.gates, *spec.cameras]
+    for each in hanging:
+        if each.facts.gateway and each.facts.gateway not in known:
+            expected = ", ".join(sorted(known)) or "none in this community"
+            raise StartupError(
+                f"community file {name}: {each.device}: gateway {each.facts.gateway!r}: expected one of: {expected}"
+            )

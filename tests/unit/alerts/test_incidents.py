@@ -57,12 +57,25 @@ def as_message(output: Output, now: datetime) -> Outgoing | None:
         ("ebike-fire", {"thermal-pre-alarm", "thermal-alarm", "thermal-rate-of-rise", "thermal-runaway"}),
         ("door-forced", {"gate-forced-open"}),
         ("device-offline", {"gate-offline"}),
+        ("gateway-dead", {"gateway-offline", "elevator-offline"}),
+        ("power-cut", {"gateway-power-lost", "lift-power-off", "trapped-passenger", "car-alarm-button"}),
+        ("power-cut-at-once", {"gateway-power-lost", "lift-power-off"}),
     ],
 )
 def test_each_incident_raises_what_it_should_once_and_ends(incident: str, expected: set[str]) -> None:
     said = alerts_of(1_200, PlannedIncident(incident, 60))
     assert {rule for rule, _ in said} == expected
     assert sorted(said) == sorted((rule, kind) for rule in expected for kind in ("firing", "resolved"))
+
+
+def test_of_a_dead_gateway_the_cause_comes_first() -> None:
+    fired = [rule for rule, kind in alerts_of(600, PlannedIncident("gateway-dead", 60)) if kind == "firing"]
+    assert fired == ["gateway-offline", "elevator-offline"]
+
+
+def test_of_a_power_cut_the_causes_come_first() -> None:
+    fired = [rule for rule, kind in alerts_of(600, PlannedIncident("power-cut", 60)) if kind == "firing"]
+    assert set(fired[:2]) == {"gateway-power-lost", "lift-power-off"}
 
 
 def test_a_busy_morning_raises_nothing() -> None:

@@ -3,13 +3,15 @@
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from core.devices import DeviceKey, DeviceKind
 from core.wire.payloads import Payload
 from simulators.elevator import Elevator
 from simulators.gate import Gate
+from simulators.gateway import Gateway
 from simulators.model import DeviceModel, Input
-from simulators.spec import CameraSpec, FloorSpec, GateSpec, LiftSpec, RegionSpec
+from simulators.spec import CameraSpec, FloorSpec, GateSpec, GatewaySpec, LiftSpec, RegionSpec
 from simulators.thermal import ThermalCamera
 
 # Shanghai midnight.
@@ -17,7 +19,7 @@ START = datetime(2026, 3, 1, 16, tzinfo=UTC)
 FLOORS = (FloorSpec("1", 4.2), *(FloorSpec(str(number), 2.9) for number in range(2, 8)))
 
 
-def lift(seed: int = 1, *, start: datetime = START, **changes: float) -> Elevator:
+def lift(seed: int = 1, *, start: datetime = START, **changes: Any) -> Elevator:
     key = DeviceKey("jinxiu", DeviceKind.ELEVATOR, "lift")
     spec = LiftSpec("lift", FLOORS, **changes)
     return Elevator(key, spec, start=start, utc_offset_hours=8, chance=random.Random(seed))
@@ -33,6 +35,12 @@ def camera(seed: int = 1, *, interval_seconds: float = 2.0) -> ThermalCamera:
     key = DeviceKey("jinxiu", DeviceKind.THERMAL, "camera")
     spec = CameraSpec("camera", (RegionSpec("row-a"), RegionSpec("row-b")), interval_seconds=interval_seconds)
     return ThermalCamera(key, spec, start=START, utc_offset_hours=8, chance=random.Random(seed))
+
+
+def gateway(seed: int = 1, *, battery_seconds: float = 3_600.0) -> Gateway:
+    key = DeviceKey("jinxiu", DeviceKind.GATEWAY, "gateway")
+    spec = GatewaySpec("gateway", battery_seconds=battery_seconds)
+    return Gateway(key, spec, start=START, chance=random.Random(seed))
 
 
 def drive(

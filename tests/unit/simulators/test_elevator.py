@@ -9,8 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.wire.payloads import Direction, DoorState, ElevatorEvent, ElevatorTelemetry, Payload, ServiceMode
-from simulators.elevator import ClearDoor, FreePassengers, ObstructDoor, PressAlarm, StopBetweenFloors
 from simulators.gate import ForceOpen
+from simulators.lift_inputs import (
+    ClearDoor,
+    CutPower,
+    FreePassengers,
+    ObstructDoor,
+    Overload,
+    PressAlarm,
+    RestorePower,
+    SettleDoor,
+    StopBetweenFloors,
+    UnloadCar,
+    UnsettleDoor,
+)
 from simulators.model import Input, UnknownInputError
 from tests.unit.simulators.driving import START, drive, lift
 
@@ -156,6 +168,84 @@ def test_an_obstructed_door_reopens_until_it_is_cleared() -> None:
     counts = [number(each.door_cycle_count) for each in readings(said)]
     assert counts[-1] - counts[0] >= 9
     assert readings(said)[-1].door_state is DoorState.CLOSED
+
+
+@given(seed=st.integers(0, 10_000), begin=st.sampled_from([START + timedelta(hours=3), EVENING]))
+@settings(max_examples=20, deadline=None)
+def test_a_power_cut_in_a_ride_leaves_a_passenger_between_floors_until_the_mains_are_back(
+    seed: int, begin: datetime
+) -> None:
+    inputs: dict[float, Input] = {10.0: CutPower(), 100.0: PressAlarm(), 200.0: RestorePower()}
+    said = list(drive(lift(seed, start=begin), 260, start=begin, inputs=inputs))
+    assert events(said) == [
+        ("mode_changed", None),
+        ("alarm_pressed", None),
+        ("alarm_released", None),
+        ("mode_changed", None),
+    ]
+    dark = [each for each in readings(said) if 70 <= (each.at - begin).total_seconds() < 200]
+    for reading in dark:
+        assert (reading.main_power, reading.passenger_present) == (False, True)
+        assert (reading.door_state, reading.door_zone, reading.speed_mps) == (DoorState.CLOSED, False, 0.0)
+        assert reading.service_mode is ServiceMode.EMERGENCY_POWER
+    creeping = [each for each in readings(said) if (each.at - begin).total_seconds() > 200]
+    assert max(abs(number(each.speed_mps)) for each in creeping[:5]) == pytest.approx(0.15, abs=1e-3)
+    last = readings(said)[-1]
+    assert (last.main_power, last.service_mode) == (True, ServiceMode.NORMAL)
+
+
+@given(seed=st.integers(0, 10_000), cut=st.floats(60.0, 900.0))
+@settings(max_examples=30, deadline=None)
+def test_a_car_without_mains_stands_with_its_door_as_it_was(seed: int, cut: float) -> None:
+    inputs: dict[float, Input] = {cut: CutPower(occupied=False), cut + 300: RestorePower()}
+    busy = lift(seed, start=EVENING, rides_per_day=1500)
+    said = readings(list(drive(busy, cut + 420, start=EVENING, inputs=inputs)))
+    dark = [each for each in said if each.main_power is False]
+    assert number(dark[-1].trip_count) == number(dark[0].trip_count)
+    assert number(dark[-1].door_cycle_count) == number(dark[0].door_cycle_count)
+    # The brake of a car at 1 m/s holds it within a second; readings come every second in motion.
+    standing = [each for each in dark if (each.at - dark[0].at).total_seconds() > 2]
+    assert len({each.position_metres for each in standing}) == 1
+    assert {each.door_state for each in standing} <= {DoorState.OPEN, DoorState.CLOSED}
+    after_it = [each for each in said if each.at > dark[-1].at]
+    assert number(after_it[-1].trip_count) > number(dark[-1].trip_count)
+    assert after_it[-1].service_mode is ServiceMode.NORMAL
+
+
+def test_hand_winding_frees_passengers_of_a_dark_lift_which_then_stands_open() -> None:
+    inputs: dict[float, Input] = {10.0: CutPower(), 150.0: FreePassengers()}
+    said = readings(list(drive(lift(3), 400, inputs=inputs)))
+    last = said[-1]
+    assert (last.main_power, last.door_state, last.passenger_present) == (False, DoorState.OPEN, False)
+    assert last.service_mode is ServiceMode.EMERGENCY_POWER
+
+
+def test_mains_that_nobody_rode_into_are_not_cut_later() -> None:
+    inputs: dict[float, Input] = {10.0: CutPower(), 11.0: RestorePower()}
+    busy = lift(1, start=EVENING, rides_per_day=1500)
+    assert {each.main_power for each in readings(list(drive(busy, 900, start=EVENING, inputs=inputs)))} == {True}
+
+
+def test_an_unsettled_door_opens_again_and_again_without_a_fault_and_without_a_run() -> None:
+    quiet = lift(1, rides_per_day=0.0)
+    said = list(drive(quiet, 700, inputs={10.0: UnsettleDoor(), 610.0: SettleDoor()}))
+    assert events(said) == []
+    first, last = readings(said)[0], readings(said)[-1]
+    # Opening 2.2 s, dwelling 4 s and closing 2.8 s: 600 s hold 67 cycles.
+    assert number(last.door_cycle_count) - number(first.door_cycle_count) == 67
+    assert last.trip_count == first.trip_count
+    assert last.door_state is DoorState.CLOSED
+
+
+def test_an_overloaded_car_waits_with_its_door_open_until_some_get_out() -> None:
+    quiet = lift(1, rides_per_day=0.0)
+    said = readings(list(drive(quiet, 120, inputs={10.0: Overload(), 70.0: UnloadCar()})))
+    over = [each for each in said if number(each.load_kilograms) > 630]
+    assert {(each.load_kilograms, each.door_state, each.passenger_present) for each in over} == {
+        (756.0, DoorState.OPEN, True)
+    }
+    assert 55 <= (over[-1].at - over[0].at).total_seconds() <= 65
+    assert (said[-1].load_kilograms, said[-1].door_state) == (0.0, DoorState.CLOSED)
 
 
 def test_an_input_of_another_device_is_refused() -> None:

@@ -10,9 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.devices import Channel, DeviceKind
+from core.devices import Channel, DeviceKey, DeviceKind
 from core.errors import StartupError
-from core.wire.payloads import ElevatorEvent, ElevatorTelemetry, GateEvent, Payload, ThermalEvent, ThermalTelemetry
+from core.wire.payloads import (
+    ElevatorEvent,
+    ElevatorTelemetry,
+    GateEvent,
+    GatewayEvent,
+    Payload,
+    Presence,
+    ThermalEvent,
+    ThermalTelemetry,
+)
 from core.wire.topics import parse
 from simulators.fleet import Fleet, LinkLost, LinkRestored, Outgoing, Output, PhaseBegan, PlannedIncident
 from simulators.incidents import CATALOGUE, build
@@ -27,7 +36,11 @@ BODIES: dict[tuple[DeviceKind, Channel], type[Payload]] = {
     (DeviceKind.GATE, Channel.EVENT): GateEvent,
     (DeviceKind.THERMAL, Channel.TELEMETRY): ThermalTelemetry,
     (DeviceKind.THERMAL, Channel.EVENT): ThermalEvent,
+    (DeviceKind.GATEWAY, Channel.EVENT): GatewayEvent,
+    (DeviceKind.GATEWAY, Channel.PRESENCE): Presence,
 }
+GATEWAY = DeviceKey("jinxiu", DeviceKind.GATEWAY, "block-3-gateway")
+LIFT = DeviceKey("jinxiu", DeviceKind.ELEVATOR, "block-3-lift")
 
 
 def after(seconds: float) -> timedelta:
@@ -137,6 +150,64 @@ def test_an_offline_device_is_silent_and_comes_back() -> None:
     assert max(instants) > 80
 
 
+def links(outputs: Sequence[Output]) -> list[tuple[str, str, float]]:
+    """Return (what, device, second) of each link that is lost or restored."""
+    return [
+        (type(each).__name__, each.device.device, (each.at - START).total_seconds())
+        for each in outputs
+        if isinstance(each, LinkLost | LinkRestored)
+    ]
+
+
+def test_a_dead_gateway_takes_what_hangs_on_it_along_and_nothing_else() -> None:
+    plan = PlannedIncident("gateway-dead", 100.0, parameters={"silent_seconds": 200.0})
+    outputs = fleet(plan).step(START + after(400))
+    assert links(outputs) == [
+        ("LinkLost", "block-3-gateway", 100.0),
+        ("LinkLost", "block-3-lift", 100.0),
+        ("LinkRestored", "block-3-gateway", 300.0),
+        ("LinkRestored", "block-3-lift", 300.0),
+    ]
+    spoke = {
+        each.device
+        for each, body in zip((one for one in outputs if isinstance(one, Outgoing)), decoded(outputs), strict=True)
+        if 100 < (body.at - START).total_seconds() < 300
+    }
+    assert spoke.isdisjoint({GATEWAY, LIFT})
+    assert {device.device for device in spoke} >= {"bike-shed", "shed-gateway"}
+
+
+def test_a_device_that_is_cut_off_itself_does_not_come_back_with_its_gateway() -> None:
+    outputs = fleet(
+        PlannedIncident("device-offline", 50.0, "block-3-lift", parameters={"silent_seconds": 300.0}),
+        PlannedIncident("gateway-dead", 100.0, parameters={"silent_seconds": 100.0}),
+    ).step(START + after(400))
+    assert links(outputs) == [
+        ("LinkLost", "block-3-lift", 50.0),
+        ("LinkLost", "block-3-gateway", 100.0),
+        ("LinkRestored", "block-3-gateway", 200.0),
+        ("LinkRestored", "block-3-lift", 350.0),
+    ]
+
+
+def test_a_gateway_says_its_beat_every_minute_retained() -> None:
+    outputs = fleet().step(START + after(600))
+    beats = [each for each in outputs if isinstance(each, Outgoing) and each.device == GATEWAY]
+    assert len(beats) == 10
+    assert {(each.topic, each.retain) for each in beats} == {("anju/v1/jinxiu/gateway/block-3-gateway/presence", True)}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_lift_and_gateway_feel_the_same_mains(seed: int) -> None:
+    outputs = fleet(PlannedIncident("power-cut", 20.0), seed=seed).step(START + after(300))
+    bodies = decoded(outputs)
+    dark = [each.at for each in bodies if isinstance(each, ElevatorTelemetry) and each.main_power is False]
+    told = [(each.type.value, each.at) for each in bodies if isinstance(each, GatewayEvent)]
+    assert [kind for kind, _ in told] == ["power_lost", "power_restored"]
+    assert told[0][1] == dark[0]
+    assert dark[-1] < told[1][1] < dark[-1] + after(5)
+
+
 def test_a_repeated_incident_comes_again_and_again() -> None:
     outputs = fleet(PlannedIncident("door-forced", 10.0, repeat_seconds=100.0)).step(START + after(320))
     assert [at for _, phase, at in phases(outputs) if phase == "forced-open"] == [10.0, 110.0, 210.0, 310.0]
@@ -201,9 +272,11 @@ def test_what_cannot_be_simulated_is_said_in_one_line(options: SimulationOptions
         ("community: a\nlifts: [{device: x, floors: [{name: '1'}]}]", "$.lifts[0].floors"),
         ("community: a\ncolour: red", "colour"),
         ("community: a\ngates: [{device: x}, {device: x}]", "share a name"),
+        ("community: a\ngates: [{device: x, facts: {gateway: g}}]", "x: gateway 'g': expected one of: none"),
+        ("community: a\ngates: [{device: x, facts: {floor: '1'}}]", "floor"),
         ("community: [", "community file"),
     ],
-    ids=["bad word", "one floor", "unknown field", "twice", "not yaml"],
+    ids=["bad word", "one floor", "unknown field", "twice", "gateway", "unknown fact", "not yaml"],
 )
 def test_a_bad_community_file_is_said_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "community.yaml"

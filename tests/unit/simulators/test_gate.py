@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from core.wire.payloads import GateEvent, GateEventType
-from simulators.elevator import PressAlarm
 from simulators.gate import PUSH_SECONDS, CloseGate, ForceOpen
+from simulators.lift_inputs import PressAlarm
 from simulators.model import UnknownInputError
 from tests.unit.simulators.driving import START, drive, gate
 
