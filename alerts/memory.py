@@ -12,6 +12,22 @@ Microseconds = int
 """An instant, counted from 1970-01-01T00:00:00Z; 0 stands for *never*."""
 
 
+class Past(Struct, array_like=True):
+    """What a device was like on the days before: one figure a day, and so much of today as that takes."""
+
+    day: int = 0
+    """The running day, counted from 1970-01-01 (UTC, ours)."""
+    seen: int = 0
+    """How many samples came today."""
+    stride: int = 1
+    """Of how many samples one is kept."""
+    kept: list[float] = []
+    days: list[tuple[int, float]] = []
+    """The medians of the days before, oldest first."""
+    recent: list[float] = []
+    """The newest samples, which are compared with those days."""
+
+
 class Leaf(Struct, array_like=True):
     """The memory of one condition that holds no others, for one part of a device (a region, a door, or all of it)."""
 
@@ -28,7 +44,14 @@ class Leaf(Struct, array_like=True):
     changed_at: Microseconds = 0
     """The device's own instant of the newest event taken, or ours of the last *offline*."""
     samples: list[tuple[Microseconds, float]] = []
-    """The values of the window, oldest first, by the device's own time."""
+    """The values of the window, oldest first: of a rate by the device's own time, of a ratio by ours."""
+    others: list[tuple[Microseconds, float]] = []
+    """The same of the second signal of a ratio."""
+    instants: list[Microseconds] = []
+    """Ours: when the events that are counted came, oldest first; of a sequence, when what has gone so far began."""
+    inner: list["Leaf"] = []
+    """The memories of what belongs to this condition: its steps, or both sides of a comparison."""
+    past: Past | None = None
 
 
 class Phase(IntEnum):

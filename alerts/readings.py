@@ -4,11 +4,12 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from alerts.limits import Figure
 from alerts.memory import Heard, Leaf, Microseconds
+from alerts.rules.conditions import Rate, State, Threshold
 from alerts.rules.durations import microseconds
-from alerts.rules.model import Rate, State, Threshold
 from alerts.rules.signals import Signal, event_fields
-from alerts.watch import Reading, Sentence
+from alerts.watch import OwnWatch, Reading, Sentence
 from alerts.words import signal_names, value_names
 from core.clock import to_microseconds
 from core.devices import Channel, DeviceKind
@@ -22,13 +23,13 @@ _MINUTE = 60_000_000
 _SAMPLES = 16
 
 
-class SignalWatch:
+class SignalWatch(OwnWatch):
     """A threshold or a state: a test on the newest value; a change counts after ``confirm``."""
 
     def __init__(self, signal: Signal, kind: DeviceKind, code: str, test: Test, *, begin: bool, confirm: int) -> None:
         self.code = code
         self.signal = signal
-        self.channels = _channels(signal, kind)
+        self.channels = channels_of(signal, kind)
         self.timed = confirm > 0
         self._read: Callable[[Any], Any] = attrgetter(signal.name)
         self._test = test
@@ -70,17 +71,17 @@ class SignalWatch:
         return {} if leaf.value is None else {self.signal.name: leaf.value}
 
 
-class RateWatch:
+class RateWatch(OwnWatch):
     """How fast a signal rises, per minute, by the device's own time: from the window's oldest value to the newest."""
 
-    def __init__(self, rate: Rate, signal: Signal, kind: DeviceKind) -> None:
+    def __init__(self, rate: Rate, signal: Signal, kind: DeviceKind, figure: Figure) -> None:
         self.code = "rate"
         self.timed = False
         self.signal = signal
-        self.channels = _channels(signal, kind)
+        self.channels = channels_of(signal, kind)
         self._read: Callable[[Any], Any] = attrgetter(signal.name)
-        self._above = rate.above
-        self._clear = rate.above if rate.clear is None else rate.clear
+        self._above = figure(rate.above)
+        self._clear = self._above if rate.clear is None else min(figure(rate.clear), self._above)
         self._window = microseconds(rate.window)
 
     def begin(self) -> Leaf:
@@ -112,6 +113,8 @@ class RateWatch:
 
     def tell(self, leaf: Leaf) -> Sentence:
         zh, en, unit = signal_names(self.signal.name)
+        if leaf.value is None:
+            return f"{zh}的变化未知", f"{en}: change not known"
         rate = value_names(leaf.value)[0]
         return f"{zh}每分钟上升 {rate}{unit}", f"{en} rising by {rate}{unit} a minute"
 
@@ -119,13 +122,15 @@ class RateWatch:
         return {} if leaf.value is None else {f"{self.signal.name}_per_minute": leaf.value}
 
 
-def threshold_watch(condition: Threshold, signal: Signal, kind: DeviceKind) -> SignalWatch:
+def threshold_watch(condition: Threshold, signal: Signal, kind: DeviceKind, figure: Figure) -> SignalWatch:
     """Return the watch of a threshold; its tests are closures over plain numbers, because they run on every message."""
     confirm = microseconds(condition.confirm)
     if condition.above is not None:
-        test = _above(condition.above, condition.above if condition.clear is None else condition.clear)
+        limit = figure(condition.above)
+        test = _above(limit, limit if condition.clear is None else min(figure(condition.clear), limit))
     elif condition.below is not None:
-        test = _below(condition.below, condition.below if condition.clear is None else condition.clear)
+        limit = figure(condition.below)
+        test = _below(limit, limit if condition.clear is None else max(figure(condition.clear), limit))
     else:
         raise ValueError("a threshold without a limit passed the checks")
     return SignalWatch(signal, kind, "threshold", test, begin=False, confirm=confirm)
@@ -140,7 +145,8 @@ def state_watch(condition: State, signal: Signal, kind: DeviceKind) -> SignalWat
     return SignalWatch(signal, kind, "state", _inside(frozenset(values)), begin=False, confirm=confirm)
 
 
-def _channels(signal: Signal, kind: DeviceKind) -> frozenset[Channel]:
+def channels_of(signal: Signal, kind: DeviceKind) -> frozenset[Channel]:
+    """Return the channels on which ``signal`` is told."""
     # A lift also says its mode and its floor with an event (`mode_changed`); what it says last counts.
     told_by_events = kind is DeviceKind.ELEVATOR and signal.name in event_fields(kind)
     return frozenset({Channel.TELEMETRY, Channel.EVENT} if told_by_events else {Channel.TELEMETRY})

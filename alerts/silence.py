@@ -1,9 +1,9 @@
 """The condition that nothing was heard, or that the broker says a device is gone."""
 
 from alerts.memory import Heard, Leaf, Microseconds
+from alerts.rules.conditions import Missing
 from alerts.rules.durations import microseconds
-from alerts.rules.model import Missing
-from alerts.watch import Reading, Sentence
+from alerts.watch import OwnWatch, Reading, Sentence
 from core.devices import Channel
 from core.observations import Observation
 from core.wire.payloads import Presence, PresenceStatus
@@ -11,7 +11,7 @@ from core.wire.payloads import Presence, PresenceStatus
 _NEVER = 0
 
 
-class SilenceWatch:
+class SilenceWatch(OwnWatch):
     """Holds after ``nothing_for`` without a message, or ``offline_for`` after an *offline* that nothing has followed.
 
     ``raw`` remembers the *offline*. Any live message ends it: a device that speaks is there, whatever its will said.
@@ -51,12 +51,14 @@ class SilenceWatch:
         leaf.truth = self._holds(leaf, now, heard)
 
     def tell(self, leaf: Leaf) -> Sentence:
+        if not leaf.truth:
+            return "设备有消息", "the device is heard"
         if leaf.value == "offline":
             return f"设备已离线 {_seconds(self._offline_for)} 秒", f"offline for {_seconds(self._offline_for)} s"
         return f"{_seconds(self._nothing_for)} 秒未收到消息", f"nothing heard for {_seconds(self._nothing_for)} s"
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
-        return {"missing": str(leaf.value)}
+        return {"missing": str(leaf.value)} if leaf.truth else {}
 
     def _holds(self, leaf: Leaf, now: Microseconds, heard: Heard) -> bool:
         if 0 < self._gone_at(leaf) <= now:

@@ -7,12 +7,34 @@ from typing import Any
 
 import msgspec
 
+from alerts.comparisons import PastWatch, PeerWatch
+from alerts.counts import CountWatch, RatioWatch
 from alerts.happenings import EventWatch
+from alerts.inventory import DeviceFacts
+from alerts.limits import Figure, UnknownFigure, figures
 from alerts.memory import Leaf
 from alerts.readings import RateWatch, SignalWatch, state_watch, threshold_watch
+from alerts.rules.conditions import (
+    AllOf,
+    AnyOf,
+    Compare,
+    Condition,
+    Count,
+    EventSeen,
+    Missing,
+    NoneOf,
+    Rate,
+    Ratio,
+    Sequence,
+    Single,
+    State,
+    Threshold,
+    Together,
+)
 from alerts.rules.durations import microseconds
-from alerts.rules.model import AllOf, AnyOf, Condition, EventSeen, Missing, Rate, Rule, State, Threshold
+from alerts.rules.model import Rule
 from alerts.rules.signals import signals_of
+from alerts.sequences import SequenceWatch, TogetherWatch
 from alerts.silence import SilenceWatch
 from alerts.watch import Watch
 from core.devices import Channel, DeviceKind
@@ -26,27 +48,45 @@ Because = Callable[[Leaves], list[int]]
 
 
 class Tree:
-    """One condition of a rule: whether it holds, and because of what."""
+    """One condition of a rule: whether it holds, because of what, and which watches it hangs on at all."""
 
-    def __init__(self, truth: Truth, because: Because) -> None:
+    def __init__(self, truth: Truth, because: Because, indexes: list[int]) -> None:
         self.truth = truth
         self.because = because
+        self.indexes = indexes
+
+
+_FACTS = DeviceFacts()
+_NEVER = Tree(truth=lambda _leaves: False, because=lambda _leaves: [], indexes=[])
 
 
 class CompiledRule:
-    """A rule with everything that can be worked out beforehand. Durations are microseconds."""
+    """A rule with everything that can be worked out beforehand. Durations are microseconds.
 
-    def __init__(self, rule: Rule) -> None:
+    Where it compares with figures of the device, those in ``facts`` are taken; if one of them is not known and nothing
+    stands for it, the rule does not apply (``applies``) and looks at nothing.
+    """
+
+    def __init__(self, rule: Rule, facts: DeviceFacts = _FACTS) -> None:
         self.rule = rule
         self.id = rule.id
         self.watches: list[Watch] = []
-        self.condition = _tree(rule.condition, rule.kind, self.watches)
-        self.at_once = None if rule.at_once is None else _tree(rule.at_once, rule.kind, self.watches)
-        self.clears_when = None if rule.clears_when is None else _tree(rule.clears_when, rule.kind, self.watches)
+        self.applies = True
+        figure = figures(facts.numbers)
+        self.condition = _NEVER
+        self.at_once: Tree | None = None
+        self.clears_when: Tree | None = None
+        try:
+            self._plant(rule, figure)
+        except UnknownFigure:
+            self.applies = False
+            self.watches = []
+            self.condition, self.at_once, self.clears_when = _NEVER, None, None
+        self.peers = frozenset[str]().union(*(watch.peers for watch in self.watches))
         self.lasting = microseconds(rule.lasting)
         self.hold = microseconds(rule.hold)
         self.max_late = microseconds(rule.max_late) if rule.late == "accept" else None
-        self.shape = _shape(rule)
+        self.shape = _shape(rule) if self.applies else ""
         self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
         self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
         self.only_silence = len(self.silences) == len(self.watches)
@@ -56,6 +96,14 @@ class CompiledRule:
             for channel in Channel
         }
         self.digest = _digest(rule.kind, self.watches)
+
+    def _plant(self, rule: Rule, figure: Figure) -> None:
+        def tree(condition: Condition) -> Tree:
+            return _tree(condition, rule.kind, figure, self.watches)
+
+        self.condition = tree(rule.condition)
+        self.at_once = None if rule.at_once is None else tree(rule.at_once)
+        self.clears_when = None if rule.clears_when is None else tree(rule.clears_when)
 
     def begin(self) -> Leaves:
         """Return the memories before the first message."""
@@ -79,34 +127,48 @@ class CompiledRule:
         return self.clears_when is not None and self.clears_when.truth(leaves)
 
 
-def _tree(condition: Condition, kind: DeviceKind, watches: list[Watch]) -> Tree:
+def _tree(condition: Condition, kind: DeviceKind, figure: Figure, watches: list[Watch]) -> Tree:
     match condition:
         case AllOf():
-            return _all_of([_tree(each, kind, watches) for each in condition.of])
+            return _all_of([_tree(each, kind, figure, watches) for each in condition.of])
         case AnyOf():
-            return _any_of([_tree(each, kind, watches) for each in condition.of])
-    watches.append(_watch(condition, kind))
+            return _any_of([_tree(each, kind, figure, watches) for each in condition.of])
+        case NoneOf():
+            return _none_of([_tree(each, kind, figure, watches) for each in condition.of])
+    watches.append(_watch(condition, kind, figure))
     return _leaf(len(watches) - 1)
 
 
-def _watch(condition: Threshold | State | EventSeen | Missing | Rate, kind: DeviceKind) -> Watch:
+def _watch(condition: Single, kind: DeviceKind, figure: Figure) -> Watch:
     match condition:
         case Threshold():
-            return threshold_watch(condition, signals_of(kind)[condition.signal], kind)
+            return threshold_watch(condition, signals_of(kind)[condition.signal], kind, figure)
         case State():
             return state_watch(condition, signals_of(kind)[condition.signal], kind)
         case Rate():
-            return RateWatch(condition, signals_of(kind)[condition.signal], kind)
+            return RateWatch(condition, signals_of(kind)[condition.signal], kind, figure)
         case EventSeen():
             return EventWatch(condition)
         case Missing():
             return SilenceWatch(condition)
+        case Count():
+            return CountWatch(condition)
+        case Ratio():
+            return RatioWatch(condition, figure)
+        case Sequence():
+            return SequenceWatch(condition, kind, figure)
+        case Together():
+            return TogetherWatch(condition, kind, figure)
+        case Compare():
+            compare = PastWatch if condition.peer is None else PeerWatch
+            return compare(condition, kind, figure)
 
 
 def _leaf(index: int) -> Tree:
     return Tree(
         truth=lambda leaves: leaves[index].truth,
         because=lambda leaves: [index] if leaves[index].truth else [],
+        indexes=[index],
     )
 
 
@@ -122,7 +184,7 @@ def _all_of(trees: list[Tree]) -> Tree:
     def because(leaves: Leaves) -> list[int]:
         return [index for tree in trees for index in tree.because(leaves)] if truth(leaves) else []
 
-    return Tree(truth, because)
+    return Tree(truth, because, _indexes(trees))
 
 
 def _any_of(trees: list[Tree]) -> Tree:
@@ -132,7 +194,24 @@ def _any_of(trees: list[Tree]) -> Tree:
     def because(leaves: Leaves) -> list[int]:
         return next((tree.because(leaves) for tree in trees if tree.truth(leaves)), [])
 
-    return Tree(truth, because)
+    return Tree(truth, because, _indexes(trees))
+
+
+def _none_of(trees: list[Tree]) -> Tree:
+    indexes = _indexes(trees)
+
+    def truth(leaves: Leaves) -> bool:
+        return not any(tree.truth(leaves) for tree in trees)
+
+    def because(leaves: Leaves) -> list[int]:
+        """Return all of them: what does not hold is told by what was seen instead."""
+        return indexes if truth(leaves) else []
+
+    return Tree(truth, because, indexes)
+
+
+def _indexes(trees: list[Tree]) -> list[int]:
+    return [index for tree in trees for index in tree.indexes]
 
 
 def _shape(rule: Rule) -> str:

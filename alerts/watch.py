@@ -31,12 +31,21 @@ class Watch(Protocol):
         """Whether time alone can change the answer; where not, `due` and `expire` need not be called."""
         ...
 
+    @property
+    def peers(self) -> frozenset[str]:
+        """The other devices, of the same kind and community, whose messages can change the answer."""
+        ...
+
     def begin(self) -> Leaf:
         """Return the memory before the first message."""
         ...
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
         """Take a message into ``leaf``; everything due at or before ``now`` has been expired."""
+        ...
+
+    def observe_peer(self, leaf: Leaf, observation: Observation, now: Microseconds) -> None:
+        """Take a message of a device in `peers`; neither a late one nor one older than what it said before."""
         ...
 
     def due(self, leaf: Leaf, heard: Heard) -> Microseconds:
@@ -54,3 +63,14 @@ class Watch(Protocol):
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
         """Return what was seen, for machines."""
         ...
+
+
+class OwnWatch:
+    """What most watches share: only the device's own messages matter."""
+
+    @property
+    def peers(self) -> frozenset[str]:
+        return frozenset()
+
+    def observe_peer(self, _leaf: Leaf, _observation: Observation, _now: Microseconds) -> None:
+        """What others say changes nothing."""

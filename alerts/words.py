@@ -1,5 +1,7 @@
 """How values, signals and events are called when an alert says why it fired, in both languages."""
 
+from collections.abc import Iterable
+
 from core.faults import meaning_of
 
 FAULT_SEPARATOR = "\x1f"
@@ -41,6 +43,11 @@ _VALUES = {
     "closing": "正在关闭",
 }
 _EVENTS = {
+    "fault_raised": ("发生故障", "fault raised"),
+    "fault_cleared": ("故障解除", "fault cleared"),
+    "alarm_released": ("轿厢报警按钮复位", "car alarm button released"),
+    "ebike_cleared": ("电动自行车离开轿厢", "e-bike out of the car"),
+    "tamper_cleared": ("防拆报警解除", "tamper contact closed"),
     "alarm_pressed": ("轿厢报警按钮被按下", "car alarm button pressed"),
     "mode_changed": ("服务模式改变", "service mode changed"),
     "ebike_detected": ("电动自行车进入轿厢", "e-bike in the car"),
@@ -65,6 +72,13 @@ _EVENTS = {
     "episode_ended": ("热像仪报警结束", "the camera's own alarm ended"),
 }
 
+_SPANS = (
+    (86_400_000_000, "天", "d"),
+    (3_600_000_000, "小时", "h"),
+    (60_000_000, "分钟", "min"),
+    (1_000_000, "秒", "s"),
+)
+
 
 def signal_names(signal: str) -> tuple[str, str, str]:
     """Return the Chinese name, the English name and the unit (with its space) of a signal."""
@@ -88,6 +102,20 @@ def event_names(event: str, identity: str) -> tuple[str, str]:
         return f"故障：{meaning.zh}（{source} {code}）", f"fault: {meaning.en} ({source} {code})"
     zh, en = _EVENTS.get(event, (event, event))
     return (f"{zh}：{identity}", f"{en}: {identity}") if identity and event.startswith("controller_") else (zh, en)
+
+
+def event_words(types: Iterable[str]) -> tuple[str, str]:
+    """Return the names of several kinds of events, any of which is meant."""
+    named = [_EVENTS.get(each, (each, each)) for each in sorted(types)]
+    return "或".join(zh for zh, _ in named), " or ".join(en for _, en in named)
+
+
+def span_names(microseconds: int) -> tuple[str, str]:
+    """Return a span of time in Chinese and in English, in the largest unit that makes it a whole number."""
+    for size, zh, en in _SPANS:
+        if microseconds % size == 0:
+            return f"{microseconds // size} {zh}", f"{microseconds // size} {en}"
+    return f"{microseconds / 1_000_000:g} 秒", f"{microseconds / 1_000_000:g} s"
 
 
 def part_names(kind: str, part: str) -> tuple[str, str]:

@@ -135,7 +135,7 @@ def _field_problems(device: TestDevice, channel: Channel, fields: Mapping[str, A
         try:
             msgspec.convert({**fields, "at": BEGINS}, payload)
         except msgspec.ValidationError as error:
-            path, text = shape_problem(str(error))
+            path, text = shape_problem(str(error), fields)
             yield path, f"{'.'.join(map(str, path))}: {text}" if path else text
 
 

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from alerts.model import Severity
+from alerts.rules.conditions import ATTRIBUTE_PATTERN, DEVICE_PATTERN
 from alerts.rules.durations import PATTERN
 from alerts.rules.source import Path
+from alerts.words import signal_names
 from core.devices import Channel, DeviceKind
 from core.faults import FaultKind, FaultSeverity
 
@@ -20,7 +22,19 @@ _WHERE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _UNKNOWN_KEY = re.compile(r"unknown field `([^`]+)`")
 _MISSING_KEY = re.compile(r"missing required field `([^`]+)`")
-_CONDITIONS = ("threshold", "state", "event", "missing", "rate", "all_of", "any_of")
+_MOMENTS = ("threshold", "state", "event")
+_CONDITIONS = (
+    *_MOMENTS,
+    *("missing", "rate", "count", "ratio", "sequence", "together", "compare"),
+    *("all_of", "any_of", "none_of"),
+)
+# Where a limit stands that has the unit of the signal beside it.
+_IN_UNITS = ("above", "below", "clear", "above_by", "below_by")
+_PATTERNS = {
+    PATTERN: "a duration such as 45s, 5m or 1h",
+    ATTRIBUTE_PATTERN: "a name of small letters, digits and _, such as rated_load_kilograms",
+    DEVICE_PATTERN: "the name of a device, such as shed-2",
+}
 _CHOICES: dict[str, Iterable[str]] = {
     "version": ("1",),
     "severity": tuple(Severity),
@@ -48,7 +62,7 @@ def shaped(content: object, shape: type[_Shape]) -> tuple[_Shape | None, list[Pr
         try:
             value = msgspec.convert(content, shape)
         except msgspec.ValidationError as error:
-            path, text = shape_problem(str(error))
+            path, text = shape_problem(str(error), content)
             if (missing := _MISSING_KEY.search(text)) is not None and (*path, missing[1]) in left_out:
                 break
             found.append((path, text))
@@ -60,7 +74,7 @@ def shaped(content: object, shape: type[_Shape]) -> tuple[_Shape | None, list[Pr
     return None, found
 
 
-def shape_problem(message: str) -> Problem:
+def shape_problem(message: str, content: object) -> Problem:
     """Turn msgspec's words and path into ours."""
     path: Path = ()
     if (where := _WHERE.search(message)) is not None:
@@ -69,17 +83,45 @@ def shape_problem(message: str) -> Problem:
     if (unknown := _UNKNOWN_KEY.search(message)) is not None:
         path = (*path, unknown[1])
     if "nvalid" in message:
-        message += f": expected {_expected(path)}"
-    return path, message.replace(f"`str` matching regex {PATTERN!r}", "a duration such as 45s, 5m or 1h")
+        message += f": expected {_expected(path, content)}"
+    if message.startswith("Expected `float"):
+        message = _number_problem(path, content) or message
+    for pattern, words in _PATTERNS.items():
+        message = message.replace(f"`str` matching regex {pattern!r}", words)
+    return path, message
 
 
-def _expected(path: Path) -> str:
+def _expected(path: Path, content: object) -> str:
     """Return the values that the key at ``path`` may have."""
     key = next((step for step in reversed(path) if isinstance(step, str)), "")
-    if key == "kind":
-        # A rule's own kind is a device's, and so is one in a test; any deeper one is a condition's.
-        return ", ".join(DeviceKind if len(path) == 1 or path[0] == "devices" else _CONDITIONS)
-    return ", ".join(_CHOICES.get(key, ("another value",)))
+    if key != "kind":
+        return ", ".join(_CHOICES.get(key, ("another value",)))
+    # A rule's own kind is a device's, and so is one in a test; any deeper one is a condition's.
+    if len(path) == 1 or path[0] == "devices":
+        return ", ".join(DeviceKind)
+    around = _at(path[:-3], content)
+    of_moments = isinstance(around, dict) and around.get("kind") in ("sequence", "together")
+    return ", ".join(_MOMENTS if of_moments else _CONDITIONS)
+
+
+def _number_problem(path: Path, content: object) -> str | None:
+    """Return what to say of a limit that is no number: in which unit it was expected, where its signal has one."""
+    beside, value = _at(path[:-1], content), _at(path, content)
+    if not path or path[-1] not in _IN_UNITS or not isinstance(beside, dict) or isinstance(value, int | float):
+        return None
+    unit = signal_names(str(beside.get("signal")))[2].strip()
+    number = f"a number in {unit}, without the unit" if unit else "a number"
+    return f"{value!r} is no number: expected {number}, or `attribute` with the name of a figure of the device"
+
+
+def _at(path: Path, content: Any) -> Any:
+    """Return what stands at ``path``, ``None`` where nothing does."""
+    try:
+        for step in path:
+            content = content[step]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return content
 
 
 def _leave_out(content: Any, path: Path) -> bool:

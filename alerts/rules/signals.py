@@ -18,6 +18,8 @@ from core.wire.payloads import (
     ThermalTelemetry,
 )
 
+# The upper bound of `core.wire.payloads.Counter`: whole numbers that a float holds exactly.
+_COUNTER_HIGH = 2**53
 # Neither is a reading: when, which one, and the list that is looked into region by region.
 _NOT_SIGNALS = frozenset({"at", "seq", "region", "regions", "hotspot"})
 _TELEMETRY: dict[DeviceKind, type[Struct] | None] = {
@@ -44,6 +46,11 @@ class Signal(Struct, frozen=True):
     choices: tuple[str, ...] = ()
     boolean: bool = False
     of_region: bool = False
+
+    @property
+    def counter(self) -> bool:
+        """Whether it only ever grows, until it is reset."""
+        return self.number and self.high == _COUNTER_HIGH
 
     def objection(self, value: object) -> str | None:
         """Return what was expected where ``value`` can never be the signal's value, else ``None``."""

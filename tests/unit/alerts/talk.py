@@ -118,3 +118,21 @@ def run(rules: Iterable[Rule], observations: Iterable[Observation], until: float
     engine = Engine(rules)
     said = [transition for observation in observations for transition in engine.observe(observation)]
     return said if until is None else said + engine.advance(instant(until))
+
+
+def run_restarting(
+    rules: Iterable[Rule], observations: Iterable[Observation], until: float | None = None
+) -> list[Transition]:
+    """Do what `run` does, but start anew from what was stored after every message."""
+    rules, said = list(rules), []
+    stored: dict[str, bytes] = {}
+    engine = Engine(rules)
+    for observation in observations:
+        said += engine.observe(observation)
+        for path, state in engine.dirty().items():
+            stored.pop(path, None)
+            if state is not None:
+                stored[path] = state
+        engine = Engine(rules)
+        engine.restore(stored)
+    return said if until is None else said + engine.advance(instant(until))

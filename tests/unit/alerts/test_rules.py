@@ -58,7 +58,7 @@ def test_a_good_file_is_read() -> None:
         pytest.param(
             GOOD.replace("maximum_celsius", "temperature"), 11, "expected one of ambient_celsius", id="signal"
         ),
-        pytest.param(GOOD.replace("46", "'46'"), 12, "Expected `float", id="a text for a number"),
+        pytest.param(GOOD.replace("46", "'46'"), 12, "a number in °C, without the unit", id="a text for a number"),
         pytest.param(
             GOOD.replace("46", "9000"), 12, "expected a value the signal can have: -60 to 2000", id="too high"
         ),

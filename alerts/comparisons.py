@@ -1,0 +1,225 @@
+"""Conditions that compare a device: with its own past, or with another of its kind."""
+
+from collections.abc import Callable
+from operator import attrgetter
+from statistics import median
+from typing import Any
+
+from alerts.limits import Figure
+from alerts.memory import Heard, Leaf, Microseconds, Past
+from alerts.readings import channels_of
+from alerts.rules.conditions import Compare, Stay
+from alerts.rules.durations import microseconds
+from alerts.rules.signals import Signal, signals_of
+from alerts.watch import OwnWatch, Reading, Sentence
+from alerts.words import signal_names, value_names
+from core.clock import to_microseconds
+from core.devices import DeviceKind
+from core.observations import Observation
+from core.wire.payloads import ThermalTelemetry
+
+Beyond = Callable[[float, float, bool], bool]
+"""Whether a value lies beyond another, given whether it did before."""
+
+_DAY = 86_400_000_000
+_NEVER = 0
+# Ours: the median of 32 of a day's samples, evenly taken, lies within a few per cent of the median of all.
+_KEPT_A_DAY = 32
+# Ours: a working week of days, so that neither a weekend nor one odd day makes the past.
+_AT_LEAST_DAYS = 7
+# Ours: three of five door times must be long, so one obstructed closing raises nothing.
+_OVER = 5
+# Twice the five minutes of silence after which devices count as missing.
+_STALE_AFTER = "10m"
+
+
+class PastWatch(OwnWatch):
+    """The median of the newest samples beside the median of the days before."""
+
+    code = "compare"
+    timed = False
+
+    def __init__(self, condition: Compare, kind: DeviceKind, figure: Figure) -> None:
+        self._stay = condition.duration_of
+        self.signal = _signal(condition, kind)
+        self.channels = channels_of(self.signal, kind)
+        self._read: Callable[[Any], Any] = attrgetter(self.signal.name)
+        self._values = frozenset[object](self._stay.values if self._stay is not None else ())
+        self._beyond = _beyond(condition, figure)
+        self._days = microseconds(condition.past) // _DAY
+        self._at_least_days = _AT_LEAST_DAYS if condition.at_least_days is None else condition.at_least_days
+        self._over = _OVER if condition.over is None else condition.over
+
+    def begin(self) -> Leaf:
+        return Leaf(past=Past())
+
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
+        value = self._read(reading if self.signal.of_region else observation.body)
+        if self._stay is not None:
+            value = self._stayed(leaf, value, to_microseconds(observation.at))
+        past = leaf.past
+        if value is None or past is None:
+            return
+        self._take(past, float(value), now // _DAY)
+        if len(past.days) >= self._at_least_days and len(past.recent) >= self._over:
+            newest = median(past.recent)
+            leaf.value = round(newest, 3)
+            leaf.truth = self._beyond(newest, _usual(past), leaf.truth)
+
+    def due(self, _leaf: Leaf, _heard: Heard) -> Microseconds:
+        return _NEVER
+
+    def expire(self, _leaf: Leaf, _now: Microseconds, _heard: Heard) -> None:
+        """Time alone changes nothing: what is compared are samples."""
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        zh, en, unit = self._names()
+        if leaf.value is None or leaf.past is None:
+            return f"{zh}尚无可比的过去", f"{en}: no past to compare with yet"
+        usual = f"{_usual(leaf.past):.4g}{unit}"
+        days = len(leaf.past.days)
+        return (
+            f"{zh} {leaf.value:.4g}{unit}，此前 {days} 天的中位数为 {usual}",
+            f"{en} {leaf.value:.4g}{unit}, the median of {days} days before is {usual}",
+        )
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        if leaf.value is None or leaf.past is None:
+            return {}
+        name = self.signal.name if self._stay is None else f"{self.signal.name}_stay_seconds"
+        return {name: leaf.value, "usual": round(_usual(leaf.past), 3), "days": len(leaf.past.days)}
+
+    def _names(self) -> tuple[str, str, str]:
+        zh, en, unit = signal_names(self.signal.name)
+        if self._stay is None:
+            return zh, en, unit
+        named = [value_names(value) for value in self._stay.values]
+        values_zh, values_en = "/".join(zh for zh, _ in named), "/".join(en for _, en in named)
+        return f"{zh}处于{values_zh}的时间", f"time of {en} {values_en}", " s"
+
+    def _stayed(self, leaf: Leaf, value: object, at: Microseconds) -> float | None:
+        """Return the seconds of a stay that this message ends; one whose beginning was not seen has none."""
+        if value is None:
+            return None
+        inside = value in self._values
+        known, was_inside, began = bool(leaf.instants), leaf.raw, leaf.changed_at
+        leaf.raw, leaf.instants = inside, [at]
+        if inside and not was_inside:
+            leaf.changed_at = at if known else _NEVER
+        if inside or not was_inside or not began:
+            return None
+        return (at - began) / 1_000_000
+
+    def _take(self, past: Past, value: float, day: int) -> None:
+        if day > past.day:
+            if past.kept:
+                past.days.append((past.day, median(past.kept)))
+            past.days = [known for known in past.days if known[0] >= day - self._days]
+            past.day, past.seen, past.stride, past.kept = day, 0, 1, []
+        if past.seen % past.stride == 0:
+            if len(past.kept) >= _KEPT_A_DAY:
+                past.kept = past.kept[::2]
+                past.stride *= 2
+            past.kept.append(value)
+        past.seen += 1
+        past.recent = [*past.recent[len(past.recent) + 1 - self._over :], value] if self._over > 1 else [value]
+
+
+class PeerWatch(OwnWatch):
+    """The newest value beside the newest of another device; ``inner`` holds both, with when (ours) they came."""
+
+    code = "compare"
+    timed = False
+
+    def __init__(self, condition: Compare, kind: DeviceKind, figure: Figure) -> None:
+        self.signal = _signal(condition, kind)
+        self.channels = channels_of(self.signal, kind)
+        self._peer = condition.peer or ""
+        self._read: Callable[[Any], Any] = attrgetter(self.signal.name)
+        self._beyond = _beyond(condition, figure)
+        self._above = condition.above_times is not None or condition.above_by is not None
+        self._stale_after = microseconds(condition.stale_after or _STALE_AFTER)
+
+    @property
+    def peers(self) -> frozenset[str]:
+        return frozenset({self._peer})
+
+    def begin(self) -> Leaf:
+        return Leaf(inner=[Leaf(), Leaf()])
+
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
+        self._take(leaf, 0, self._read(reading if self.signal.of_region else observation.body), now)
+
+    def observe_peer(self, leaf: Leaf, observation: Observation, now: Microseconds) -> None:
+        if observation.channel in self.channels:
+            self._take(leaf, 1, self._read_peer(observation.body), now)
+
+    def due(self, _leaf: Leaf, _heard: Heard) -> Microseconds:
+        return _NEVER
+
+    def expire(self, _leaf: Leaf, _now: Microseconds, _heard: Heard) -> None:
+        """Time alone changes nothing: a value that grows stale is compared no more, and the answer stays."""
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        zh, en, unit = signal_names(self.signal.name)
+        own, others = (value_names(inner.value)[0] if inner.value is not None else "?" for inner in leaf.inner)
+        return f"{zh} {own}{unit}，{self._peer} 为 {others}{unit}", f"{en} {own}{unit}, {self._peer} has {others}{unit}"
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        facts: dict[str, str | float | int | bool] = {"peer": self._peer}
+        for name, inner in zip((self.signal.name, f"peer_{self.signal.name}"), leaf.inner, strict=True):
+            if inner.value is not None:
+                facts[name] = inner.value
+        return facts
+
+    def _read_peer(self, body: Any) -> float | None:
+        if not self.signal.of_region:
+            value: float | None = self._read(body)
+            return value
+        if not isinstance(body, ThermalTelemetry):
+            return None
+        values = [value for region in body.regions if (value := self._read(region)) is not None]
+        return (max if self._above else min)(values, default=None)
+
+    def _take(self, leaf: Leaf, side: int, value: float | None, now: Microseconds) -> None:
+        if value is None:
+            return
+        leaf.inner[side].value, leaf.inner[side].changed_at = value, now
+        own, others = leaf.inner
+        if any(not inner.changed_at or now - inner.changed_at > self._stale_after for inner in leaf.inner):
+            return
+        if isinstance(own.value, int | float) and isinstance(others.value, int | float):
+            leaf.truth = self._beyond(own.value, others.value, leaf.truth)
+
+
+def _signal(condition: Compare, kind: DeviceKind) -> Signal:
+    stay: Stay | None = condition.duration_of
+    name = condition.signal if stay is None else stay.signal
+    return signals_of(kind)[name or ""]
+
+
+def _usual(past: Past) -> float:
+    return median(usual for _, usual in past.days)
+
+
+def _beyond(condition: Compare, figure: Figure) -> Beyond:
+    if condition.above_times is not None:
+        limit, clear = _limits(condition.above_times, condition, figure, min)
+        return lambda value, other, before: value > other * (clear if before else limit)
+    if condition.below_times is not None:
+        limit, clear = _limits(condition.below_times, condition, figure, max)
+        return lambda value, other, before: value < other * (clear if before else limit)
+    if condition.above_by is not None:
+        limit, clear = _limits(condition.above_by, condition, figure, min)
+        return lambda value, other, before: value > other + (clear if before else limit)
+    if condition.below_by is not None:
+        limit, clear = _limits(condition.below_by, condition, figure, min)
+        return lambda value, other, before: value < other - (clear if before else limit)
+    raise ValueError("a comparison without a limit passed the checks")
+
+
+def _limits(
+    limit: Any, condition: Compare, figure: Figure, nearer: Callable[[float, float], float]
+) -> tuple[float, float]:
+    number = figure(limit)
+    return number, number if condition.clear is None else nearer(figure(condition.clear), number)

@@ -1,0 +1,178 @@
+"""Conditions that count within a window: events, and how fast one counter grows beside another."""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from alerts.events import EventFilter, event_of, identity
+from alerts.limits import Figure
+from alerts.memory import Heard, Leaf, Microseconds
+from alerts.rules.conditions import Count, Ratio
+from alerts.rules.durations import microseconds
+from alerts.watch import OwnWatch, Reading, Sentence
+from alerts.words import FAULT_SEPARATOR, event_names, signal_names, span_names
+from core.devices import Channel
+from core.faults import meaning_of
+from core.observations import Observation
+
+# A device that reports endless different faults must not eat memory; the oldest is forgotten, and would count again.
+_KNOWN_AT_MOST = 64
+# What tells that a fault or an episode is over: the same one after that is another.
+_ENDS = frozenset({"fault_cleared", "episode_ended", "controller_restored"})
+# How many values a window keeps: enough to place its beginning to a sixteenth.
+_SAMPLES = 16
+# Ours: a gateway that goes on telling what stands does so every minute or few.
+_REPEAT_AFTER = "5m"
+_NEVER = 0
+
+Window = list[tuple[Microseconds, float]]
+
+
+class CountWatch(OwnWatch):
+    """Holds while enough events are in the window; ``opened`` knows until when a fault told again is the same one.
+
+    Only the newest ``at_least`` are remembered: more of them change nothing.
+    """
+
+    code = "count"
+    channels = frozenset({Channel.EVENT})
+    timed = True
+
+    def __init__(self, condition: Count) -> None:
+        self._filter = EventFilter(condition.of)
+        self._at_least = condition.at_least
+        self._clear_below = condition.clear_below or condition.at_least
+        self._within = microseconds(condition.within)
+        self._repeat_after = min(microseconds(condition.repeat_after or _REPEAT_AFTER), self._within)
+
+    def begin(self) -> Leaf:
+        return Leaf()
+
+    def observe(self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, heard: Heard) -> None:
+        event = event_of(observation.body)
+        if event is None:
+            return
+        name = identity(event)
+        if not self._filter.accepts(event):
+            if event.type in _ENDS:
+                leaf.opened.pop(name, None)
+            return
+        same_until = leaf.opened.pop(name, _NEVER) if name else _NEVER
+        if len(leaf.opened) >= _KNOWN_AT_MOST:
+            leaf.opened.pop(next(iter(leaf.opened)))
+        leaf.opened[name] = now + self._repeat_after
+        if same_until > now:
+            return
+        leaf.value = name if FAULT_SEPARATOR in name else event.type.value
+        leaf.instants = [*leaf.instants[1 - self._at_least :], now]
+        self.expire(leaf, now, heard)
+
+    def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
+        if not leaf.instants:
+            return _NEVER
+        return leaf.instants[-self._clear_below if leaf.truth else -1] + self._within
+
+    def expire(self, leaf: Leaf, now: Microseconds, _heard: Heard) -> None:
+        leaf.instants = [instant for instant in leaf.instants if instant + self._within > now]
+        leaf.truth = len(leaf.instants) >= (self._clear_below if leaf.truth else self._at_least)
+        if not leaf.instants:
+            leaf.opened, leaf.value = {}, None
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        zh, en = span_names(self._within)
+        if not leaf.truth:
+            return f"{zh}内不到 {self._at_least} 次", f"fewer than {self._at_least} within {en}"
+        last_zh, last_en = event_names(str(leaf.value), str(leaf.value))
+        return (
+            f"{zh}内至少 {len(leaf.instants)} 次，最近一次：{last_zh}",
+            f"at least {len(leaf.instants)} within {en}, the last: {last_en}",
+        )
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        facts: dict[str, str | float | int | bool] = {"count": len(leaf.instants)}
+        source, separator, code = str(leaf.value).partition(FAULT_SEPARATOR)
+        if separator:
+            facts |= {"source": source, "code": code, "fault": meaning_of(source, code).kind.value}
+        elif leaf.value is not None:
+            facts["event"] = leaf.value
+        return facts
+
+
+class RatioWatch(OwnWatch):
+    """Growth of one counter for each growth of another, over the part of the window that both are known for."""
+
+    code = "ratio"
+    channels = frozenset({Channel.TELEMETRY})
+    timed = False
+
+    def __init__(self, condition: Ratio, figure: Figure) -> None:
+        self._names = (condition.signal, condition.per)
+        self._read: Callable[[Any], Any] = attrgetter(*self._names)
+        self._above = figure(condition.above)
+        self._clear = self._above if condition.clear is None else min(figure(condition.clear), self._above)
+        self._window = microseconds(condition.within)
+        self._at_least = condition.at_least
+
+    def begin(self) -> Leaf:
+        return Leaf()
+
+    def observe(
+        self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard
+    ) -> None:
+        values = self._read(observation.body)
+        windows = (leaf.samples, leaf.others)
+        if any(value is not None and _fell(window, value) for window, value in zip(windows, values, strict=True)):
+            for window in windows:
+                window.clear()
+        for window, value in zip(windows, values, strict=True):
+            self._take(window, value, now)
+        if leaf.samples and leaf.others:
+            self._judge(leaf, now)
+
+    def due(self, _leaf: Leaf, _heard: Heard) -> Microseconds:
+        return _NEVER
+
+    def expire(self, _leaf: Leaf, _now: Microseconds, _heard: Heard) -> None:
+        """Time alone changes nothing: without counters the ratio is not known, and the answer stays."""
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        (zh, en, _), (per_zh, per_en, _) = (signal_names(name) for name in self._names)
+        span_zh, span_en = span_names(self._window)
+        ratio = "?" if leaf.value is None else f"{leaf.value:g}"
+        return (
+            f"{span_zh}内{zh}与{per_zh}之比为 {ratio}",
+            f"{en} for each of {per_en} within {span_en}: {ratio}",
+        )
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        return {} if leaf.value is None else {f"{self._names[0]}_per_{self._names[1]}": leaf.value}
+
+    def _take(self, window: Window, value: float | None, now: Microseconds) -> None:
+        """Let the window end with the newest value; between the others lies a sixteenth of it at least."""
+        while window and window[0][0] <= now - self._window:
+            window.pop(0)
+        if value is None:
+            return
+        if len(window) > 1 and window[-1][0] - window[-2][0] < self._window // _SAMPLES:
+            window.pop()
+        window.append((now, value))
+
+    def _judge(self, leaf: Leaf, now: Microseconds) -> None:
+        since = max(leaf.samples[0][0], leaf.others[0][0])
+        growth = _growth(leaf.samples, since)
+        if growth >= self._at_least:
+            ratio = growth / max(_growth(leaf.others, since), 1)
+            leaf.value = round(ratio, 3)
+            leaf.truth = ratio > (self._clear if leaf.truth else self._above)
+        elif now - since >= self._window // 2:
+            # So little over so long is an answer too; right after a gap or a reset it is none.
+            leaf.truth = False
+
+
+def _fell(window: Window, value: float) -> bool:
+    return bool(window) and value < window[-1][1]
+
+
+def _growth(window: Window, since: Microseconds) -> float:
+    before = next(value for at, value in reversed(window) if at <= since)
+    return window[-1][1] - before

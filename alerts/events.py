@@ -1,0 +1,54 @@
+"""Which events a condition means, and what tells one happening from another of its kind."""
+
+from typing import Any
+
+from alerts.rules.conditions import Events, EventSeen
+from alerts.words import FAULT_SEPARATOR
+from core.faults import FaultMeaning, meaning_of
+from core.wire.payloads import Body, ElevatorEvent, GateEvent, GatewayEvent, ThermalEvent
+
+Event = ElevatorEvent | GateEvent | ThermalEvent | GatewayEvent
+
+
+class EventFilter:
+    """Tells whether an event is one of those that a condition describes."""
+
+    def __init__(self, events: Events | EventSeen) -> None:
+        self.types = frozenset(events.types)
+        self._severities = frozenset(events.severities)
+        self._kinds = frozenset(events.kinds)
+        self._not_kinds = frozenset(events.not_kinds)
+        self._of_faults = bool(events.severities or events.kinds or events.not_kinds)
+        self._where = tuple(events.where.items())
+
+    def accepts(self, event: Any) -> bool:
+        """Tell whether ``event`` is meant."""
+        if event.type not in self.types:
+            return False
+        if any(getattr(event, field) != value for field, value in self._where):
+            return False
+        return not self._of_faults or self._wanted(meaning_of(event.source, event.code))
+
+    def _wanted(self, meaning: FaultMeaning) -> bool:
+        if self._severities and meaning.severity not in self._severities:
+            return False
+        if self._kinds and meaning.kind not in self._kinds:
+            return False
+        return meaning.kind not in self._not_kinds
+
+
+def event_of(body: Body) -> Event | None:
+    """Return ``body`` where it is an event."""
+    return body if isinstance(body, Event) else None
+
+
+def identity(event: Event) -> str:
+    """Return what tells this happening from others of its kind; empty where there can only be one."""
+    match event:
+        case ThermalEvent():
+            return event.episode
+        case GatewayEvent():
+            return event.controller or ""
+        case ElevatorEvent(source=str() as source, code=str() as code) if event.type.value.startswith("fault_"):
+            return f"{source}{FAULT_SEPARATOR}{code}"
+    return ""

@@ -1,0 +1,219 @@
+"""The conditions of rules as they are written down: plain structs, one for each kind."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from alerts.rules.durations import Duration
+from core.devices import Channel
+from core.faults import FaultKind, FaultSeverity
+
+SignalName = Annotated[str, Meta(min_length=1, max_length=64)]
+EventName = Annotated[str, Meta(min_length=1, max_length=64)]
+ATTRIBUTE_PATTERN = r"^[a-z][a-z0-9_]{0,63}$"
+AttributeName = Annotated[str, Meta(pattern=ATTRIBUTE_PATTERN)]
+DEVICE_PATTERN = r"^[a-z0-9-]{1,64}$"
+DeviceName = Annotated[str, Meta(pattern=DEVICE_PATTERN)]
+Scalar = bool | int | float | str
+
+
+class _Strict(Struct, frozen=True, forbid_unknown_fields=True):
+    """An unknown key is a mistake in the file, not something to pass over."""
+
+
+class _Condition(_Strict, frozen=True, tag_field="kind"):
+    """What all conditions share: the key ``kind`` tells them apart."""
+
+
+class Attribute(_Strict, frozen=True):
+    """A figure that is kept of each device, such as its rated load: ``attribute`` times ``times``, plus ``plus``.
+
+    ``otherwise`` stands for all of it on a device of which that figure is not known; without it, a rule says nothing
+    about such a device.
+    """
+
+    attribute: AttributeName
+    times: float = 1.0
+    plus: float = 0.0
+    otherwise: float | None = None
+
+
+Limit = float | Attribute
+"""A number, or one that hangs on the device."""
+
+
+class Events(_Strict, frozen=True):
+    """Which events: those of ``types``; of faults, by severity and kind; ``where`` compares further fields."""
+
+    types: Annotated[list[EventName], Meta(min_length=1)]
+    severities: list[FaultSeverity] = []
+    kinds: list[FaultKind] = []
+    not_kinds: list[FaultKind] = []
+    where: dict[str, Scalar] = {}
+
+
+class Stay(_Strict, frozen=True):
+    """How long ``signal`` stays within ``values``: a sample each time it ends, in seconds of the device's own time."""
+
+    signal: SignalName
+    values: Annotated[list[Scalar], Meta(min_length=1, max_length=16)]
+
+
+class Threshold(_Condition, frozen=True, tag="threshold"):
+    """``signal`` is above (or below) a value; over again only at or beyond ``clear``, so that noise does not flap.
+
+    With ``confirm`` a change of the answer, either way, counts only after it has lasted that long.
+    """
+
+    signal: SignalName
+    above: Limit | None = None
+    below: Limit | None = None
+    clear: Limit | None = None
+    confirm: Duration | None = None
+
+
+class State(_Condition, frozen=True, tag="state"):
+    """``signal`` equals a value, is one of ``in``, or is none of ``not_in`` (true also while it was never sent)."""
+
+    signal: SignalName
+    equals: Scalar | None = None
+    one_of: Annotated[list[Scalar], Meta(min_length=1)] | None = field(name="in", default=None)
+    none_of: Annotated[list[Scalar], Meta(min_length=1)] | None = field(name="not_in", default=None)
+    confirm: Duration | None = None
+
+
+class EventSeen(_Condition, frozen=True, tag="event"):
+    """One of ``types`` happened, until one of ``clears_on`` does or ``resolve_after`` has passed since the last time.
+
+    Faults are counted one by one by (source, code), camera episodes by their id: the condition holds until all of them
+    are over. ``where`` compares further fields of the event, such as ``level``.
+    """
+
+    types: Annotated[list[EventName], Meta(min_length=1)]
+    clears_on: list[EventName] = []
+    resolve_after: Duration | None = None
+    severities: list[FaultSeverity] = []
+    kinds: list[FaultKind] = []
+    not_kinds: list[FaultKind] = []
+    where: dict[str, Scalar] = {}
+
+
+class Missing(_Condition, frozen=True, tag="missing"):
+    """Nothing was heard for ``nothing_for`` (on ``channel``, or on any), or *offline* has stood for ``offline_for``."""
+
+    nothing_for: Duration | None = None
+    channel: Channel | None = None
+    offline_for: Duration | None = None
+
+
+class Rate(_Condition, frozen=True, tag="rate"):
+    """``signal`` rises by more than ``above`` per minute, measured over ``window``; over at or under ``clear``.
+
+    The window must hold samples that are at least half of it apart; so it should be four sampling intervals or more.
+    """
+
+    signal: SignalName
+    above: Limit
+    window: Duration
+    clear: Limit | None = None
+
+
+class Count(_Condition, frozen=True, tag="count"):
+    """At least ``at_least`` of the events ``of`` came within ``within``; over with fewer than ``clear_below`` in it.
+
+    A fault that is told again before it was cleared is the same one and counts once; so does an episode of a camera.
+    Because the end of a fault sometimes never comes, it counts anew when it was not told for ``repeat_after``, which is
+    5m where it is left out.
+    """
+
+    of: Events
+    at_least: Annotated[int, Meta(ge=2, le=100)]
+    within: Duration
+    clear_below: Annotated[int, Meta(ge=1, le=100)] | None = None
+    repeat_after: Duration | None = None
+
+
+class Ratio(_Condition, frozen=True, tag="ratio"):
+    """The counter ``signal`` grows by more than ``above`` for each one that the counter ``per`` grows, over ``within``.
+
+    It says nothing until ``signal`` has grown by ``at_least``; where ``per`` has not grown, it counts as one. A counter
+    that falls was reset or belongs to a new controller: the window begins anew.
+    """
+
+    signal: SignalName
+    per: SignalName
+    above: Limit
+    within: Duration
+    at_least: Annotated[float, Meta(gt=0)]
+    clear: Limit | None = None
+
+
+Moment = Threshold | State | EventSeen
+"""What can be a step of a sequence or happen together with others; an event is the instant at which it comes."""
+
+
+class Sequence(_Condition, frozen=True, tag="sequence"):
+    """``steps`` came in this order, each by a message of its own, the last at most ``within`` after the first.
+
+    A signal takes its step when it becomes true. An event of a type in ``without`` undoes the steps taken before it.
+    Once complete, it holds for ``hold_for``; completed again, it holds for as long again.
+    """
+
+    steps: Annotated[list[Moment], Meta(min_length=2, max_length=8)]
+    within: Duration
+    without: list[EventName] = []
+    hold_for: Duration = "5m"
+
+
+class Together(_Condition, frozen=True, tag="together"):
+    """Each condition in ``of`` has held at some moment within the last ``within``, whichever message told it."""
+
+    of: Annotated[list[Moment], Meta(min_length=2, max_length=8)]
+    within: Duration
+
+
+class Compare(_Condition, frozen=True, tag="compare"):
+    """A device beside its own past, or beside another of its kind (``with``).
+
+    What is compared is ``signal``, or ``duration_of``; of the past, the median of the last ``over`` samples against
+    the median of the daily medians of the last ``past`` (UTC days, today left out), once there are ``at_least_days``.
+    It holds when that is above (below) so many times the other value, or above (below) it by so much; over again at
+    ``clear``, in the same terms. Of another device's regions the one counts that is nearest to raising nothing. What
+    is older than ``stale_after``, on either side, is compared no more: the answer stays as it is.
+    """
+
+    signal: SignalName | None = None
+    duration_of: Stay | None = None
+    past: Duration | None = None
+    peer: DeviceName | None = field(name="with", default=None)
+    above_times: Limit | None = None
+    below_times: Limit | None = None
+    above_by: Limit | None = None
+    below_by: Limit | None = None
+    clear: Limit | None = None
+    at_least_days: Annotated[int, Meta(ge=1, le=60)] | None = None
+    over: Annotated[int, Meta(ge=1, le=25)] | None = None
+    stale_after: Duration | None = None
+
+
+class AllOf(_Condition, frozen=True, tag="all_of"):
+    """All of these hold together; of a camera's regions or a gate's doors, in the same one."""
+
+    of: Annotated[list["Condition"], Meta(min_length=2, max_length=16)]
+
+
+class AnyOf(_Condition, frozen=True, tag="any_of"):
+    """At least one of these holds."""
+
+    of: Annotated[list["Condition"], Meta(min_length=2, max_length=16)]
+
+
+class NoneOf(_Condition, frozen=True, tag="none_of"):
+    """None of these holds; it is true also of what was never sent."""
+
+    of: Annotated[list["Condition"], Meta(min_length=1, max_length=16)]
+
+
+Single = Threshold | State | EventSeen | Missing | Rate | Count | Ratio | Sequence | Together | Compare
+"""A condition that is watched as one, whatever it looks at."""
+Condition = Single | AllOf | AnyOf | NoneOf

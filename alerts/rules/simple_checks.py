@@ -1,0 +1,203 @@
+"""What a schema cannot say of conditions on one signal, on events and on silence."""
+
+from collections.abc import Iterator, Mapping
+
+from alerts.rules.conditions import Attribute, Events, EventSeen, Limit, Missing, Rate, Scalar, State, Threshold
+from alerts.rules.durations import microseconds
+from alerts.rules.signals import Signal, event_fields, signals_of
+from alerts.rules.source import Path
+from core.devices import Channel, DeviceKind
+
+Problem = tuple[Path, str]
+"""Where in the rule, and what is wrong with what was expected."""
+
+_FAULT_FILTERS = ("severities", "kinds", "not_kinds")
+# The units that names end with, ours and those a person may think of; an attribute in another one cannot be meant.
+_UNITS = frozenset(
+    {"celsius", "fahrenheit", "kelvin", "kilograms", "grams", "tonnes", "pounds", "mps", "kmh"}
+    | {"metres", "millimetres", "feet", "seconds", "milliseconds", "minutes", "hours"}
+)
+
+
+def unknown(what: str, name: str, known: Mapping[str, Signal], kind: DeviceKind) -> str:
+    """Return what to say of a name that is none of ``known``; one that differs in its unit alone is named first."""
+    stem = name.rpartition("_")[0]
+    same = [each for each in sorted(known) if stem and each.rpartition("_")[0] == stem]
+    first = f"expected {same[0]} (mind the unit), or one of " if same else "expected one of "
+    expected = f"{first}{', '.join(sorted(known))}" if known else "this kind of device has none"
+    return f"{what} {name!r} is unknown for {kind.value}: {expected}"
+
+
+def numeric(kind: DeviceKind, name: str) -> Signal | str:
+    """Return the signal, or what is wrong with using ``name`` as a number."""
+    known = signals_of(kind)
+    if name not in known:
+        return unknown("signal", name, known, kind)
+    return known[name] if known[name].number else f"signal {name!r} is not a number: expected a `state` condition"
+
+
+def longer(name: str, duration: str | None, at_most: str) -> Iterator[Problem]:
+    """Yield the problem of a duration beyond ``at_most``."""
+    if microseconds(duration) > microseconds(at_most):
+        yield (name,), f"{name}: {duration}: expected {at_most} at most"
+
+
+def limit_problems(name: str, limit: Limit, signal: Signal) -> Iterator[Problem]:
+    """Yield what is wrong with a limit for ``signal`` that stands under ``name``."""
+    if not isinstance(limit, Attribute):
+        if (expected := signal.objection(limit)) is not None:
+            yield (name,), f"{name}: {limit:g}: expected {expected}"
+        return
+    yield from attribute_problems(name, limit)
+    unit, expected_unit = limit.attribute.rpartition("_")[2], signal.name.rpartition("_")[2]
+    if {unit, expected_unit} <= _UNITS and unit != expected_unit:
+        yield (name, "attribute"), f"{limit.attribute} is in {unit}: expected an attribute in {expected_unit}"
+    if limit.otherwise is not None and (expected := signal.objection(limit.otherwise)) is not None:
+        yield (name, "otherwise"), f"otherwise: {limit.otherwise:g}: expected {expected}"
+
+
+def attribute_problems(name: str, limit: Attribute) -> Iterator[Problem]:
+    """Yield what is wrong with the numbers beside an attribute."""
+    for key in ("times", "plus", "otherwise"):
+        value = getattr(limit, key)
+        if value is not None and not finite(value):
+            yield (name, key), f"{key}: {value:g}: expected a finite number"
+    if limit.times == 0:
+        yield (name, "times"), f"times: 0 leaves nothing of {limit.attribute}: expected another factor"
+
+
+def finite(value: float) -> bool:
+    """Tell whether ``value`` is neither infinite nor not a number."""
+    return value - value == 0
+
+
+def beyond(clear: Limit | None, limit: Limit, *, above: bool) -> bool:
+    """Tell whether ``clear`` lies on the far side of ``limit``, as far as that can be told without a device."""
+    if isinstance(clear, Attribute) and isinstance(limit, Attribute):
+        if (clear.attribute, clear.plus) != (limit.attribute, limit.plus):
+            return False
+        return clear.times > limit.times if above else clear.times < limit.times
+    if clear is None or isinstance(clear, Attribute) or isinstance(limit, Attribute):
+        return False
+    return clear > limit if above else clear < limit
+
+
+def said(limit: Limit) -> str:
+    """Return a limit as it is spoken of."""
+    return limit.attribute if isinstance(limit, Attribute) else f"{limit:g}"
+
+
+def threshold_problems(kind: DeviceKind, condition: Threshold) -> Iterator[Problem]:
+    """Yield what is wrong with a threshold."""
+    signal = numeric(kind, condition.signal)
+    if isinstance(signal, str):
+        yield ("signal",), signal
+        return
+    limits = [(name, value) for name in ("above", "below") if (value := getattr(condition, name)) is not None]
+    if len(limits) != 1:
+        yield (), "a threshold needs exactly one of `above` and `below`"
+        return
+    (name, limit) = limits[0]
+    yield from limit_problems(name, limit, signal)
+    if limit == (signal.high if name == "above" else signal.low):
+        yield (name,), f"{name}: {limit:g} can never be passed: it is the limit of what the signal can be"
+    if condition.clear is not None:
+        yield from limit_problems("clear", condition.clear, signal)
+        if beyond(condition.clear, limit, above=name == "above"):
+            side = "at or below `above`" if name == "above" else "at or above `below`"
+            yield ("clear",), f"clear: {said(condition.clear)}: expected a value {side} ({said(limit)})"
+
+
+def state_problems(kind: DeviceKind, condition: State) -> Iterator[Problem]:
+    """Yield what is wrong with a state."""
+    lists = {
+        "equals": None if condition.equals is None else [condition.equals],
+        "in": condition.one_of,
+        "not_in": condition.none_of,
+    }
+    given = {name: values for name, values in lists.items() if values is not None}
+    if condition.signal in signals_of(kind) and len(given) != 1:
+        yield (), "a state needs exactly one of `equals`, `in` and `not_in`"
+        return
+    for name, values in given.items():
+        yield from value_problems(kind, condition.signal, name, values)
+
+
+def value_problems(kind: DeviceKind, name: str, key: str, values: list[Scalar]) -> Iterator[Problem]:
+    """Yield what is wrong with comparing the signal ``name`` with ``values``, which stand under ``key``."""
+    known = signals_of(kind)
+    if name not in known:
+        yield ("signal",), unknown("signal", name, known, kind)
+        return
+    for index, value in enumerate(values):
+        if (expected := known[name].objection(value)) is not None:
+            yield (key, index), f"{name}: {value!r}: expected {expected}"
+
+
+def rate_problems(kind: DeviceKind, condition: Rate) -> Iterator[Problem]:
+    """Yield what is wrong with a rate."""
+    signal = numeric(kind, condition.signal)
+    if isinstance(signal, str):
+        yield ("signal",), signal
+    for name in ("above", "clear"):
+        yield from positive_problems(name, getattr(condition, name), "finite number per minute, above 0")
+    if beyond(condition.clear, condition.above, above=True) and condition.clear is not None:
+        yield (
+            ("clear",),
+            f"clear: {said(condition.clear)}: expected a rate at or below `above` ({said(condition.above)})",
+        )
+    yield from longer("window", condition.window, "1h")
+
+
+def positive_problems(name: str, limit: Limit | None, expected: str) -> Iterator[Problem]:
+    """Yield what is wrong with a limit that must be a finite number above 0."""
+    if isinstance(limit, Attribute):
+        yield from attribute_problems(name, limit)
+        limit, name = limit.otherwise, "otherwise"
+    if limit is not None and not (finite(limit) and limit > 0):
+        yield (name,), f"{name}: {limit:g}: expected a {expected}"
+
+
+def type_problems(kind: DeviceKind, name: str, types: list[str]) -> Iterator[Problem]:
+    """Yield the event types under ``name`` that devices of ``kind`` do not send."""
+    known = event_fields(kind)["type"]
+    for index, value in enumerate(types):
+        if (expected := known.objection(value)) is not None:
+            yield (name, index), f"event type {value!r}: expected {expected}"
+
+
+def event_problems(kind: DeviceKind, condition: EventSeen) -> Iterator[Problem]:
+    """Yield what is wrong with an event that holds until it is over."""
+    yield from events_problems(kind, condition)
+    yield from type_problems(kind, "clears_on", condition.clears_on)
+    both = set(condition.types) & set(condition.clears_on)
+    if both:
+        yield ("clears_on",), f"{', '.join(sorted(both))} would begin and end it: expected other types than in `types`"
+    if not condition.clears_on and condition.resolve_after is None:
+        yield (), "an event needs `clears_on` or `resolve_after`: otherwise it would never be over"
+
+
+def events_problems(kind: DeviceKind, events: Events | EventSeen) -> Iterator[Problem]:
+    """Yield what is wrong with the description of events."""
+    fields = event_fields(kind)
+    yield from type_problems(kind, "types", events.types)
+    if events.types != ["fault_raised"]:
+        for name in _FAULT_FILTERS:
+            if getattr(events, name):
+                yield (name,), f"`{name}` filters faults: expected `types: [fault_raised]`"
+    for name, value in events.where.items():
+        if name not in fields or name == "type":
+            known = {each: field for each, field in fields.items() if each != "type"}
+            yield ("where", name), unknown("event field", name, known, kind)
+        elif (expected := fields[name].objection(value)) is not None:
+            yield ("where", name), f"{name}: {value!r}: expected {expected}"
+
+
+def missing_problems(kind: DeviceKind, condition: Missing) -> Iterator[Problem]:
+    """Yield what is wrong with a silence."""
+    if condition.nothing_for is None and condition.offline_for is None:
+        yield (), "a missing condition needs `nothing_for`, `offline_for` or both"
+    if condition.channel is not None and condition.nothing_for is None:
+        yield ("channel",), "`channel` belongs to `nothing_for`: expected both"
+    if condition.channel is Channel.TELEMETRY and not signals_of(kind):
+        yield ("channel",), f"a {kind.value} sends no telemetry: expected event or presence"

@@ -1,0 +1,137 @@
+"""Conditions over several moments: one after another in order, or all of them close together."""
+
+from itertools import repeat
+
+from alerts.events import event_of
+from alerts.limits import Figure
+from alerts.memory import Heard, Leaf, Microseconds
+from alerts.moments import moment_watch
+from alerts.rules.conditions import Sequence, Together
+from alerts.rules.durations import microseconds
+from alerts.watch import OwnWatch, Reading, Sentence
+from alerts.words import span_names
+from core.devices import Channel, DeviceKind
+from core.observations import Observation
+
+_NEVER = 0
+
+
+class SequenceWatch(OwnWatch):
+    """Steps in order. ``instants[k]`` is when the first ``k + 1`` steps began, of several ways the one begun last.
+
+    The one begun last is enough: whatever completes an earlier one in time completes it as well.
+    """
+
+    code = "sequence"
+    timed = True
+
+    def __init__(self, condition: Sequence, kind: DeviceKind, figure: Figure) -> None:
+        self._steps = [moment_watch(step, kind, figure) for step in condition.steps]
+        self._within = microseconds(condition.within)
+        self._hold_for = microseconds(condition.hold_for)
+        self._without = frozenset(condition.without)
+        channels = frozenset[Channel]().union(*(step.channels for step in self._steps))
+        self.channels = channels | {Channel.EVENT} if self._without else channels
+
+    def begin(self) -> Leaf:
+        return Leaf(inner=[step.begin() for step in self._steps])
+
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
+        if self._without and self._undoes(observation):
+            leaf.instants = []
+        # From the last step to the first, so that one message takes one step at most.
+        for index in range(len(self._steps) - 1, -1, -1):
+            step = self._steps[index]
+            if observation.channel not in step.channels:
+                continue
+            if step.came(leaf.inner[index], observation, reading, now, heard):
+                self._advance(leaf, index, now)
+
+    def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
+        instants = list(leaf.opened.values())
+        if leaf.instants:
+            instants.append(max(leaf.instants) + self._within)
+        return min(instants, default=_NEVER)
+
+    def expire(self, leaf: Leaf, now: Microseconds, _heard: Heard) -> None:
+        if leaf.opened:
+            leaf.opened = {name: ends for name, ends in leaf.opened.items() if ends > now}
+            leaf.truth = bool(leaf.opened)
+        if leaf.instants and max(leaf.instants) + self._within <= now:
+            leaf.instants = []
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        zh, en = span_names(self._within)
+        steps_zh = " → ".join(step.name[0] for step in self._steps)
+        steps_en = " → ".join(step.name[1] for step in self._steps)
+        if not leaf.truth:
+            return f"未依次发生：{steps_zh}", f"not in this order: {steps_en}"
+        return f"{zh}内依次发生：{steps_zh}", f"in this order within {en}: {steps_en}"
+
+    def facts(self, _leaf: Leaf) -> dict[str, str | float | int | bool]:
+        return {"steps": len(self._steps), "within_seconds": self._within / 1_000_000}
+
+    def _undoes(self, observation: Observation) -> bool:
+        event = event_of(observation.body)
+        return event is not None and event.type in self._without
+
+    def _advance(self, leaf: Leaf, index: int, now: Microseconds) -> None:
+        began = now
+        if index:
+            began = leaf.instants[index - 1] if leaf.instants else _NEVER
+            if not began or began + self._within <= now:
+                return
+        if index == len(self._steps) - 1:
+            # Kept where an event that stands is kept, so that what ends the alert forgets it as well.
+            leaf.opened[""] = now + self._hold_for
+            leaf.truth = True
+            return
+        leaf.instants = leaf.instants or list(repeat(_NEVER, len(self._steps) - 1))
+        leaf.instants[index] = began
+
+
+class TogetherWatch(OwnWatch):
+    """Each of its conditions holds, or did so within the window."""
+
+    code = "together"
+    timed = True
+
+    def __init__(self, condition: Together, kind: DeviceKind, figure: Figure) -> None:
+        self._moments = [moment_watch(each, kind, figure) for each in condition.of]
+        self._within = microseconds(condition.within)
+        self.channels = frozenset[Channel]().union(*(moment.channels for moment in self._moments))
+
+    def begin(self) -> Leaf:
+        return Leaf(inner=[moment.begin() for moment in self._moments])
+
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
+        for moment, inner in zip(self._moments, leaf.inner, strict=True):
+            if observation.channel in moment.channels:
+                moment.came(inner, observation, reading, now, heard)
+        leaf.truth = self._holds(leaf, now)
+
+    def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
+        instants = [inner.flips_at for inner in leaf.inner if inner.flips_at]
+        if leaf.truth:
+            instants += [inner.changed_at + self._within for inner in leaf.inner if not inner.truth]
+        return min(instants, default=_NEVER)
+
+    def expire(self, leaf: Leaf, now: Microseconds, heard: Heard) -> None:
+        for moment, inner in zip(self._moments, leaf.inner, strict=True):
+            if moment.timed:
+                moment.expire(inner, now, heard)
+        leaf.truth = self._holds(leaf, now)
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        zh, en = span_names(self._within)
+        all_zh = "、".join(moment.name[0] for moment in self._moments)
+        all_en = ", ".join(moment.name[1] for moment in self._moments)
+        if not leaf.truth:
+            return f"{zh}内未同时出现：{all_zh}", f"not together within {en}: {all_en}"
+        return f"{zh}内同时出现：{all_zh}", f"together within {en}: {all_en}"
+
+    def facts(self, _leaf: Leaf) -> dict[str, str | float | int | bool]:
+        return {"within_seconds": self._within / 1_000_000}
+
+    def _holds(self, leaf: Leaf, now: Microseconds) -> bool:
+        return all(inner.truth or (inner.changed_at and now < inner.changed_at + self._within) for inner in leaf.inner)
