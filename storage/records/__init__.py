@@ -1,10 +1,15 @@
 """Devices, alerts, timelines, faults, the outbox, what people keep, and tokens, in SQLite or PostgreSQL."""
 
+from storage.records.alert_acts import AlertActsAdapter as AlertActsAdapter
 from storage.records.alert_records import AlertRecordsAdapter as AlertRecordsAdapter
 from storage.records.database import RecordsDatabase as RecordsDatabase
 from storage.records.desk_records import DeskRecordsAdapter as DeskRecordsAdapter
 from storage.records.outbox import OutboxAdapter as OutboxAdapter
+from storage.records.quality import QualityAdapter as QualityAdapter
 from storage.records.records import RecordsAdapter as RecordsAdapter
+from storage.records.registry import RegistryAdapter as RegistryAdapter
+from storage.records.rota_overrides import RotaOverridesAdapter as RotaOverridesAdapter
+from storage.records.rule_book import RuleBookAdapter as RuleBookAdapter
 from storage.records.schema import upgrade as upgrade
 from storage.records.suppressions import SuppressionsAdapter as SuppressionsAdapter
 from storage.records.tokens import TokensAdapter as TokensAdapter

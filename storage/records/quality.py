@@ -1,0 +1,64 @@
+"""Raw rows for the figures of alarm quality."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, or_, select
+
+from alerts.history import AlertRow, NotifiedRow
+from storage.records import rows
+from storage.records.database import RecordsDatabase
+from storage.records.desk_tables import outbox
+from storage.records.outbox_rows import status_of
+from storage.records.tables import alerts
+
+
+class QualityAdapter:
+    """The API's `QualityReader` port on the records database. Everything raises `TemporaryError` when it is away.
+
+    Spans are half open: since <= instant < until.
+    """
+
+    def __init__(self, database: RecordsDatabase) -> None:
+        self._database = database
+
+    async def alerts_between(self, community: str | None, since: datetime, until: datetime) -> Sequence[AlertRow]:
+        """Return alerts that fired in the span or were open at its end, by rising instant of firing.
+
+        *Open*: the condition held; a latched alert whose condition was over is not.
+        """
+        async with self._database.reading() as connection:
+            found = await connection.execute(select_alerts(community, since, until))
+            return [rows.alert_row(row) for row in found]
+
+    async def notified_between(self, community: str | None, since: datetime, until: datetime) -> Sequence[NotifiedRow]:
+        """Return what was put into the outbox in the span, by rising instant."""
+        wanted = select(outbox).where(outbox.c.created_at >= since, outbox.c.created_at < until)
+        if community is not None:
+            wanted = wanted.where(outbox.c.community == community)
+        async with self._database.reading() as connection:
+            found = await connection.execute(wanted.order_by(outbox.c.created_at, outbox.c.number))
+            return [_notified(row) for row in found]
+
+
+def select_alerts(community: str | None, since: datetime, until: datetime) -> Select[Any]:
+    """Each of the three ways to belong to the span has an index of its own: by firing, open still, by end."""
+    belongs = or_(alerts.c.fired_at >= since, alerts.c.resolved_at.is_(None), alerts.c.resolved_at >= until)
+    wanted = select(alerts).where(alerts.c.fired_at < until, belongs)
+    if community is not None:
+        wanted = wanted.where(alerts.c.community == community)
+    return wanted.order_by(alerts.c.fired_at, alerts.c.number)
+
+
+def _notified(row: Row[Any]) -> NotifiedRow:
+    return NotifiedRow(
+        person=row.person,
+        receiver=row.receiver,
+        community=row.community,
+        severity=row.severity,
+        purpose=row.purpose,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        status=status_of(row).value,
+    )
