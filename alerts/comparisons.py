@@ -122,7 +122,7 @@ class PastWatch(OwnWatch):
                 past.stride *= 2
             past.kept.append(value)
         past.seen += 1
-        past.recent = [*past.recent[len(past.recent) + 1 - self._over :], value] if self._over > 1 else [value]
+        past.recent = [*past.recent, value][-self._over :]
 
 
 class PeerWatch(OwnWatch):

@@ -60,10 +60,11 @@ def as_message(output: Output, now: datetime) -> Outgoing | None:
         ("gateway-dead", {"gateway-offline", "elevator-offline"}),
         ("power-cut", {"gateway-power-lost", "lift-power-off", "trapped-passenger", "car-alarm-button"}),
         ("power-cut-at-once", {"gateway-power-lost", "lift-power-off"}),
+        ("door-chatter", {"repeated-door-operation"}),
     ],
 )
 def test_each_incident_raises_what_it_should_once_and_ends(incident: str, expected: set[str]) -> None:
-    said = alerts_of(1_200, PlannedIncident(incident, 60))
+    said = alerts_of(2_400, PlannedIncident(incident, 60))
     assert {rule for rule, _ in said} == expected
     assert sorted(said) == sorted((rule, kind) for rule in expected for kind in ("firing", "resolved"))
 
