@@ -2,12 +2,15 @@
 
 import json
 import re
+import textwrap
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 from alerts.rules import Rule, load_rules
+from alerts.rules.conditions import Attribute, Condition, Events, Stay
 from alerts.rules.schema import json_schema
 from app.asyncapi import BODIES
 from core.wire import topics
@@ -17,6 +20,8 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PUBLISH = re.compile(r"mosquitto_pub\b.*?-t (\S+) \\?\s+-m '(.*?)'\n", re.DOTALL)
+KINDS = {each.__struct_config__.tag: each for each in get_args(Condition)}
+CONDITIONS = set(KINDS)
 INSTANT = "2026-08-14T07:02:26Z"
 
 
@@ -43,9 +48,27 @@ def test_published_examples_are_messages_anju_takes(name: str) -> None:
         assert json.loads(payload).keys() <= set(body.__struct_fields__)
 
 
+def _keys_of_conditions() -> set[str]:
+    structs = (*KINDS.values(), Attribute, Events, Stay)
+    return {field.encode_name for each in structs for field in msgspec.structs.fields(each)}
+
+
 def test_the_rules_of_the_guide_are_valid() -> None:
-    (text,) = blocks("docs/how-to/write-a-rule.md", "yaml")
+    text = blocks("docs/how-to/write-a-rule.md", "yaml")[0]
     assert [rule.id for rule in load_rules(text, "write-a-rule.md")] == ["shed-hot-for-its-site", "lift-open-too-long"]
+
+
+def test_the_guide_shows_each_condition_in_a_rule_that_loads() -> None:
+    shown: set[str] = set()
+    for block in blocks("docs/how-to/write-a-rule.md", "yaml"):
+        if not block.startswith("# "):
+            continue
+        kind, _, condition = block.partition("\n")
+        head = f"version: 1\nrules:\n  - id: r\n    kind: {kind[2:]}\n    severity: major\n"
+        texts = "    title: {zh: 题, en: title}\n    next_step: {zh: 步, en: step}\n"
+        (rule,) = load_rules(head + texts + textwrap.indent(condition, "    "), "write-a-rule.md")
+        shown |= set(re.findall(r"'kind': '(\w+)'", str(msgspec.to_builtins(rule.condition))))
+    assert shown == CONDITIONS
 
 
 def test_the_guide_names_every_key_and_condition_of_rules() -> None:
@@ -53,7 +76,7 @@ def test_the_guide_names_every_key_and_condition_of_rules() -> None:
     named = set(re.findall(r"`([a-z_]+)`", guide)) | {"late", "max_late"}
     schema = json.dumps(json_schema())
     keys = {field.encode_name for field in msgspec.structs.fields(Rule)}
-    for word in {"threshold", "state", "event", "missing", "rate", "all_of", "any_of"} | keys:
+    for word in CONDITIONS | keys | _keys_of_conditions():
         assert word in named, word
         assert f'"{word}"' in schema, word
 

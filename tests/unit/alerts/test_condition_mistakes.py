@@ -1,0 +1,172 @@
+"""Conditions over time that make no sense, each with its line and what was expected instead."""
+
+import pytest
+
+from alerts.rules import RuleError, load_rules
+
+HEAD = """\
+version: 1
+rules:
+  - id: r
+    kind: {kind}
+    severity: major
+    title: {{zh: 题, en: title}}
+    next_step: {{zh: 步, en: step}}
+    condition:
+"""
+FAULTS = "of: {types: [fault_raised]}"
+OPENINGS = "kind: ratio\nsignal: door_cycle_count\nper: trip_count\nabove: 20\nwithin: 30m\nat_least: 50"
+STEPS = (
+    "kind: sequence\nwithin: 15s\nsteps:\n  - {kind: event, types: [granted]}\n  - {kind: event, types: [door_opened]}"
+)
+TOGETHER = "kind: together\nwithin: 5s\nof:\n  - {kind: state, signal: door_state, equals: open}\n  - "
+LOAD = "kind: threshold\nsignal: load_kilograms\nabove: "
+PAST = "kind: compare\nsignal: load_kilograms\npast: 14d\nabove_times: 1.5"
+DOORS = "kind: compare\nduration_of:\n  signal: door_state\n  values: [open]\npast: 14d\nabove_times: 1.5"
+PEER = "kind: compare\nsignal: load_kilograms\nwith: lift-2\nabove_by: 100"
+
+
+def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
+    """Return the line within ``condition`` (1 is its first, 0 the key above it) and the words of its mistake."""
+    head = HEAD.format(kind=kind)
+    text = head + "".join(f"      {line}\n" for line in condition.splitlines())
+    with pytest.raises(RuleError) as raised:
+        load_rules(text, "bad.yaml")
+    return raised.value.line - head.count("\n"), str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("condition", "line", "expected"),
+    [
+        pytest.param(f"kind: count\n{FAULTS}\nat_least: 1\nwithin: 24h", 3, "Expected `int` >= 2", id="one"),
+        pytest.param(f"kind: count\n{FAULTS}\nat_least: 101\nwithin: 24h", 3, "<= 100", id="too many to count"),
+        pytest.param(f"kind: count\n{FAULTS}\nat_least: 3\nwithin: 31d", 4, "30d at most", id="count: window too long"),
+        pytest.param(
+            f"kind: count\n{FAULTS}\nat_least: 3\nwithin: 24h\nclear_below: 4",
+            5,
+            "expected 3 at most",
+            id="clear_below",
+        ),
+        pytest.param(
+            f"kind: count\n{FAULTS}\nat_least: 3\nwithin: 1m\nrepeat_after: 5m", 5, "`within` (1m) at most", id="repeat"
+        ),
+        pytest.param("kind: count\nof: {types: [held_open]}\nat_least: 3\nwithin: 24h", 2, "fault_raised", id="type"),
+        pytest.param(
+            "kind: count\nof:\n  types: [alarm_pressed]\n  kinds: [brake]\nat_least: 3\nwithin: 24h",
+            4,
+            "filters faults",
+            id="count: fault filter",
+        ),
+        pytest.param(OPENINGS.replace("trip_count", "door_cycle_count"), 3, "the same counter", id="ratio to itself"),
+        pytest.param(OPENINGS.replace("trip_count", "load_kilograms"), 3, "is no counter: expected one of", id="r"),
+        pytest.param(OPENINGS.replace("trip_count", "tripcount"), 3, "'tripcount' is unknown", id="ratio: unknown"),
+        pytest.param(OPENINGS.replace("20", "-1"), 4, "expected a finite number above 0", id="ratio below nothing"),
+        pytest.param(OPENINGS.replace("20", ".inf"), 4, "expected a finite number above 0", id="ratio: infinite"),
+        pytest.param(OPENINGS.replace("30m", "2d"), 5, "24h at most", id="ratio: window too long"),
+        pytest.param(OPENINGS.replace("50", "0"), 6, "> 0", id="ratio: no growth at all"),
+        pytest.param(OPENINGS + "\nclear: 21", 7, "at or below `above` (20)", id="ratio: clear on the far side"),
+        pytest.param(TOGETHER + "{kind: missing, nothing_for: 5s}", 5, "expected threshold, state, event", id="moment"),
+        pytest.param(TOGETHER[: TOGETHER.rindex("\n")], 3, "length >= 2", id="together with nothing"),
+        pytest.param(TOGETHER.replace("5s", "2h") + "{kind: event, types: [alarm_pressed]}", 2, "1h at most", id="tw"),
+        pytest.param(
+            TOGETHER + "{kind: event, types: [alarm_pressed], resolve_after: 5s}",
+            5,
+            "no `resolve_after`",
+            id="an event that stands is no moment",
+        ),
+        pytest.param(LOAD + "45kg", 3, "a number in kg, without the unit", id="a unit in the number"),
+        pytest.param(LOAD + "{attribute: Rated Load}", 3, "such as rated_load_kilograms", id="attribute: name"),
+        pytest.param(LOAD + "{attribute: rated_load_tonnes}", 3, "expected an attribute in kilograms", id="tonnes"),
+        pytest.param(LOAD + "{attribute: rated_load, times: 0}", 3, "times: 0 leaves nothing", id="attribute: times 0"),
+        pytest.param(LOAD + "{attribute: rated_load, plus: .nan}", 3, "plus: nan: expected a finite", id="plus nan"),
+        pytest.param(LOAD + "{attribute: rated_load, otherwise: -1}", 3, "0 to 20000", id="attribute: otherwise"),
+        pytest.param(LOAD + "{attribute: rated_load, time: 2}", 3, "unknown field `time`", id="attribute: key"),
+        pytest.param(LOAD + "{times: 2}", 3, "missing required field `attribute`", id="attribute: none"),
+        pytest.param(
+            LOAD + "{attribute: rated_load}\nclear: {attribute: rated_load, times: 2}", 4, "at or below", id="clear"
+        ),
+        pytest.param(PAST.replace("\npast: 14d", ""), 0, "exactly one of `past` and `with`", id="no baseline"),
+        pytest.param(PAST + "\nwith: lift-2", 0, "exactly one of `past` and `with`", id="two baselines"),
+        pytest.param(PAST.replace("14d", "36h"), 3, "whole days, 1d to 60d", id="past: half a day"),
+        pytest.param(PAST.replace("14d", "90d"), 3, "whole days, 1d to 60d", id="past: too long"),
+        pytest.param(PAST.replace("14d", "5d"), 3, "has no 7 days", id="past: shorter than it takes"),
+        pytest.param(PAST + "\nat_least_days: 15", 5, "expected 14 at most", id="more days than there are"),
+        pytest.param(PAST + "\nstale_after: 5m", 5, "belongs to `with`", id="stale_after of the past"),
+        pytest.param(PAST + "\nbelow_times: 0.5", 0, "exactly one of `above_times`", id="two limits"),
+        pytest.param(PAST.replace("1.5", "0.9"), 4, "expected 1 or more", id="above what it always is"),
+        pytest.param(PAST.replace("above_times: 1.5", "below_times: 2"), 4, "expected 1 or less", id="below_times"),
+        pytest.param(PAST + "\nclear: 1.6", 5, "at or below `above_times` (1.5)", id="compare: clear"),
+        pytest.param(PAST + "\nclear: -1", 5, "0 or above", id="compare: clear below nothing"),
+        pytest.param(PAST.replace("load_kilograms", "speed_mps"), 4, "can be negative", id="times a signed signal"),
+        pytest.param(PAST.replace("load_kilograms", "trip_count"), 2, "only grows", id="compare a counter"),
+        pytest.param(PAST.replace("load_kilograms", "floor"), 2, "not a number", id="compare a text"),
+        pytest.param(PAST.replace("signal: load_kilograms\n", ""), 0, "`signal` and `duration_of`", id="compare what"),
+        pytest.param(DOORS.replace("[open]", "[ajar]"), 4, "closed, opening, open", id="duration: value"),
+        pytest.param(
+            DOORS.replace("[open]", "[closed, opening, open, closing]"), 4, "never leaves", id="duration: all values"
+        ),
+        pytest.param(DOORS.replace("door_state", "speed_mps"), 3, "expected a state", id="duration of a number"),
+        pytest.param(DOORS.replace("door_state", "door"), 3, "'door' is unknown", id="duration: unknown signal"),
+        pytest.param(DOORS.replace("past: 14d", "with: lift-2"), 2, "`duration_of` belongs to `past`", id="duration"),
+        pytest.param(PEER.replace("lift-2", "Lift 2"), 3, "the name of a device", id="peer: name"),
+        pytest.param(PEER.replace("100", "0"), 4, "above 0", id="peer: by nothing"),
+        pytest.param(PEER + "\nover: 3", 5, "belongs to `past`", id="over of a peer"),
+        pytest.param(PEER + "\nstale_after: 2d", 5, "1d at most", id="peer: stale for too long"),
+        pytest.param("kind: none_of\nof: []", 2, "length >= 1", id="none of nothing"),
+        pytest.param(
+            "kind: any_of\nof:\n  - {kind: missing, nothing_for: 5m}\n  - {kind: missing, nothing_for: 5m}",
+            4,
+            "stands here twice",
+            id="twice the same",
+        ),
+        pytest.param("kind: sometimes\nsignal: floor", 1, "together, compare, all_of, any_of, none_of", id="kind"),
+        pytest.param("kind: threshold\nsignal: load_pounds\nabove: 3", 2, "expected load_kilograms (mind", id="unit"),
+    ],
+)
+def test_nonsense_is_refused(condition: str, line: int, expected: str) -> None:
+    found, words = mistake(condition)
+    assert expected in words
+    assert found == line
+
+
+@pytest.mark.parametrize(
+    ("condition", "line", "expected"),
+    [
+        pytest.param(STEPS[: STEPS.rindex("\n")], 3, "length >= 2", id="one step"),
+        pytest.param(STEPS.replace("15s", "2h"), 2, "1h at most", id="too long"),
+        pytest.param(STEPS + "\nhold_for: 60d", 6, "30d at most", id="held for too long"),
+        pytest.param(STEPS + "\nwithout: [door_opened]", 6, "would undo the steps before it", id="undoes itself"),
+        pytest.param(STEPS + "\nwithout: [alarm_pressed]", 6, "expected one of granted", id="of another kind"),
+        pytest.param(
+            STEPS.replace("[door_opened]", "[door_opened], clears_on: [door_closed]"), 5, "no `clears_on`", id="stands"
+        ),
+        pytest.param(STEPS.replace("event, types: [granted]", "rate"), 4, "expected threshold, state, event", id="k"),
+        pytest.param(
+            STEPS + "\n  - {kind: state, signal: door_state, equals: open}",
+            6,
+            "this kind of device has none",
+            id="gate",
+        ),
+        pytest.param(
+            STEPS.replace("[door_opened]", "[door_opened], where: {door: 1}"), 5, "a text (quote it", id="where"
+        ),
+    ],
+)
+def test_nonsense_about_gates_is_refused(condition: str, line: int, expected: str) -> None:
+    found, words = mistake(condition, "gate")
+    assert expected in words
+    assert found == line
+
+
+def test_a_step_is_not_confirmed() -> None:
+    confirmed = "{kind: state, signal: door_state, equals: open, confirm: 2s}"
+    steps = f"kind: sequence\nwithin: 5s\nsteps:\n  - {confirmed}\n  - {{kind: event, types: [alarm_pressed]}}"
+    line, words = mistake(steps)
+    assert (line, "expected no `confirm`" in words) == (4, True)
+
+
+def test_late_values_are_not_counted_as_events() -> None:
+    text = HEAD.format(kind="elevator").replace("    condition:", "    late: accept\n    max_late: 1h\n    condition:")
+    text += "".join(f"      {line}\n" for line in OPENINGS.splitlines())
+    with pytest.raises(RuleError, match="events and counts only"):
+        load_rules(text, "bad.yaml")
