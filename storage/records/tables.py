@@ -184,7 +184,7 @@ alerts = Table(
     Index("alerts_one_open", "community", "device_kind", "device", "rule", unique=True, **where_null("resolved_at")),
     Index("alerts_open", "number", **where_null("resolved_at")),
     Index("alerts_unacknowledged", "number", **where_null("acknowledged_at")),
-    Index("alerts_latched", "number", **where(LATCHED)),
+    Index("alerts_latched", "latching", "number", **where(LATCHED)),  # SQLite wants something to look up.
     Index("alerts_wanting", "number", **where(WANTS_SOMEBODY)),
     Index("alerts_by_assignee", "assigned_to", "number", **where_told("assigned_to")),
     Index("alerts_false", "number", **where_told("false_alarm_by")),

@@ -2,19 +2,27 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alerts.history import AlertFilter, FaultFilter
-from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, upgrade
+from storage.records import (
+    AlertRecordsAdapter,
+    DeskRecordsAdapter,
+    OutboxAdapter,
+    RecordsAdapter,
+    RecordsDatabase,
+    upgrade,
+)
 
 ROOT = Path(__file__).parents[2]
 KILL_AFTER = (3, 17, 40)
 """Commits seen before each kill; the next is under way by then, at an instant that differs from run to run."""
 
 
-def _commit_and_kill(url: str, commits: int) -> int:
-    """Let a child commit, kill it, and return the last position whose commit it saw succeed."""
-    command = [sys.executable, "-m", "tests.integration.records_committer", url]
+def _commit_and_kill(committer: str, url: str, commits: int) -> int:
+    """Let a child commit, kill it, and return the last number whose commit it saw succeed."""
+    command = [sys.executable, "-m", f"tests.integration.{committer}", url]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         promised = [int(child.stdout.readline()) for _ in range(commits)]
@@ -46,4 +54,35 @@ async def test_killed_in_the_middle_of_its_commits(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'records.db'}"
     await upgrade(url)
     for commits in KILL_AFTER:
-        await _assert_consistent(url, _commit_and_kill(url, commits))
+        await _assert_consistent(url, _commit_and_kill("records_committer", url, commits))
+
+
+async def _assert_desk_consistent(url: str, promised: int) -> None:
+    database = RecordsDatabase(url)
+    await database.open()
+    snapshot = await DeskRecordsAdapter(database).load()
+    records = RecordsAdapter(database)
+    last = snapshot.sequence
+    alerts = await records.alerts(AlertFilter(), None, 1000)
+    steps = await records.transitions(0, 10_000)
+    box = OutboxAdapter(database)
+    entries = await box.outbox(status=None, receiver=None, alert_id=None, before=None, limit=10_000)
+    due = await box.due(datetime.max.replace(tzinfo=UTC), 100)
+    await database.close()
+    assert last in (promised, promised + 1)
+    assert snapshot.states == {"counter": str(last).encode()}
+    assert [alert.id for alert in alerts] == [f"a{number}" for number in range(last, 0, -1)]
+    assert [alert.state for alert in alerts] == ["firing", *["resolved"] * (last - 1)]
+    assert [step.sequence for step in steps] == list(range(1, 4 * last))
+    assert [step.alert_id for step in steps if step.kind == "notified"] == [f"a{n}" for n in range(1, last + 1)]
+    expected = [f"n{number}-{receiver}" for number in range(1, last + 1) for receiver in ("duty", "li")]
+    assert [entry.intent.id for entry in reversed(entries)] == expected
+    assert [entry.intent.id for entry in due] == expected[:2]
+
+
+async def test_a_desk_killed_in_the_middle_of_its_commits(tmp_path: Path) -> None:
+    """Each message to be sent is there once, with the sequence it follows from."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'records.db'}"
+    await upgrade(url)
+    for commits in KILL_AFTER:
+        await _assert_desk_consistent(url, _commit_and_kill("desk_committer", url, commits))

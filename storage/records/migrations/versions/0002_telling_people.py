@@ -93,7 +93,9 @@ def _extend_alerts() -> None:
 def _index_alerts() -> None:
     latched = "latching IS {} AND resolved_at IS NOT NULL AND reset_at IS NULL"
     wanting = "resolved_at IS NULL OR acknowledged_at IS NULL OR latching IS {} AND reset_at IS NULL"
-    op.create_index("alerts_latched", "alerts", ["number"], **_where(latched.format("1"), latched.format("true")))
+    op.create_index(
+        "alerts_latched", "alerts", ["latching", "number"], **_where(latched.format("1"), latched.format("true"))
+    )
     op.create_index("alerts_wanting", "alerts", ["number"], **_where(wanting.format("1"), wanting.format("true")))
     op.create_index("alerts_by_assignee", "alerts", ["assigned_to", "number"], **_where("assigned_to IS NOT NULL"))
     op.create_index("alerts_false", "alerts", ["number"], **_where("false_alarm_by IS NOT NULL"))
