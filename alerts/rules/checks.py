@@ -53,6 +53,12 @@ def problems(rule: Rule) -> Iterator[Problem]:
         yield ("hold",), "`hold` and `clears_when` are two ways to end an alert: expected one of them"
 
 
+def compares_devices(rule: Rule) -> bool:
+    """Tell whether ``rule`` looks at other devices than the one it is about."""
+    trees = (rule.condition, rule.at_once, rule.clears_when)
+    return any(isinstance(leaf, Compare) and leaf.peer is not None for tree in trees for leaf in leaves(tree))
+
+
 def leaves(condition: Condition | None) -> Iterator[Single]:
     """Yield the conditions that hold others together no more, in the order they are written."""
     if isinstance(condition, AllOf | AnyOf | NoneOf):

@@ -10,6 +10,7 @@ PURE = {
     "__init__",
     "comparisons",
     "counts",
+    "backtest",
     "dispatch/__init__",
     "dispatch/model",
     "engine",
