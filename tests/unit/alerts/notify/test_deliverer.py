@@ -16,8 +16,9 @@ from alerts.notify.deliverer import Deliverer, Limits, wait_for
 from alerts.notify.errors import TryLater
 from core.clock import ManualClock
 from core.errors import PermanentError, TemporaryError
+from storage.memory.outbox import MemoryOutbox
 from tests.unit.alerts.notify.intents import START, after, intent
-from tests.unit.alerts.notify.outbox import ListOutbox, Mouth
+from tests.unit.alerts.notify.mouth import Mouth
 
 WAITING, DELIVERED, FAILED = OutboxStatus.WAITING, OutboxStatus.DELIVERED, OutboxStatus.FAILED
 
@@ -27,7 +28,7 @@ class World:
 
     def __init__(self, mouths: dict[str, Mouth], limits: Limits | None = None, per_minute: int | None = None) -> None:
         self.clock = ManualClock(START)
-        self.outbox = ListOutbox()
+        self.outbox = MemoryOutbox()
         self.mouths = mouths
         self.book = MessengerBook({name: Channel(mouth, per_minute) for name, mouth in mouths.items()})
         self.pauses: list[float] = []
@@ -76,15 +77,14 @@ class World:
             self.task.result()
 
     def add(self, *told: Intent) -> None:
-        for one in told:
-            self.outbox.add(one, self.clock.now())
+        self.outbox.put(told, self.clock.now())
         self.deliverer.wake()
 
     def status(self, number: int = 1) -> OutboxStatus:
-        return self.outbox.entries[number].status
+        return self.outbox.entries[number - 1].status
 
     def detail(self, number: int = 1) -> str:
-        return self.outbox.entries[number].detail
+        return self.outbox.entries[number - 1].detail
 
 
 @asynccontextmanager
@@ -132,7 +132,7 @@ async def test_a_temporary_failure_is_tried_again_with_growing_pauses() -> None:
         assert world.deliverer.stats.failing["duty"] == (START, "duty: away")
         await world.run_until(1 + 2 + 4 + 8 + 16)
         assert world.status() is DELIVERED
-        assert world.outbox.entries[1].attempts == 5
+        assert world.outbox.entries[0].attempts == 6
         assert world.deliverer.stats.failing == {}
 
 
@@ -173,7 +173,7 @@ async def test_it_gives_up_when_the_message_makes_no_sense_any_more(purpose: Pur
 
 async def test_a_message_older_than_its_sense_is_tried_once() -> None:
     async with started({"duty": Mouth()}) as world:
-        world.outbox.add(intent(), START - timedelta(days=9))
+        world.outbox.put([intent()], START - timedelta(days=9))
         world.deliverer.wake()
         await world.run_until(1)
         assert world.status() is DELIVERED
@@ -250,7 +250,7 @@ async def test_all_together_keep_to_the_bound() -> None:
 async def test_an_outbox_that_fails_is_asked_again_and_nothing_is_sent_twice() -> None:
     async with started({"duty": Mouth()}) as world:
         world.add(intent())
-        world.mouths["duty"].behave = lambda _intent: setattr(world.outbox, "failures", 4)
+        world.mouths["duty"].behave = lambda _intent: world.outbox.fail(times=4)
         await world.run_until(1)
         assert world.status() is DELIVERED
         assert len(world.mouths["duty"].said) == 1
@@ -312,11 +312,11 @@ async def test_an_outbox_that_refuses_for_good_ends_the_service() -> None:
 
 
 async def test_a_new_message_leaves_at_once_when_woken() -> None:
-    outbox, mouth = ListOutbox(), Mouth()
+    outbox, mouth = MemoryOutbox(), Mouth()
     deliverer = Deliverer(outbox, MessengerBook({"duty": Channel(mouth)}), ManualClock(START))
     task = asyncio.create_task(deliverer.run())
     await asyncio.sleep(0.05)
-    outbox.add(intent(), START)
+    outbox.put([intent()], START)
     deliverer.wake()
     async with asyncio.timeout(0.5):
         while not mouth.said:
@@ -354,11 +354,9 @@ async def test_order_is_kept_for_each_receiver_and_incident(
     async with started(mouths, Limits(per_receiver=slots)) as world:
         world.add(*(intent(n, receiver=who, incident=what, version=n) for n, (who, what) in enumerate(told, 1)))
         await world.run_until(20_000)
-        assert world.outbox.waiting == []
-    finished = [number for number, _ in world.outbox.history]
-    for line in set(told):
-        mine = [number for number in finished if told[number - 1] == line]
-        assert mine == sorted(mine)
-        said = [one.version for one in mouths[line[0]].said if one.incident == line[1]]
-        assert said == sorted(said)
-        assert len(said) == len(set(said))
+        assert all(entry.finished_at for entry in world.outbox.entries)
+    for who, what in set(told):
+        tried = [one.version for one in mouths[who].tried if one.incident == what]
+        said = [one.version for one in mouths[who].said if one.incident == what]
+        assert tried == sorted(tried)
+        assert said == sorted(set(said))
