@@ -113,12 +113,13 @@ class Deliverer:
         if room <= 0:
             return False
         busy = self._busy(now)
-        # Those on their way are still due by the records, and stand at the front.
-        ask = partial(self._outbox.due, now, room + len(self._flying), busy)
-        entries = await self._persist("outbox.due", ask)
+        # Those on their way are still due by the records, and stand at the front. One that ends while the records are
+        # asked may be in the answer all the same: as it was.
+        flying = frozenset(self._flying)
+        entries = await self._persist("outbox.due", partial(self._outbox.due, now, room + len(flying), busy))
         begun = 0
         for entry in entries:
-            if entry.number not in self._flying and begun < room:
+            if entry.number not in flying and begun < room:
                 begun += self._begin(entry, now)
         return begun > 0
 

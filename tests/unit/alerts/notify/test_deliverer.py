@@ -1,16 +1,16 @@
 """The deliverer on twins: order, bounds, pauses and ends, whatever fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.dispatch.model import Intent, OutboxStatus, Purpose
+from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus, Purpose
 from alerts.notify.book import Channel, MessengerBook
 from alerts.notify.deliverer import Deliverer, Limits, wait_for
 from alerts.notify.errors import TryLater
@@ -256,6 +256,27 @@ async def test_an_outbox_that_fails_is_asked_again_and_nothing_is_sent_twice() -
         assert len(world.mouths["duty"].said) == 1
         assert world.deliverer.stats.retries == 4
         assert world.deliverer.stats.detail == ""
+
+
+async def test_what_ends_while_the_outbox_is_asked_is_not_sent_again() -> None:
+    first = Mouth()
+    first.gate.clear()
+    async with started({"duty": first}) as world:
+        world.add(intent(1))
+        await world.run_until(1)
+        look = world.outbox.due
+
+        async def look_slowly(now: datetime, limit: int, without: Collection[str] = ()) -> list[OutboxEntry]:
+            seen = await look(now, limit, without)
+            first.gate.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            return seen
+
+        world.outbox.due = look_slowly  # type: ignore[method-assign]
+        world.add(intent(2, incident="other"))
+        await world.run_until(2)
+        assert [one.id for one in first.said] == ["intent-1", "intent-2"]
 
 
 async def test_a_new_plan_is_used_from_now_on_and_the_old_messenger_is_closed() -> None:
