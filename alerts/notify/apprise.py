@@ -20,8 +20,8 @@ from core.errors import PermanentError, TemporaryError
 # What takes no title and no more than this is an SMS or the like.
 SMS_CHARACTERS = 500
 MOST_REASON_CHARACTERS = 200
-# What the services say they take from one robot or into one group; beyond it they refuse.
-PER_MINUTE = {"wecombot": 20, "dingtalk": 20, "feishu": 100, "lark": 100, "tgram": 20}
+# What the services say they take into one group; beyond it they refuse.
+PER_MINUTE = {"lark": 100, "tgram": 20}
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 _TEMPORARY = frozenset({408, 425, 429})
 _TYPES = {

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.notify.webhook import MOST_ANSWER_BYTES, WebhookMessenger
+from alerts.notify.posting import MOST_ANSWER_BYTES
+from alerts.notify.webhook import WebhookMessenger
 from core.clock import ManualClock
 from core.errors import PermanentError, TemporaryError
 from tests.integration.webhook_receiver import SECRET, Answer, receiving
