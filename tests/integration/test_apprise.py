@@ -183,7 +183,7 @@ async def test_a_service_that_stalls_holds_up_no_other() -> None:
         ("pushplus://abcdef0123456789abcdef0123456789", None),
     ],
 )
-def test_addresses_in_the_guide_are_known(url: str, per_minute: int | None) -> None:
+def test_a_service_is_known_with_the_pace_it_takes(url: str, per_minute: int | None) -> None:
     made = AppriseMessenger(url, language=Language.ZH, zone=SHANGHAI, base_url=None)
     assert made.per_minute == per_minute
 
