@@ -56,7 +56,7 @@ class PastWatch(OwnWatch):
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
         value = self._read(reading if self.signal.of_region else observation.body)
         if self._stay is not None:
-            value = self._stayed(leaf, value, to_microseconds(observation.at))
+            value = self._stayed(leaf, value, observation)
         past = leaf.past
         if value is None or past is None:
             return
@@ -64,7 +64,7 @@ class PastWatch(OwnWatch):
         if len(past.days) >= self._at_least_days and len(past.recent) >= self._over:
             newest = median(past.recent)
             leaf.value = round(newest, 3)
-            leaf.truth = self._beyond(newest, _usual(past), leaf.truth)
+            leaf.truth = self._beyond(newest, past.usual, leaf.truth)
 
     def due(self, _leaf: Leaf, _heard: Heard) -> Microseconds:
         return _NEVER
@@ -76,7 +76,7 @@ class PastWatch(OwnWatch):
         zh, en, unit = self._names()
         if leaf.value is None or leaf.past is None:
             return f"{zh}尚无可比的过去", f"{en}: no past to compare with yet"
-        usual = f"{_usual(leaf.past):.4g}{unit}"
+        usual = f"{leaf.past.usual:.4g}{unit}"
         days = len(leaf.past.days)
         return (
             f"{zh} {leaf.value:.4g}{unit}，此前 {days} 天的中位数为 {usual}",
@@ -87,7 +87,7 @@ class PastWatch(OwnWatch):
         if leaf.value is None or leaf.past is None:
             return {}
         name = self.signal.name if self._stay is None else f"{self.signal.name}_stay_seconds"
-        return {name: leaf.value, "usual": round(_usual(leaf.past), 3), "days": len(leaf.past.days)}
+        return {name: leaf.value, "usual": round(leaf.past.usual, 3), "days": len(leaf.past.days)}
 
     def _names(self) -> tuple[str, str, str]:
         zh, en, unit = signal_names(self.signal.name)
@@ -97,24 +97,24 @@ class PastWatch(OwnWatch):
         values_zh, values_en = "/".join(zh for zh, _ in named), "/".join(en for _, en in named)
         return f"{zh}处于{values_zh}的时间", f"time of {en} {values_en}", " s"
 
-    def _stayed(self, leaf: Leaf, value: object, at: Microseconds) -> float | None:
+    def _stayed(self, leaf: Leaf, value: object, observation: Observation) -> float | None:
         """Return the seconds of a stay that this message ends; one whose beginning was not seen has none."""
         if value is None:
             return None
-        inside = value in self._values
-        known, was_inside, began = bool(leaf.instants), leaf.raw, leaf.changed_at
-        leaf.raw, leaf.instants = inside, [at]
-        if inside and not was_inside:
-            leaf.changed_at = at if known else _NEVER
-        if inside or not was_inside or not began:
+        inside, known = value in self._values, bool(leaf.instants)
+        if inside is leaf.raw and known:
             return None
-        return (at - began) / 1_000_000
+        at, began = to_microseconds(observation.at), leaf.changed_at
+        leaf.raw, leaf.instants = inside, [at]
+        leaf.changed_at = at if inside and known else _NEVER
+        return None if inside or not began else (at - began) / 1_000_000
 
     def _take(self, past: Past, value: float, day: int) -> None:
         if day > past.day:
             if past.kept:
                 past.days.append((past.day, median(past.kept)))
             past.days = [known for known in past.days if known[0] >= day - self._days]
+            past.usual = median(usual for _, usual in past.days) if past.days else 0.0
             past.day, past.seen, past.stride, past.kept = day, 0, 1, []
         if past.seen % past.stride == 0:
             if len(past.kept) >= _KEPT_A_DAY:
@@ -186,7 +186,8 @@ class PeerWatch(OwnWatch):
             return
         leaf.inner[side].value, leaf.inner[side].changed_at = value, now
         own, others = leaf.inner
-        if any(not inner.changed_at or now - inner.changed_at > self._stale_after for inner in leaf.inner):
+        fresh = now - self._stale_after
+        if own.changed_at < fresh or others.changed_at < fresh:
             return
         if isinstance(own.value, int | float) and isinstance(others.value, int | float):
             leaf.truth = self._beyond(own.value, others.value, leaf.truth)
@@ -196,10 +197,6 @@ def _signal(condition: Compare, kind: DeviceKind) -> Signal:
     stay: Stay | None = condition.duration_of
     name = condition.signal if stay is None else stay.signal
     return signals_of(kind)[name or ""]
-
-
-def _usual(past: Past) -> float:
-    return median(usual for _, usual in past.days)
 
 
 def _beyond(condition: Compare, figure: Figure) -> Beyond:

@@ -111,6 +111,7 @@ class RatioWatch(OwnWatch):
         self._above = figure(condition.above)
         self._clear = self._above if condition.clear is None else min(figure(condition.clear), self._above)
         self._window = microseconds(condition.within)
+        self._step = self._window // _SAMPLES
         self._at_least = condition.at_least
 
     def begin(self) -> Leaf:
@@ -119,14 +120,16 @@ class RatioWatch(OwnWatch):
     def observe(
         self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard
     ) -> None:
-        values = self._read(observation.body)
-        windows = (leaf.samples, leaf.others)
-        if any(value is not None and _fell(window, value) for window, value in zip(windows, values, strict=True)):
-            for window in windows:
-                window.clear()
-        for window, value in zip(windows, values, strict=True):
-            self._take(window, value, now)
-        if leaf.samples and leaf.others:
+        value, other = self._read(observation.body)
+        samples, others = leaf.samples, leaf.others
+        if _repeats(samples, value, now - self._step) and _repeats(others, other, now - self._step):
+            return
+        if _fell(samples, value) or _fell(others, other):
+            samples.clear()
+            others.clear()
+        self._take(samples, value, now)
+        self._take(others, other, now)
+        if samples and others:
             self._judge(leaf, now)
 
     def due(self, _leaf: Leaf, _heard: Heard) -> Microseconds:
@@ -153,7 +156,7 @@ class RatioWatch(OwnWatch):
             window.pop(0)
         if value is None:
             return
-        if len(window) > 1 and window[-1][0] - window[-2][0] < self._window // _SAMPLES:
+        if len(window) > 1 and window[-1][0] - window[-2][0] < self._step:
             window.pop()
         window.append((now, value))
 
@@ -169,8 +172,13 @@ class RatioWatch(OwnWatch):
             leaf.truth = False
 
 
-def _fell(window: Window, value: float) -> bool:
-    return bool(window) and value < window[-1][1]
+def _repeats(window: Window, value: float | None, since: Microseconds) -> bool:
+    """Tell whether ``value`` was the newest one already, known since after ``since``: most messages say nothing new."""
+    return bool(window) and window[-1][0] > since and (value is None or value == window[-1][1])
+
+
+def _fell(window: Window, value: float | None) -> bool:
+    return value is not None and bool(window) and value < window[-1][1]
 
 
 def _growth(window: Window, since: Microseconds) -> float:

@@ -24,6 +24,8 @@ class Past(Struct, array_like=True):
     kept: list[float] = []
     days: list[tuple[int, float]] = []
     """The medians of the days before, oldest first."""
+    usual: float = 0.0
+    """The median of those medians."""
     recent: list[float] = []
     """The newest samples, which are compared with those days."""
 

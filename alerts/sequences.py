@@ -5,7 +5,7 @@ from itertools import repeat
 from alerts.events import event_of
 from alerts.limits import Figure
 from alerts.memory import Heard, Leaf, Microseconds
-from alerts.moments import moment_watch
+from alerts.moments import MomentWatch, moment_watch
 from alerts.rules.conditions import Sequence, Together
 from alerts.rules.durations import microseconds
 from alerts.watch import OwnWatch, Reading, Sentence
@@ -27,6 +27,8 @@ class SequenceWatch(OwnWatch):
 
     def __init__(self, condition: Sequence, kind: DeviceKind, figure: Figure) -> None:
         self._steps = [moment_watch(step, kind, figure) for step in condition.steps]
+        # From the last step to the first, so that one message takes one step at most.
+        self._by_channel = {channel: steps[::-1] for channel, steps in _by_channel(self._steps).items()}
         self._within = microseconds(condition.within)
         self._hold_for = microseconds(condition.hold_for)
         self._without = frozenset(condition.without)
@@ -39,11 +41,7 @@ class SequenceWatch(OwnWatch):
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
         if self._without and self._undoes(observation):
             leaf.instants = []
-        # From the last step to the first, so that one message takes one step at most.
-        for index in range(len(self._steps) - 1, -1, -1):
-            step = self._steps[index]
-            if observation.channel not in step.channels:
-                continue
+        for index, step in self._by_channel[observation.channel]:
             if step.came(leaf.inner[index], observation, reading, now, heard):
                 self._advance(leaf, index, now)
 
@@ -98,6 +96,7 @@ class TogetherWatch(OwnWatch):
 
     def __init__(self, condition: Together, kind: DeviceKind, figure: Figure) -> None:
         self._moments = [moment_watch(each, kind, figure) for each in condition.of]
+        self._by_channel = _by_channel(self._moments)
         self._within = microseconds(condition.within)
         self.channels = frozenset[Channel]().union(*(moment.channels for moment in self._moments))
 
@@ -105,9 +104,8 @@ class TogetherWatch(OwnWatch):
         return Leaf(inner=[moment.begin() for moment in self._moments])
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
-        for moment, inner in zip(self._moments, leaf.inner, strict=True):
-            if observation.channel in moment.channels:
-                moment.came(inner, observation, reading, now, heard)
+        for index, moment in self._by_channel[observation.channel]:
+            moment.came(leaf.inner[index], observation, reading, now, heard)
         leaf.truth = self._holds(leaf, now)
 
     def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
@@ -135,3 +133,10 @@ class TogetherWatch(OwnWatch):
 
     def _holds(self, leaf: Leaf, now: Microseconds) -> bool:
         return all(inner.truth or (inner.changed_at and now < inner.changed_at + self._within) for inner in leaf.inner)
+
+
+def _by_channel(moments: list[MomentWatch]) -> dict[Channel, list[tuple[int, MomentWatch]]]:
+    return {
+        channel: [(index, moment) for index, moment in enumerate(moments) if channel in moment.channels]
+        for channel in Channel
+    }

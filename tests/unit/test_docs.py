@@ -6,8 +6,10 @@ import textwrap
 from pathlib import Path
 from typing import get_args
 
+import jsonschema
 import msgspec
 import pytest
+import yaml
 
 from alerts.rules import Rule, load_rules
 from alerts.rules.conditions import Attribute, Condition, Events, Stay
@@ -66,7 +68,9 @@ def test_the_guide_shows_each_condition_in_a_rule_that_loads() -> None:
         kind, _, condition = block.partition("\n")
         head = f"version: 1\nrules:\n  - id: r\n    kind: {kind[2:]}\n    severity: major\n"
         texts = "    title: {zh: 题, en: title}\n    next_step: {zh: 步, en: step}\n"
-        (rule,) = load_rules(head + texts + textwrap.indent(condition, "    "), "write-a-rule.md")
+        text = head + texts + textwrap.indent(condition, "    ")
+        (rule,) = load_rules(text, "write-a-rule.md")
+        jsonschema.validate(yaml.safe_load(text), json_schema())
         shown |= set(re.findall(r"'kind': '(\w+)'", str(msgspec.to_builtins(rule.condition))))
     assert shown == CONDITIONS
 

@@ -85,6 +85,18 @@ def test_a_stay_whose_beginning_was_not_seen_is_no_sample() -> None:
     assert leaf.past.recent == [7.0]
 
 
+@pytest.mark.parametrize("over", [1, 2, 5, 25])
+def test_as_many_of_the_newest_samples_are_compared_as_the_rule_says(over: int) -> None:
+    condition = Compare(signal="load_kilograms", past="14d", above_times=1.5, over=over)
+    watch, talk = PastWatch(condition, DeviceKind.ELEVATOR, figures({})), Talk()
+    leaf = watch.begin()
+    for second in range(40):
+        said = talk.lift(second, load_kilograms=float(second))
+        watch.observe(leaf, said, said.body, second * 1_000_000, HEARD)
+    assert leaf.past is not None
+    assert leaf.past.recent == [float(second) for second in range(40 - over, 40)]
+
+
 def test_a_signal_beside_its_own_past() -> None:
     condition = "{kind: compare, signal: maximum_celsius, past: 7d, above_by: 15, at_least_days: 2, over: 1}"
     talk = Talk()
