@@ -38,7 +38,7 @@ class Sources(Struct, frozen=True):
     """Where history comes from, and where days begin. ``records`` name the devices that the store is asked for."""
 
     journal: JournalHistory | None
-    store: Points
+    store: Points | None
     records: Devices
     zone: tzinfo
 
@@ -100,6 +100,8 @@ class _Replay:
 
     async def telemetry(self, until: datetime) -> None:
         """Replay what the store holds up to ``until``, one device after the other: it is asked by device."""
+        if self._sources.store is None:
+            return
         history, first, before = TelemetryHistory(self._sources.store), until, self._backtest.messages
         async for devices in self._groups():
             async for observation in history.observations(devices, self._span.since, until):

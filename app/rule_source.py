@@ -93,6 +93,10 @@ class RuleSource:
         """Return the rules that were taken last, those switched off among them, by id."""
         return self._listed
 
+    def rules(self) -> Sequence[Rule]:
+        """Return the rules that decide, as they were taken last."""
+        return enabled(self._listed)
+
     def _take(self, listed: list[RuleInForce]) -> Sequence[Rule] | None:
         before, now = enabled(self._listed), enabled(listed)
         self._listed, self._refused = listed, ""

@@ -1,19 +1,32 @@
-"""The commands about rules: ``anju rules check | test``."""
+"""The commands about rules: ``anju rules check | test | backtest | list``."""
 
+import asyncio
+import re
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
+import msgspec
 import typer
 
+from alerts.backtest import BacktestReport
 from alerts.packs import builtin_tests
+from alerts.rules import Rule
+from alerts.rules.book import RuleInForce
+from alerts.rules.durations import PATTERN, microseconds
 from alerts.rules.loading import Loaded, check_file
 from alerts.ruletests import Difference, TestResult, run_series
+from app import backtest_words, settings
+from app.backtest import Span, run_backtest
+from app.backtester import Opened, opened
+from core.clock import SystemClock
 from core.errors import StartupError
 
 cli = typer.Typer(help="Rule files.", no_args_is_help=True)
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file; environment variables go before it.")]
 Files = Annotated[list[Path], typer.Argument(help="Rule files, YAML.")]
 
 
@@ -31,6 +44,79 @@ def check(files: Files) -> None:
             print(f"{file}: {len(loaded.rules)} rules{tests}, all valid")
     if broken:
         sys.exit(1)
+
+
+@cli.command()
+def backtest(
+    rule: Annotated[str, typer.Argument(help="A rule file, or the id of a rule in force.")],
+    since: Annotated[str, typer.Option(help="How far back (30d), or from which instant on.")] = "30d",
+    until: Annotated[str | None, typer.Option(help="Up to how long ago, or which instant; else now.")] = None,
+    community: Annotated[str | None, typer.Option(help="Only this community.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print everything, as JSON.")] = False,
+    config: Config = None,
+) -> None:
+    """Replay history through rules: what they would have raised, and how that compares with the rules in force."""
+    loaded = settings.load(config)
+    now, zone = SystemClock().now(), ZoneInfo(loaded.time.zone)
+    span = Span(_instant(since, now, zone), now if until is None else _instant(until, now, zone), community)
+    report = asyncio.run(_backtested(loaded, rule, span))
+    if json:
+        print(msgspec.json.format(msgspec.json.encode(report)).decode())
+    else:
+        print("\n".join(backtest_words.lines(report, zone)))
+
+
+async def _backtested(loaded: settings.Settings, rule: str, span: Span) -> BacktestReport:
+    async with opened(loaded) as found:
+        return await run_backtest(_chosen(rule, found), found.rules.rules(), span, found.sources)
+
+
+def _chosen(rule: str, found: Opened) -> Sequence[Rule]:
+    """Return the rules of the file ``rule``, or the rule in force of that id."""
+    if Path(rule).is_file():
+        return _valid(Path(rule)).rules
+    named = [one for one in found.rules.rules() if one.id == rule]
+    if not named:
+        raise StartupError(f"rule {rule!r}: expected a rule file, or the id of a rule in force (`anju rules list`)")
+    return named
+
+
+def _valid(file: Path) -> Loaded:
+    loaded = check_file(_text(file), str(file))
+    for mistake in loaded.mistakes:
+        print(mistake, file=sys.stderr)
+    if loaded.mistakes:
+        sys.exit(1)
+    return loaded
+
+
+def _instant(text: str, now: datetime, zone: tzinfo) -> datetime:
+    """Return the instant so long before ``now``, or the one written; without an offset it is the community's time."""
+    if re.match(PATTERN, text):
+        return now - timedelta(microseconds=microseconds(text))
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise StartupError(f"{text!r}: expected a duration such as 30d, or an instant such as 2026-08-14") from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=zone)
+
+
+@cli.command(name="list")
+def list_rules(config: Config = None) -> None:
+    """List the rules in force and those switched off, with where each stands."""
+    listed, problem = asyncio.run(_listed(settings.load(config)))
+    for one in listed:
+        revision = f" revision {one.revision}" if one.revision else ""
+        off = "" if one.enabled else "  (switched off)"
+        severity = one.rule.severity.value if one.rule else "-"
+        print(f"{one.id:<32}  {severity:<8}  {one.source}{revision}{off}")
+    if problem:
+        print(f"not in force: {problem}", file=sys.stderr)
+
+
+async def _listed(loaded: settings.Settings) -> tuple[Sequence[RuleInForce], str]:
+    async with opened(loaded) as found:
+        return found.rules.in_force(), found.rules.problem
 
 
 @cli.command(name="test")

@@ -1,0 +1,106 @@
+"""Opens what a backtest needs, and runs one on behalf of the API, beside the event loop and within bounds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from alerts.backtest import BacktestReport
+from alerts.rules import Rule
+from alerts.rules.loading import load_file, load_rule
+from alerts.rules.source import read_source
+from app import parts, wiring
+from app.backtest import Sources, Span, run_backtest
+from app.replay import JournalHistory, Points
+from app.rule_source import RuleSource
+from app.settings import Settings
+from core.errors import PermanentError, TemporaryError
+from storage.records import RecordsAdapter, RuleBookAdapter
+
+# Through the API a backtest shares the processor with everybody who looks at the console.
+SPAN_AT_MOST = timedelta(days=31)
+SECONDS_AT_MOST = 60.0
+
+
+class Opened(Struct, frozen=True):
+    """Open sources, and the rules that are in force."""
+
+    sources: Sources
+    rules: RuleSource
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Opened]:
+    """Open records, journal and telemetry store for reading. Raises `RuleError`, `StartupError`, `TemporaryError`."""
+    wiring.require_writable(settings.var)
+    database, store = wiring.records(settings), wiring.telemetry(settings)
+    journal = None
+    try:
+        await parts.open_records(database, settings)
+        rules = rule_source(settings, RuleBookAdapter(database))
+        await rules.load()
+        history = None
+        # Opening would make an empty one.
+        if settings.journal_path.exists():
+            journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
+            history = JournalHistory(journal, wiring.decoder(settings))
+        there = settings.telemetry.store != "embedded" or settings.telemetry_path.exists()
+        points: Points | None = store if there else None
+        yield Opened(Sources(history, points, RecordsAdapter(database), ZoneInfo(settings.time.zone)), rules)
+    finally:
+        await store.close()
+        await database.close()
+        if journal is not None:
+            await asyncio.to_thread(journal.close)
+
+
+def rule_source(settings: Settings, book: RuleBookAdapter | None) -> RuleSource:
+    """Return the rules as the settings want them, and ``book`` before them."""
+    return RuleSource(builtin=settings.rules.builtin, paths=settings.rules.files, book=book)
+
+
+class Backtester:
+    """Runs one backtest at a time, in a thread with an event loop and connections of its own."""
+
+    def __init__(
+        self, settings: Settings, *, span_at_most: timedelta = SPAN_AT_MOST, seconds_at_most: float = SECONDS_AT_MOST
+    ) -> None:
+        self._settings = settings
+        self._span_at_most = span_at_most
+        self._seconds_at_most = seconds_at_most
+        self._running = False
+
+    async def backtest(
+        self, text: str, since: datetime, until: datetime, community: str | None = None
+    ) -> BacktestReport:
+        """Return what the rule (or rule file) ``text`` would have raised, beside the rules in force.
+
+        Raises `RuleError`, `PermanentError` (nothing to replay, too long a span or taking too long), or
+        `TemporaryError` while another one runs.
+        """
+        rules = _rules(text)
+        if until - since > self._span_at_most:
+            raise PermanentError(f"a span of {until - since}: expected {self._span_at_most.days} days at most")
+        if self._running:
+            raise TemporaryError("another backtest is running: expected one at a time")
+        self._running = True
+        try:
+            span = Span(since, until, community, self._seconds_at_most)
+            return await asyncio.to_thread(lambda: asyncio.run(self._run(rules, span)))
+        finally:
+            self._running = False
+
+    async def _run(self, rules: Sequence[Rule], span: Span) -> BacktestReport:
+        async with opened(self._settings) as found:
+            return await run_backtest(rules, found.rules.rules(), span, found.sources)
+
+
+def _rules(text: str) -> Sequence[Rule]:
+    """Return the rules of a file, or the one rule by itself."""
+    content = read_source(text, "rule").content
+    if isinstance(content, dict) and "rules" in content:
+        return load_file(text, "rules").rules
+    return [load_rule(text, "rule")]

@@ -1,0 +1,182 @@
+"""`anju rules backtest` and `list`, and the backtests of the API, on the files that Anju keeps."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alerts.rules import RuleError
+from app.backtester import Backtester
+from app.cli import cli
+from app.settings import RulesSettings, Settings
+from core.clock import SystemClock
+from core.errors import PermanentError, TemporaryError
+from storage.journal.sqlite import SqliteJournal
+from storage.records import RecordsDatabase, RuleBookAdapter, upgrade
+from tests.integration.test_backtest import CAMERA, said
+
+NOW = SystemClock().now().replace(microsecond=0)
+HOT = """\
+id: hot
+kind: thermal
+severity: major
+title: {zh: 热, en: hot}
+next_step: {zh: 看, en: look}
+for: 10s
+condition: {kind: threshold, signal: maximum_celsius, above: 46, clear: 43}
+"""
+HIGHER = HOT.replace("above: 46", "above: 52")
+
+
+def rule_file(path: Path, rule: str) -> Path:
+    path.write_text("version: 1\nrules:\n  - " + rule.rstrip().replace("\n", "\n    ") + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def var(tmp_path: Path) -> Path:
+    """A folder of Anju's with a journal of ten days: every day at 08:00 UTC a spell of 60 s, every other one hotter."""
+    journal = SqliteJournal(tmp_path / "journal.sqlite")
+    journal.open()
+    midnight = NOW.replace(hour=0, minute=0, second=0)
+    for day in range(10, 0, -1):
+        begins = midnight - timedelta(days=day) + timedelta(hours=8)
+        celsius = 55.0 if day % 2 else 48.0
+        looks = [(begins + timedelta(seconds=5 * number), celsius) for number in range(12)]
+        looks.append((begins + timedelta(seconds=60), 20.0))
+        journal.append(
+            [
+                said(CAMERA, "telemetry", at, number, regions=[{"region": "a", "maximum_celsius": heat}])
+                for number, (at, heat) in enumerate(looks)
+            ]
+        )
+    journal.close()
+    rule_file(tmp_path / "site.yaml", HOT)
+    return tmp_path
+
+
+def anju(var: Path, *words: str | Path) -> Result:
+    environment = {
+        "ANJU_VAR": str(var),
+        "ANJU_RULES__FILES": json.dumps([str(var / "site.yaml")]),
+        "ANJU_RULES__BUILTIN": "false",
+    }
+    return CliRunner().invoke(cli, [str(word) for word in words], env=environment)
+
+
+def settings(var: Path) -> Settings:
+    return Settings(var=var, rules=RulesSettings(builtin=False, files=[var / "site.yaml"]))
+
+
+async def test_a_rule_in_force_by_its_id(var: Path) -> None:
+    lines = (await asyncio.to_thread(anju, var, "rules", "backtest", "hot", "--since", "30d")).stdout.splitlines()
+    assert lines[0].startswith("hot: 10 alerts, ")
+    assert any("journal" in line and "130 messages" in line for line in lines)
+    alerts = [line for line in lines if " hot  demo/thermal/shed-1  major: " in line]
+    assert len(alerts) == 10
+    assert all("16:00:10  for 50 s" in line for line in alerts), "08:00 UTC is 16:00 in Shanghai"
+    assert not any("[" in line for line in alerts)
+
+
+async def test_a_file_beside_the_rule_in_force_as_json(var: Path) -> None:
+    candidate = rule_file(var / "candidate.yaml", HIGHER)
+    result = await asyncio.to_thread(anju, var, "rules", "backtest", candidate, "--json", "--since", "30d")
+    report = json.loads(result.stdout)
+    assert report["total"] == 5
+    compared = report["comparison"]
+    assert (compared["both"], compared["only_new"], compared["only_present"]) == (5, 0, 5)
+    assert [day["alerts"] for day in report["days"] if day["alerts"]] == [1] * 5
+    shown = await asyncio.to_thread(anju, var, "rules", "backtest", candidate)
+    assert "  both raise 5, only the new ones 0, only the present ones 5" in shown.stdout.splitlines()
+    assert shown.stdout.count("[now too]") == 5
+    assert shown.stdout.count("  lost: ") == 5
+
+
+async def test_a_span_in_durations_and_in_instants(var: Path) -> None:
+    day = (NOW - timedelta(days=3)).date().isoformat()
+    for words in (["--since", "5d"], ["--since", day], ["--since", f"{day}T00:00:00Z", "--until", "1d"]):
+        result = await asyncio.to_thread(anju, var, "rules", "backtest", "hot", *words)
+        assert result.exit_code == 0, result.output
+
+
+REFUSED = {
+    "an unknown rule": (["warm"], "rule 'warm': expected a rule file, or the id of a rule in force"),
+    "a span that is none": (["hot", "--since", "soon"], "'soon': expected a duration such as 30d, or an instant"),
+    "a span without messages": (["hot", "--since", "30d", "--until", "20d"], "nothing to replay"),
+    "a community without messages": (["hot", "--community", "nowhere"], "nothing to replay"),
+    "backwards": (["hot", "--since", "1d", "--until", "2d"], "expected an instant before"),
+}
+
+
+@pytest.mark.parametrize(("words", "expected"), REFUSED.values(), ids=REFUSED.keys())
+async def test_what_cannot_be_replayed_is_said_in_one_line(words: Sequence[str], expected: str, var: Path) -> None:
+    result = await asyncio.to_thread(anju, var, "rules", "backtest", *words)
+    assert result.exit_code == 1
+    assert expected in str(result.exception)
+
+
+async def test_a_broken_file_is_told_with_all_its_mistakes(var: Path) -> None:
+    candidate = rule_file(var / "candidate.yaml", HOT.replace("10s", "soon").replace("major", "bad"))
+    result = await asyncio.to_thread(anju, var, "rules", "backtest", candidate)
+    assert result.exit_code == 1
+    assert [line.split(":")[1] for line in result.stderr.splitlines()] == ["5", "8"]
+
+
+async def test_the_list_says_where_each_rule_stands(var: Path) -> None:
+    await keep(var, "own", HOT.replace("hot", "own"), enabled=True)
+    await keep(var, "hot", HIGHER, enabled=False)
+    lines = (await asyncio.to_thread(anju, var, "rules", "list")).stdout.splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "hot major rule book revision 1 (switched off)",
+        "own major rule book revision 1",
+    ]
+
+
+async def keep(var: Path, rule: str, text: str, *, enabled: bool) -> None:
+    url = settings(var).records_url
+    await upgrade(url)
+    database = RecordsDatabase(url)
+    await database.open()
+    await RuleBookAdapter(database).put(rule, text, enabled=enabled, author="li", comment="", now=NOW)
+    await database.close()
+
+
+async def test_the_api_backtests_one_rule_or_a_file_while_the_event_loop_goes_on(var: Path) -> None:
+    backtester = Backtester(settings(var))
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            beats += 1
+            await asyncio.sleep(0.001)
+
+    beating = asyncio.create_task(beat())
+    report = await backtester.backtest(HIGHER, NOW - timedelta(days=12), NOW)
+    beating.cancel()
+    assert (report.total, report.comparison and report.comparison.only_present) == (5, 5)
+    assert beats > 10
+    whole = (var / "site.yaml").read_text(encoding="utf-8")
+    assert (await backtester.backtest(whole, NOW - timedelta(days=12), NOW)).total == 10
+    assert (await backtester.backtest(whole, NOW - timedelta(days=12), NOW, "demo")).total == 10
+
+
+async def test_backtests_of_the_api_are_bounded(var: Path) -> None:
+    with pytest.raises(RuleError, match="rule:3: rule hot: severity"):
+        await Backtester(settings(var)).backtest(HOT.replace("major", "bad"), NOW - timedelta(days=1), NOW)
+    with pytest.raises(PermanentError, match="expected 31 days at most"):
+        await Backtester(settings(var)).backtest(HOT, NOW - timedelta(days=32), NOW)
+
+
+async def test_one_backtest_at_a_time(var: Path) -> None:
+    backtester = Backtester(settings(var))
+    first = asyncio.create_task(backtester.backtest(HOT, NOW - timedelta(days=12), NOW))
+    await asyncio.sleep(0)
+    with pytest.raises(TemporaryError, match="another backtest is running"):
+        await backtester.backtest(HOT, NOW - timedelta(days=12), NOW)
+    assert (await first).total == 10
+    assert (await backtester.backtest(HOT, NOW - timedelta(days=12), NOW)).total == 10
