@@ -4,21 +4,23 @@ Before a message is applied, everything due until it arrived happens, each at it
 depends only on the messages and their order: not on batches, nor on calls of `Engine.advance` between, nor on restarts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 
 import msgspec
 
-from alerts import lifecycle
+from alerts import lifecycle, steps
+from alerts.assignments import Assignments
+from alerts.inventory import Inventory
 from alerts.memory import Heard, Microseconds
 from alerts.model import Reason, Transition, TransitionKind
-from alerts.posts import UNSEEN, Post, Site, decode_site, new_site
+from alerts.posts import Post
 from alerts.rules.model import Rule
-from alerts.trees import CompiledRule
+from alerts.sites import Site, new_site, restored_site
 from core.clock import from_microseconds, to_microseconds
-from core.devices import Channel, DeviceKey, DeviceKind
+from core.devices import Channel, DeviceKey
 from core.observations import Observation
 from core.wire.payloads import Presence, PresenceStatus
 
@@ -30,14 +32,11 @@ class Engine:
     """Evaluates ``rules``. Not safe for threads; what it is told must come in journal order."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        compiled = [CompiledRule(rule) for rule in rules]
-        self._rules: dict[DeviceKind, list[CompiledRule]] = {
-            kind: [rule for rule in compiled if rule.rule.kind is kind] for kind in DeviceKind
-        }
+        self._assignments = Assignments(rules)
         self._sites: dict[DeviceKey, Site] = {}
-        # (due, path, rule): equal instants happen in an order that does not hang on who was heard first. The same timer
-        # may stand here twice; the one that is not `Post.armed` is void.
-        self._timers: list[tuple[Microseconds, str, str, int, Post]] = []
+        # (due, path): equal instants happen in an order that does not hang on who was heard first. The same device may
+        # stand here twice; the timer that is not `Site.armed` is void.
+        self._timers: list[tuple[Microseconds, str, int, Site]] = []
         self._pushes = count()
         self._dirty: list[Site] = []
         self._orphaned: list[Site] = []
@@ -46,19 +45,30 @@ class Engine:
     def restore(self, states: Mapping[str, bytes]) -> None:
         """Take over what `dirty` gave out before; raises `msgspec.ValidationError` for bytes that it did not write."""
         for path, state in states.items():
-            site = decode_site(path, state, self._rules_for)
+            site = restored_site(path, state, self._assignments.roster_of)
             self._sites[site.device.key] = site
-            for post in site.posts:
-                self._arm(post)
-            if site.orphans:
-                self._orphaned.append(site)
+            self._take_stock(site)
+
+    def replace_rules(self, rules: Iterable[Rule]) -> None:
+        """Put other rules in force from the next message or `advance` on, which tells what follows from that.
+
+        Rules that are equal to the ones before go on as if nothing had happened; a changed one keeps its open alert
+        and decides about it with the next message; the alert of one that is gone is resolved.
+        """
+        self._assignments.replace_rules(rules)
+        self._reassign()
+
+    def set_inventory(self, inventory: Inventory) -> None:
+        """Put other facts of devices in force; alerts of devices that leave the scope of a rule are resolved."""
+        self._assignments.set_inventory(inventory)
+        self._reassign()
 
     def observe(self, observation: Observation) -> list[Transition]:
         """Let everything due until ``observation`` arrived happen, then apply it; return what follows, in order."""
         self.evaluated += 1
         now = to_microseconds(observation.received_at)
         timers = self._timers
-        said = self._expire(now) if timers and timers[0][0] <= now else []
+        said = self._expire(now) if self._orphaned or (timers and timers[0][0] <= now) else []
         site = self._sites.get(observation.device) or self._meet(observation.device, now)
         if not site.dirty:
             site.dirty = True
@@ -71,29 +81,25 @@ class Engine:
         if channel is _TELEMETRY:
             state.heard.telemetry = state.heard.anything = now
             if observation.late or (state.newest_telemetry is not None and observation.at < state.newest_telemetry):
-                self._observe_late(site, site.telemetry, observation, now, said)
+                self._observe_late(site, site.roster.telemetry, observation, now, said)
                 return said
             state.newest_telemetry = observation.at
             self._observe_telemetry(site, observation, now, said)
         elif channel is _EVENT:
             state.heard.event = state.heard.anything = now
             if observation.late or (state.newest_event is not None and observation.at < state.newest_event):
-                self._observe_late(site, site.event, observation, now, said)
+                self._observe_late(site, site.roster.event, observation, now, said)
                 return said
             state.newest_event = observation.at
-            self._observe_all(site.event, observation, now, said)
+            posts = [post for post in site.roster.event if not post.silence or post.id in state.rules]
+            self._take(site, posts, observation, now, said)
         else:
             self._observe_presence(site, observation, now, said)
         return said
 
     def advance(self, now: datetime) -> list[Transition]:
         """Let everything due until ``now`` happen; nothing received before ``now`` may be told afterwards."""
-        instant = to_microseconds(now)
-        said = self._expire(instant)
-        for site in self._orphaned:
-            said += self._close_orphans(site, instant)
-        self._orphaned = []
-        return said
+        return self._expire(to_microseconds(now))
 
     def next_due(self) -> datetime | None:
         """Return an instant before which `advance` has nothing to do; calling it then may still bring nothing."""
@@ -125,28 +131,23 @@ class Engine:
     def _observe_telemetry(
         self, site: Site, observation: Observation, now: Microseconds, said: list[Transition]
     ) -> None:
-        body = observation.body
-        for post in site.telemetry:
-            if post.silence:
-                if post.waking:
-                    self._step(post, observation, now, said)
-                continue
-            digest = post.digest
-            if digest is not None:
-                seen = digest(body)
-                if seen == post.seen:
-                    continue
-                self._step(post, observation, now, said)
-                post.seen = seen
-            else:
-                self._step(post, observation, now, said)
-
-    def _observe_all(
-        self, posts: list[Post], observation: Observation, now: Microseconds, said: list[Transition]
-    ) -> None:
+        """Step the posts whose values changed: a lift that stands repeats itself, and one look then does for all."""
+        roster, states, before = site.roster, site.device.state.rules, site.drawn
+        drawn = roster.draw(observation.body)
+        if drawn == before:
+            posts = [post for post in roster.undrawn if not post.silence or post.id in states]
+            if posts:
+                self._step_all(site, posts, observation, now, said)
+        else:
+            posts = [
+                post
+                for post in roster.telemetry
+                if (post.id in states if post.silence else post.sees_change(before, drawn))
+            ]
+            self._step_all(site, posts, observation, now, said)
+            site.learn_telemetry(drawn)
         for post in posts:
-            if not post.silence or post.waking:
-                self._step(post, observation, now, said)
+            self._settle(site, post)
 
     def _observe_presence(
         self, site: Site, observation: Observation, now: Microseconds, said: list[Transition]
@@ -157,77 +158,113 @@ class Engine:
         if not isinstance(body, Presence) or body.status is not PresenceStatus.OFFLINE:
             heard = site.device.state.heard
             heard.presence = heard.anything = now
-        for post in site.presence:
-            self._step(post, observation, now, said)
+        self._take(site, site.roster.presence, observation, now, said)
 
     def _observe_late(
         self, site: Site, posts: list[Post], observation: Observation, now: Microseconds, said: list[Transition]
     ) -> None:
         """What is late says nothing of now, but that somebody speaks; and rules that ask for it take it."""
-        for post in site.silences:
-            if post.silence and post.waking:
-                self._step(post, observation, now, said)
+        states = site.device.state.rules
+        concerned = [post for post in site.roster.silences if post.silence and post.id in states]
         age = now - to_microseconds(observation.at)
+        concerned += [post for post in posts if (limit := post.rule.policy.max_late) is not None and age <= limit]
+        self._step_all(site, concerned, observation, now, said)
+        for post in concerned:
+            self._settle(site, post)
+
+    def _take(
+        self, site: Site, posts: Sequence[Post], observation: Observation, now: Microseconds, said: list[Transition]
+    ) -> None:
+        """Let ``posts`` look at a message that is not telemetry."""
+        self._step_all(site, posts, observation, now, said)
+        site.learn_event(observation.body)
+        site.drawn = None
         for post in posts:
-            if post.rule.max_late is not None and age <= post.rule.max_late:
-                self._step(post, observation, now, said)
+            self._settle(site, post)
 
-    def _step(self, post: Post, observation: Observation | None, now: Microseconds, said: list[Transition]) -> None:
-        site = post.site
-        post.state, transition = lifecycle.step(post.rule, post.state, observation, now, site.device)
-        post.seen = UNSEEN
-        if post.silence:
-            post.waking = any(leaf.truth or leaf.raw for leaves in post.state.parts.values() for leaf in leaves)
-        self._arm(post)
-        if transition is not None:
-            if transition.kind is TransitionKind.FIRING:
-                said.append(_pending(transition, post.state.since_position))
-            said.append(transition)
+    def _step_all(
+        self,
+        site: Site,
+        posts: Iterable[Post],
+        observation: Observation | None,
+        now: Microseconds,
+        said: list[Transition],
+    ) -> None:
+        states = site.device.state.rules
+        for post in posts:
+            state, transition = lifecycle.step(post.rule, site.awake(post), observation, now, site.device)
+            states[post.id] = state
+            if transition is not None:
+                if transition.kind is TransitionKind.FIRING:
+                    said.append(_pending(transition, state.since_position))
+                said.append(transition)
 
-    def _arm(self, post: Post) -> None:
-        """Put the next timer of ``post`` into the heap, unless an earlier one stands there: that one will ask again."""
-        due = lifecycle.due(post.rule, post.state, post.site.device)
-        if due and (not post.armed or due < post.armed):
-            post.armed = due
-            heappush(self._timers, (due, post.site.device.path, post.rule.id, next(self._pushes), post))
+    def _settle(self, site: Site, post: Post) -> None:
+        self._arm(site, site.settle(post))
+
+    def _arm(self, site: Site, due: Microseconds) -> None:
+        """Put a timer of ``site`` into the heap, unless an earlier one stands there: that one will ask again."""
+        if due and (not site.armed or due < site.armed):
+            site.armed = due
+            heappush(self._timers, (due, site.device.path, next(self._pushes), site))
 
     def _expire(self, until: Microseconds) -> list[Transition]:
         said: list[Transition] = []
         while self._timers and self._timers[0][0] <= until:
-            instant, _, _, _, post = heappop(self._timers)
-            if instant != post.armed:
-                continue
-            post.armed = _NEVER
-            due = lifecycle.due(post.rule, post.state, post.site.device)
-            if not due or due > instant:
-                self._arm(post)
-                continue
-            state = post.site.device.state
-            state.clock = max(state.clock, instant)
-            self._soil(post.site)
-            self._step(post, None, state.clock, said)
+            instant, _, _, site = heappop(self._timers)
+            if instant == site.armed:
+                site.armed = _NEVER
+                self._expire_site(site, instant, said)
+                self._arm(site, site.next_due())
+        for site in self._orphaned:
+            self._close_orphans(site, max(until, site.device.state.clock), said)
+        self._orphaned = []
         return said
 
-    def _meet(self, key: DeviceKey, now: Microseconds) -> Site:
-        site = self._sites[key] = new_site(key, now, self._rules_for(key))
-        for post in site.posts:
-            self._arm(post)
-        return site
+    def _expire_site(self, site: Site, instant: Microseconds, said: list[Transition]) -> None:
+        posts = [post for post in site.roster.in_order if 0 < site.due(post) <= instant]
+        if not posts:
+            return
+        state = site.device.state
+        state.clock = max(state.clock, instant)
+        self._soil(site)
+        self._step_all(site, posts, None, state.clock, said)
+        site.drawn = None
+        for post in posts:
+            site.settle(post)
 
-    def _rules_for(self, key: DeviceKey) -> list[CompiledRule]:
-        return self._rules[key.kind]
+    def _meet(self, key: DeviceKey, now: Microseconds) -> Site:
+        site = self._sites[key] = new_site(key, now, self._assignments.roster_of(key))
+        self._arm(site, site.next_due())
+        return site
 
     def _soil(self, site: Site) -> None:
         if not site.dirty:
             site.dirty = True
             self._dirty.append(site)
 
-    def _close_orphans(self, site: Site, now: Microseconds) -> list[Transition]:
-        states = site.device.state.rules
-        endings = [lifecycle.removed(rule, states.pop(rule), now, site.device) for rule in site.orphans]
-        site.orphans = []
-        self._soil(site)
-        return [ending for ending in endings if ending is not None]
+    def _reassign(self) -> None:
+        for site in self._sites.values():
+            roster = self._assignments.roster_of(site.device.key)
+            if roster is not site.roster:
+                site.assign(roster)
+                self._take_stock(site)
+
+    def _take_stock(self, site: Site) -> None:
+        """Set the timer of a device that has other rules than before, and note what has to be ended there."""
+        self._arm(site, site.next_due())
+        if any(site.orphans()):
+            self._orphaned.append(site)
+
+    def _close_orphans(self, site: Site, now: Microseconds, said: list[Transition]) -> None:
+        for rule, state in list(site.orphans()):
+            del site.device.state.rules[rule]
+            out_of_scope = self._assignments.is_for(rule, site.device.key)
+            reason = steps.OUT_OF_SCOPE if out_of_scope else steps.RULE_REMOVED
+            ending = steps.ended(rule, state, reason, now, site.device)
+            if ending is not None:
+                said.append(ending)
+            self._soil(site)
 
 
 def _pending(firing: Transition, position: int) -> Transition:

@@ -1,14 +1,13 @@
 """One step of one rule on one device: from a message, or from time alone, to the next state and what it means."""
 
-import hashlib
 from collections.abc import Iterable
 
-from alerts.memory import Device, Leaf, Microseconds, OpenAlert, Phase, RuleState
-from alerts.model import Reason, Transition, TransitionKind
+from alerts import steps
+from alerts.memory import Device, Leaf, Microseconds, Phase, RuleState
+from alerts.model import Reason, Transition
+from alerts.policy import worse
 from alerts.trees import CompiledRule, Leaves
 from alerts.watch import Reading
-from alerts.words import lasting_names, part_names
-from core.clock import from_microseconds
 from core.devices import Channel
 from core.observations import Observation
 from core.wire.payloads import GateEvent, ThermalEvent, ThermalTelemetry
@@ -16,7 +15,6 @@ from core.wire.payloads import GateEvent, ThermalEvent, ThermalTelemetry
 # A message names 64 regions at most; names beyond that come from cameras set up anew, and the oldest go.
 _PARTS_AT_MOST = 64
 _NEVER = 0
-_WHOLE = ("",)
 
 
 def begin(rule: CompiledRule) -> RuleState:
@@ -37,38 +35,33 @@ def step(
         _expire(rule, state, now, device)
     else:
         _observe(rule, state, observation, now, device)
+    _forget_rises(rule, state, now)
     return state, _judge(rule, state, now, device, by_message=observation is not None)
 
 
 def due(rule: CompiledRule, state: RuleState, device: Device) -> Microseconds:
     """Return when the next step with no message is needed, 0 for never."""
-    instants = []
+    return min(_instants(rule, state, device), default=_NEVER)
+
+
+def _instants(rule: CompiledRule, state: RuleState, device: Device) -> Iterable[Microseconds]:
+    heard, policy = device.state.heard, rule.policy
     if rule.timed:
-        heard = device.state.heard
         for leaves in state.parts.values():
             for index in rule.timed:
-                instant = rule.watches[index].due(leaves[index], heard)
-                if instant:
-                    instants.append(instant)
+                if instant := rule.watches[index].due(leaves[index], heard):
+                    yield instant
     if state.phase is Phase.PENDING:
-        instants.append(state.since + rule.lasting)
-    elif state.phase is Phase.FIRING and state.over_since:
-        instants.append(state.over_since + rule.hold)
-    return min(instants) if instants else _NEVER
-
-
-def alert_id(rule: str, path: str, since: Microseconds, position: int) -> str:
-    """Return the alert's name, the same however often the journal is read (decision 0005)."""
-    # A backlog arrives at one instant, with several alarms of one device in it: the position tells them apart.
-    return hashlib.blake2b(f"{rule}|{path}|{since}|{position}".encode(), digest_size=8).hexdigest()
-
-
-def removed(rule: str, state: RuleState, now: Microseconds, device: Device) -> Transition | None:
-    """Return how the open alert of a rule that is gone ends, ``None`` where there is none."""
-    if state.alert is None:
-        return None
-    reason = Reason("rule_removed", "规则已删除，告警随之关闭", "the rule was removed, and the alert with it")
-    return _transition(rule, state, state.alert, TransitionKind.RESOLVED, now, reason, device)
+        yield state.since + policy.lasting
+    elif state.phase is Phase.FIRING:
+        wait = _quiet_for(rule, state)
+        yield from (since + wait for since in (state.over_since, state.lower_since) if since)
+    if state.rises:
+        yield state.rises[0][0] + policy.chatter_within
+    if policy.gap_after and state.phase is not Phase.IDLE:
+        yield heard.anything + policy.gap_after
+    if policy.calendar is not None and (state.phase is not Phase.IDLE or _holds(rule, state)):
+        yield policy.calendar.next_change(device.state.clock)
 
 
 def _observe(rule: CompiledRule, state: RuleState, observation: Observation, now: Microseconds, device: Device) -> None:
@@ -115,81 +108,98 @@ def _expire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Dev
             rule.watches[index].expire(leaves[index], now, heard)
 
 
+def _forget_rises(rule: CompiledRule, state: RuleState, now: Microseconds) -> None:
+    while state.rises and state.rises[0][0] + rule.policy.chatter_within <= now:
+        state.rises.pop(0)
+
+
 def _judge(
     rule: CompiledRule, state: RuleState, now: Microseconds, device: Device, *, by_message: bool
 ) -> Transition | None:
+    policy = rule.policy
+    if policy.gap_after and state.phase is not Phase.IDLE and device.state.heard.anything + policy.gap_after <= now:
+        state.parts = begin(rule).parts
+        return _break_off(rule, state, steps.gap_reason(policy.gap_after), now, device)
+    if policy.calendar is not None and not policy.calendar.active_at(now):
+        return _break_off(rule, state, steps.OUT_OF_SCHEDULE, now, device)
     if state.phase is Phase.FIRING:
-        return _judge_open(rule, state, now, device, by_message=by_message)
+        ending = _judge_open(rule, state, now, device, by_message=by_message)
+        return ending or _weigh(rule, state, now, device)
     part = _active_part(rule, state)
     if part is None:
-        state.phase, state.since = Phase.IDLE, _NEVER
+        if state.phase is Phase.PENDING:
+            steps.rest(state)
         return None
     if state.phase is Phase.IDLE:
         state.phase, state.since, state.since_position = Phase.PENDING, now, device.state.position
     state.part = part
-    if now >= state.since + rule.lasting or rule.urgent(state.parts[part]):
-        return _fire(rule, state, now, device)
+    if now >= state.since + policy.lasting or rule.urgent(state.parts[part]):
+        return steps.fire(rule, state, now, device)
+    return None
+
+
+def _break_off(
+    rule: CompiledRule, state: RuleState, reason: Reason, now: Microseconds, device: Device
+) -> Transition | None:
+    """End what is open or pending, whatever the conditions say."""
+    if state.phase is Phase.FIRING:
+        return steps.resolve(rule, state, reason, now, device)
+    if state.phase is Phase.PENDING:
+        steps.rest(state)
     return None
 
 
 def _active_part(rule: CompiledRule, state: RuleState) -> str | None:
-    """Return the part for which the alert should be open: an urgent one, else the one chosen before, else the first."""
+    """Return the part for which the alert should be open: an urgent one, else the one chosen before, else the first.
+
+    The first is the first by name: which part was heard of first is not remembered of those at rest.
+    """
     active = [name for name, leaves in state.parts.items() if rule.active(leaves) and not rule.cleared(leaves)]
     if len(active) < 2:
         return active[0] if active else None
-    urgent = next((name for name in active if rule.urgent(state.parts[name])), None)
-    return urgent if urgent is not None else state.part if state.part in active else active[0]
+    urgent = min((name for name in active if rule.urgent(state.parts[name])), default=None)
+    return urgent if urgent is not None else state.part if state.part in active else min(active)
+
+
+def _holds(rule: CompiledRule, state: RuleState) -> bool:
+    return any(rule.active(leaves) and not rule.cleared(leaves) for leaves in state.parts.values())
 
 
 def _judge_open(
     rule: CompiledRule, state: RuleState, now: Microseconds, device: Device, *, by_message: bool
 ) -> Transition | None:
-    if rule.clears_when is not None:
-        cleared = next((leaves for leaves in state.parts.values() if rule.cleared(leaves)), None)
-        return None if cleared is None else _clear(rule, state, cleared, now, device)
-    if any(rule.active(leaves) for leaves in state.parts.values()):
+    cleared = None
+    if rule.clears_when is None:
+        over = not any(rule.active(leaves) for leaves in state.parts.values())
+    else:
+        cleared = _cleared(rule, state)
+        over = cleared is not None or (state.over_since > 0 and not _holds(rule, state))
+    if not over:
         state.over_since = _NEVER
         return None
-    if rule.hold:
+    wait = _quiet_for(rule, state)
+    if wait:
         state.over_since = state.over_since or now
-        if now < state.over_since + rule.hold:
+        if now < state.over_since + wait:
             return None
-    if by_message or rule.hold:
-        reason = Reason("condition_over", "触发条件已不成立", "what raised it is over")
-    else:
-        reason = Reason("timed_out", "超过时限未再发生，自动关闭", "it has not happened again within its time")
-    return _resolve(rule, state, reason, now, device)
+    if state.chattering:
+        return steps.resolve(rule, state, steps.quiet_reason(wait), now, device)
+    if cleared is not None:
+        return steps.clear(rule, state, cleared, now, device)
+    reason = steps.CONDITION_OVER if by_message or wait else steps.TIMED_OUT
+    return steps.resolve(rule, state, reason, now, device)
 
 
-def _fire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device) -> Transition:
-    texts = rule.rule.title
-    its_id = alert_id(rule.id, device.path, state.since, state.since_position)
-    state.alert = OpenAlert(its_id, rule.rule.severity, texts.zh, texts.en)
-    state.phase = Phase.FIRING
-    leaves = state.parts[state.part]
-    indexes = rule.because(leaves)
-    zh, en = _said(rule, leaves, indexes)
-    part_zh, part_en = part_names(rule.rule.kind.value, state.part)
-    lasting_zh, lasting_en = lasting_names(now - state.since)
-    facts = _facts(rule, leaves, indexes) | {
-        "next_step_zh": rule.rule.next_step.zh,
-        "next_step_en": rule.rule.next_step.en,
-    }
-    if state.part:
-        facts["part"] = state.part
-    reason = Reason(rule.watches[indexes[0]].code, f"{part_zh}{zh}{lasting_zh}", f"{part_en}{en}{lasting_en}", facts)
-    return _transition(rule.id, state, state.alert, TransitionKind.FIRING, now, reason, device)
-
-
-def _clear(rule: CompiledRule, state: RuleState, leaves: Leaves, now: Microseconds, device: Device) -> Transition:
-    indexes = [] if rule.clears_when is None else rule.clears_when.because(leaves)
-    zh, en = _said(rule, leaves, indexes)
-    reason = Reason("cleared", f"已解除：{zh}", f"cleared: {en}", _facts(rule, leaves, indexes))
+def _cleared(rule: CompiledRule, state: RuleState) -> Leaves | None:
+    """Return the part that says that it is over, if one does; what events have opened is over with it."""
+    name = min((name for name, leaves in state.parts.items() if rule.cleared(leaves)), default=None)
+    if name is None:
+        return None
     # The end of a fault is often never told; without this it would raise the alert again as soon as the door closes.
-    for part in state.parts.values():
+    for leaves in state.parts.values():
         for index in rule.by_channel[Channel.EVENT]:
-            _forget_events(part[index])
-    return _resolve(rule, state, reason, now, device)
+            _forget_events(leaves[index])
+    return state.parts[name]
 
 
 def _forget_events(leaf: Leaf) -> None:
@@ -198,45 +208,23 @@ def _forget_events(leaf: Leaf) -> None:
         leaf.truth = False
 
 
-def _resolve(rule: CompiledRule, state: RuleState, reason: Reason, now: Microseconds, device: Device) -> Transition:
+def _quiet_for(rule: CompiledRule, state: RuleState) -> Microseconds:
+    """Return how long it must be over, or less severe, before that is believed."""
+    policy = rule.policy
+    return max(policy.keep_firing_for, policy.chatter_within) if state.chattering else policy.keep_firing_for
+
+
+def _weigh(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device) -> Transition | None:
+    """Bring the severity of an open alert to what its levels say."""
     if state.alert is None:
-        raise ValueError(f"rule {rule.id} on {device.path} is firing without an alert")
-    ended = _transition(rule.id, state, state.alert, TransitionKind.RESOLVED, now, reason, device)
-    state.phase, state.since, state.over_since, state.alert, state.part = Phase.IDLE, _NEVER, _NEVER, None, ""
-    return ended
-
-
-def _said(rule: CompiledRule, leaves: Leaves, indexes: list[int]) -> tuple[str, str]:
-    said = [rule.watches[index].tell(leaves[index]) for index in indexes]
-    return "，".join(zh for zh, _ in said), ", ".join(en for _, en in said)
-
-
-def _facts(rule: CompiledRule, leaves: Leaves, indexes: list[int]) -> dict[str, str | float | int | bool]:
-    facts: dict[str, str | float | int | bool] = {}
-    for index in indexes:
-        facts |= rule.watches[index].facts(leaves[index])
-    return facts
-
-
-def _transition(
-    rule: str,
-    state: RuleState,
-    alert: OpenAlert,
-    kind: TransitionKind,
-    now: Microseconds,
-    reason: Reason,
-    device: Device,
-) -> Transition:
-    return Transition(
-        alert_id=alert.id,
-        rule=rule,
-        severity=alert.severity,
-        device=device.key,
-        kind=kind,
-        at=from_microseconds(now),
-        pending_since=from_microseconds(state.since),
-        reason=reason,
-        position=device.state.position,
-        title_zh=alert.title_zh,
-        title_en=alert.title_en,
-    )
+        return None
+    severity, because = rule.severity(state.parts)
+    if severity is state.alert.severity:
+        state.lower_since = _NEVER
+        return None
+    if worse(severity, state.alert.severity):
+        return steps.step_up(rule, state, severity, because, now, device)
+    state.lower_since = state.lower_since or now
+    if now < state.lower_since + _quiet_for(rule, state):
+        return None
+    return steps.step_down(rule, state, severity, now, device)

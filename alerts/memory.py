@@ -71,6 +71,9 @@ class OpenAlert(Struct, array_like=True, frozen=True):
     severity: Severity
     title_zh: str
     title_en: str
+    latching: bool = False
+    protected: bool = False
+    maintenance: bool = False
 
 
 class RuleState(Struct, array_like=True):
@@ -87,6 +90,12 @@ class RuleState(Struct, array_like=True):
     part: str = ""
     """The part that made it pending."""
     alert: OpenAlert | None = None
+    lower_since: Microseconds = 0
+    """While firing: since when a lower severity would do, 0 while it would not."""
+    rises: list[tuple[Microseconds, str]] = []
+    """When it fired (``""``) or stepped up (to which severity) within the last while, oldest first."""
+    chattering: bool = False
+    """While firing: it did so too often, and has to be quiet for a while before anything is believed to be over."""
 
 
 class Heard(Struct, array_like=True):
@@ -108,6 +117,9 @@ class DeviceState(Struct, array_like=True):
     newest_telemetry: datetime | None = None
     newest_event: datetime | None = None
     rules: dict[str, RuleState] = {}
+    """By id, those rules that remember something that ``latest`` does not tell; all others are at rest."""
+    latest: dict[str, bool | int | float | str] = {}
+    """Of a lift, the newest value of every signal that a rule on watch compares."""
 
 
 class Device(Struct):

@@ -1,86 +1,148 @@
-"""Where the engine keeps what belongs together: a device, and each rule on watch there."""
+"""The rules on watch at devices alike, and what each remembers there: nothing, while it is at rest.
+
+A rule is at rest at a device when all it could remember follows from the device's newest values: nothing is pending,
+open, unconfirmed or counted. Then it has no `RuleState`; the next message that concerns it makes one.
+"""
 
 from collections.abc import Callable, Iterable
-
-import msgspec
+from operator import attrgetter, itemgetter
+from typing import Any
 
 from alerts import lifecycle
-from alerts.memory import Device, DeviceState, Heard, Microseconds, OpenAlert, Phase, RuleState
-from alerts.trees import CompiledRule
-from core.devices import Channel, DeviceKey
+from alerts.happenings import EventWatch
+from alerts.memory import Device, Heard, Leaf, Microseconds, Phase, RuleState
+from alerts.readings import SignalWatch
+from alerts.silence import SilenceWatch
+from alerts.trees import CompiledRule, Leaves
+from alerts.watch import Watch
+from core.devices import Channel
+from core.wire.payloads import ElevatorEvent
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(DeviceState).decode
-
-
-UNSEEN = object()
-"""A digest that equals no other: telemetry must be looked at."""
+Drawn = tuple[Any, ...]
+"""The values of a roster's signals in one message, in the order of the signals."""
+Latest = dict[str, bool | int | float | str]
+_NEVER = 0
 
 
 class Post:
-    """One rule on one device. ``seen`` is the digest of the last telemetry; ``armed`` the timer in the heap, or 0."""
+    """One rule as it stands at every device of a roster. ``pick`` takes from drawn values those that it looks at.
 
-    __slots__ = ("armed", "digest", "rule", "seen", "silence", "site", "state", "waking")
+    It is ``None`` where equal values do not mean that nothing changes.
+    """
 
-    def __init__(self, rule: CompiledRule, state: RuleState, site: "Site") -> None:
+    __slots__ = ("id", "pick", "rule", "silence", "_prunes", "_signals")
+
+    def __init__(self, rule: CompiledRule, signals: tuple[str, ...]) -> None:
         self.rule = rule
-        self.state = state
-        self.site = site
-        self.digest: Callable[[object], object] | None = rule.digest
-        self.seen: object = UNSEEN
+        self.id = rule.id
         self.silence = rule.only_silence
-        # Whether the next message of any kind can change the rule's mind (it said *missing*, or *offline* was told).
-        self.waking = True
-        self.armed: Microseconds = 0
+        self._signals = [
+            (index, watch, watch.signal.name)
+            for index, watch in enumerate(rule.watches)
+            if isinstance(watch, SignalWatch) and not rule.by_part
+        ]
+        self.pick: Callable[[Drawn], object] | None = None
+        if rule.digest is not None:
+            self.pick = itemgetter(*dict.fromkeys(signals.index(name) for _, _, name in self._signals))
+        # The silence of a part counts from when it was first heard of, so parts that wait for it are kept.
+        self._prunes = rule.by_part and not rule.silences
 
+    def sees_change(self, before: Drawn | None, drawn: Drawn) -> bool:
+        """Tell whether ``drawn``, after ``before``, can change what the rule says."""
+        return self.pick is None or before is None or self.pick(before) != self.pick(drawn)
 
-class Site:
-    """One device with its posts, sorted by the channel that concerns them."""
-
-    __slots__ = ("device", "dirty", "event", "orphans", "posts", "presence", "silences", "telemetry")
-
-    def __init__(self, device: Device, rules: Iterable[CompiledRule]) -> None:
-        self.device = device
-        self.posts = [Post(rule, self._state_of(rule), self) for rule in rules]
-        self.telemetry = self._on(Channel.TELEMETRY)
-        self.event = self._on(Channel.EVENT)
-        self.presence = self._on(Channel.PRESENCE)
-        self.silences = [post for post in self.posts if post.rule.silences]
-        ours = {post.rule.id for post in self.posts}
-        self.orphans = [rule for rule in device.state.rules if rule not in ours]
-        self.dirty = False
-
-    def encode(self) -> bytes:
-        """Return the state as bytes, for `decode_site`."""
-        return _encode(self.device.state)
-
-    def _on(self, channel: Channel) -> list[Post]:
-        return [post for post in self.posts if post.rule.by_channel[channel]]
-
-    def _state_of(self, rule: CompiledRule) -> RuleState:
-        known = self.device.state.rules.get(rule.id)
-        state = known if known is not None and known.shape == rule.shape else _renewed(rule, known)
-        self.device.state.rules[rule.id] = state
+    def wake(self, latest: Latest) -> RuleState:
+        """Return the state of a device at rest, whose newest values are ``latest``."""
+        state = lifecycle.begin(self.rule)
+        if self._signals:
+            leaves = state.parts[""]
+            for index, watch, name in self._signals:
+                leaves[index] = watch.settled(latest.get(name))
         return state
 
+    def rests(self, state: RuleState, latest: Latest, now: Microseconds) -> bool:
+        """Tell whether ``state`` may be forgotten, once its parts that may be are."""
+        if self._prunes:
+            for name in [name for name, leaves in state.parts.items() if self._is_quiet(leaves, now)]:
+                del state.parts[name]
+            return not state.parts and state.phase is Phase.IDLE and not state.rises
+        if state.phase is not Phase.IDLE or state.rises or self.rule.by_part:
+            return False
+        leaves = state.parts[""]
+        for index, watch, name in self._signals:
+            if not watch.is_settled(leaves[index], latest.get(name)):
+                return False
+        return len(self._signals) == len(leaves) or self._is_quiet(leaves, now)
 
-def new_site(key: DeviceKey, now: Microseconds, rules: Iterable[CompiledRule]) -> Site:
-    """Return a device heard for the first time at ``now``; silence is measured from here on every channel."""
-    state = DeviceState(clock=now, position=0, heard=Heard(now, now, now, now))
-    return Site(Device(key, key.path, state), rules)
+    def due(self, state: RuleState | None, device: Device) -> Microseconds:
+        """Return when the rule must be stepped without a message, 0 for never."""
+        if state is None:
+            return self._silent_at(device.state.heard) if self.rule.silences and not self.rule.by_part else _NEVER
+        due = lifecycle.due(self.rule, state, device)
+        max_late = self.rule.policy.max_late
+        if max_late is None:
+            return due
+        # Until then a late event may turn out to be older than what is known.
+        newest = max((leaf.changed_at for leaves in state.parts.values() for leaf in leaves), default=_NEVER)
+        forgotten = newest + max_late + 1
+        if forgotten <= device.state.clock:
+            return due
+        return min(due, forgotten) if due else forgotten
+
+    def _silent_at(self, heard: Heard) -> Microseconds:
+        instants = (self.rule.watches[index].due(_NOTHING, heard) for index in self.rule.silences)
+        return min((instant for instant in instants if instant), default=_NEVER)
+
+    def _is_quiet(self, leaves: Leaves, now: Microseconds) -> bool:
+        return all(map(self._is_quiet_leaf, self.rule.watches, leaves, (now,) * len(leaves)))
+
+    def _is_quiet_leaf(self, watch: Watch, leaf: Leaf, now: Microseconds) -> bool:
+        """Tell whether ``leaf`` says nothing that a new one would not; what was seen last is told of no more."""
+        match watch:
+            case SignalWatch():
+                if not self.rule.by_part:
+                    return True  # The caller has compared it with the newest value.
+                return not (leaf.truth or leaf.raw or leaf.flips_at) or leaf == watch.begin()
+            case EventWatch():
+                max_late = self.rule.policy.max_late
+                return not leaf.opened and (max_late is None or leaf.changed_at + max_late < now)
+            case SilenceWatch():
+                return not (leaf.truth or leaf.raw)
+        return leaf == watch.begin()
 
 
-def decode_site(path: str, state: bytes, rules: Callable[[DeviceKey], Iterable[CompiledRule]]) -> Site:
-    """Return the device that `Site.encode` wrote down."""
-    key = DeviceKey.from_path(path)
-    return Site(Device(key, path, _decode(state)), rules(key))
+_NOTHING = Leaf()
 
 
-def _renewed(rule: CompiledRule, known: RuleState | None) -> RuleState:
-    """Begin anew, but keep an open alert open: a rule that was changed decides about it with the next message."""
-    state = lifecycle.begin(rule)
-    if known is not None and known.alert is not None:
-        texts = rule.rule.title
-        state.phase, state.since, state.since_position = Phase.FIRING, known.since, known.since_position
-        state.alert = OpenAlert(known.alert.id, rule.rule.severity, texts.zh, texts.en)
-    return state
+class Roster:
+    """The posts of devices that have the same rules, sorted by the channel that concerns them."""
+
+    def __init__(self, rules: Iterable[CompiledRule]) -> None:
+        rules = list(rules)
+        compared = [watch.signal.name for rule in rules if not rule.by_part for watch in _signal_watches(rule)]
+        self.signals = tuple(dict.fromkeys(compared))
+        self.told_by_events = [name for name in self.signals if name in ElevatorEvent.__struct_fields__]
+        self.posts = {rule.id: Post(rule, self.signals) for rule in rules}
+        self.in_order = sorted(self.posts.values(), key=lambda post: post.id)
+        self.telemetry = self._on(Channel.TELEMETRY)
+        self.undrawn = [post for post in self.telemetry if post.pick is None]
+        self.event = self._on(Channel.EVENT)
+        self.presence = self._on(Channel.PRESENCE)
+        self.silences = [post for post in self.posts.values() if post.rule.silences]
+        self.draw: Callable[[Any], Drawn] = _drawing(self.signals)
+
+    def _on(self, channel: Channel) -> list[Post]:
+        return [post for post in self.posts.values() if post.rule.by_channel[channel]]
+
+
+def _signal_watches(rule: CompiledRule) -> list[SignalWatch]:
+    return [watch for watch in rule.watches if isinstance(watch, SignalWatch)]
+
+
+def _drawing(signals: tuple[str, ...]) -> Callable[[Any], Drawn]:
+    if not signals:
+        return lambda _body: ()
+    draw: Callable[[Any], Any] = attrgetter(*signals)
+    if len(signals) > 1:
+        return draw
+    return lambda body: (draw(body),)

@@ -39,6 +39,16 @@ class SignalWatch(OwnWatch):
     def begin(self) -> Leaf:
         return Leaf(truth=self._begin, raw=self._begin)
 
+    def settled(self, value: Any) -> Leaf:
+        """Return the memory once ``value`` has stood for long, after nothing that mattered; ``None``: never sent."""
+        raw = self._begin if value is None else self._test(value, self._begin)
+        return Leaf(truth=raw, raw=raw, value=value)
+
+    def is_settled(self, leaf: Leaf, value: Any) -> bool:
+        """Tell whether ``leaf`` is what `settled` returns for ``value``."""
+        raw = self._begin if value is None else self._test(value, self._begin)
+        return leaf.raw is raw and leaf.truth is raw and not leaf.flips_at and leaf.value == value
+
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
         value = self._read(reading if self.signal.of_region else observation.body)
         if value is None:

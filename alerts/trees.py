@@ -1,7 +1,7 @@
 """Rules made ready to run: conditions become watches in one row, and closures that combine their answers."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -13,6 +13,8 @@ from alerts.happenings import EventWatch
 from alerts.inventory import DeviceFacts
 from alerts.limits import Figure, UnknownFigure, figures
 from alerts.memory import Leaf
+from alerts.model import Severity
+from alerts.policy import Policy
 from alerts.readings import RateWatch, SignalWatch, state_watch, threshold_watch
 from alerts.rules.conditions import (
     AllOf,
@@ -31,7 +33,6 @@ from alerts.rules.conditions import (
     Threshold,
     Together,
 )
-from alerts.rules.durations import microseconds
 from alerts.rules.model import Rule
 from alerts.rules.signals import signals_of
 from alerts.sequences import SequenceWatch, TogetherWatch
@@ -40,6 +41,7 @@ from alerts.watch import Watch
 from core.devices import Channel, DeviceKind
 
 _WITH_PARTS = frozenset({DeviceKind.GATE, DeviceKind.THERMAL})
+_WORST_FIRST = list(Severity)
 Leaves = list[Leaf]
 """The memories of a rule's watches for one part of a device, in the order of the watches."""
 Truth = Callable[[Leaves], bool]
@@ -76,16 +78,15 @@ class CompiledRule:
         self.condition = _NEVER
         self.at_once: Tree | None = None
         self.clears_when: Tree | None = None
+        self.levels: list[tuple[Severity, Tree]] = []
         try:
             self._plant(rule, figure)
         except UnknownFigure:
             self.applies = False
             self.watches = []
-            self.condition, self.at_once, self.clears_when = _NEVER, None, None
+            self.condition, self.at_once, self.clears_when, self.levels = _NEVER, None, None, []
         self.peers = frozenset[str]().union(*(watch.peers for watch in self.watches))
-        self.lasting = microseconds(rule.lasting)
-        self.hold = microseconds(rule.hold)
-        self.max_late = microseconds(rule.max_late) if rule.late == "accept" else None
+        self.policy = Policy(rule)
         self.shape = _shape(rule) if self.applies else ""
         self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
         self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
@@ -104,6 +105,8 @@ class CompiledRule:
         self.condition = tree(rule.condition)
         self.at_once = None if rule.at_once is None else tree(rule.at_once)
         self.clears_when = None if rule.clears_when is None else tree(rule.clears_when)
+        self.levels = [(each.severity, tree(each.condition)) for each in rule.levels]
+        self.levels.sort(key=lambda level: _WORST_FIRST.index(level[0]))
 
     def begin(self) -> Leaves:
         """Return the memories before the first message."""
@@ -125,6 +128,14 @@ class CompiledRule:
     def cleared(self, leaves: Leaves) -> bool:
         """Tell whether the condition that ends the alert holds; never, for a rule without one."""
         return self.clears_when is not None and self.clears_when.truth(leaves)
+
+    def severity(self, parts: Mapping[str, Leaves]) -> tuple[Severity, tuple[Leaves, list[int]] | None]:
+        """Return how much an open alert matters, and the part and its watches that make it more than usual."""
+        for severity, tree in self.levels:
+            for name in sorted(parts):
+                if tree.truth(parts[name]):
+                    return severity, (parts[name], tree.because(parts[name]))
+        return self.rule.severity, None
 
 
 def _tree(condition: Condition, kind: DeviceKind, figure: Figure, watches: list[Watch]) -> Tree:
@@ -215,7 +226,8 @@ def _indexes(trees: list[Tree]) -> list[int]:
 
 
 def _shape(rule: Rule) -> str:
-    conditions = msgspec.json.encode([rule.condition, rule.at_once, rule.clears_when])
+    levels = [level.condition for level in rule.levels]
+    conditions = msgspec.json.encode([rule.condition, rule.at_once, rule.clears_when, *levels])
     return hashlib.blake2b(conditions, digest_size=6).hexdigest()
 
 

@@ -80,6 +80,14 @@ _SPANS = (
 )
 
 
+_SEVERITIES = {"critical": "紧急", "major": "重要", "minor": "一般", "info": "提示"}
+
+
+def severity_names(severity: str) -> tuple[str, str]:
+    """Return a severity in Chinese and in English."""
+    return _SEVERITIES[severity], severity
+
+
 def signal_names(signal: str) -> tuple[str, str, str]:
     """Return the Chinese name, the English name and the unit (with its space) of a signal."""
     return _SIGNALS.get(signal, (signal, signal, ""))

@@ -20,6 +20,7 @@ from alerts.rules.conditions import (
     Together,
 )
 from alerts.rules.model import Rule
+from alerts.rules.rule_checks import keeping_problems, standing_problems
 from alerts.rules.simple_checks import (
     Problem,
     event_problems,
@@ -28,6 +29,7 @@ from alerts.rules.simple_checks import (
     state_problems,
     threshold_problems,
 )
+from alerts.rules.source import Path
 from alerts.rules.window_checks import (
     compare_problems,
     count_problems,
@@ -40,17 +42,24 @@ from core.devices import DeviceKind
 
 def problems(rule: Rule) -> Iterator[Problem]:
     """Yield what is wrong with ``rule``; paths begin at the rule."""
-    for name, condition in (
-        ("condition", rule.condition),
-        ("at_once", rule.at_once),
-        ("clears_when", rule.clears_when),
-    ):
-        if condition is not None:
-            for path, text in _condition_problems(rule.kind, condition):
-                yield (name, *path), text
+    for where, condition in _trees(rule):
+        for path, text in _condition_problems(rule.kind, condition):
+            yield (*where, *path), text
     yield from _late_problems(rule)
-    if rule.hold is not None and rule.clears_when is not None:
-        yield ("hold",), "`hold` and `clears_when` are two ways to end an alert: expected one of them"
+    missing = any(isinstance(leaf, Missing) for _, tree in _trees(rule) for leaf in leaves(tree))
+    yield from keeping_problems(rule, missing=missing)
+    yield from standing_problems(rule)
+
+
+def _trees(rule: Rule) -> Iterator[tuple[Path, Condition]]:
+    """Yield the conditions of a rule with the place where each stands."""
+    yield ("condition",), rule.condition
+    if rule.at_once is not None:
+        yield ("at_once",), rule.at_once
+    if rule.clears_when is not None:
+        yield ("clears_when",), rule.clears_when
+    for index, level in enumerate(rule.levels):
+        yield ("levels", index, "condition"), level.condition
 
 
 def compares_devices(rule: Rule) -> bool:
@@ -75,7 +84,7 @@ def _late_problems(rule: Rule) -> Iterator[Problem]:
         return
     if rule.max_late is None:
         yield ("late",), "`late: accept` needs `max_late`, such as 2h"
-    for tree in (rule.condition, rule.at_once, rule.clears_when):
+    for _, tree in _trees(rule):
         if any(not isinstance(leaf, EventSeen | Count) for leaf in leaves(tree)):
             yield ("late",), "`late: accept` is for rules of events and counts only: an old reading says nothing of now"
 

@@ -7,6 +7,8 @@ from msgspec import Meta, Struct, field
 from alerts.model import Severity
 from alerts.rules.conditions import Condition
 from alerts.rules.durations import Duration
+from alerts.rules.schedules import Schedule
+from alerts.rules.scopes import Scope
 from alerts.rules.series import RuleTest
 from core.devices import DeviceKind
 
@@ -25,12 +27,34 @@ class Text(_Strict, frozen=True):
     en: Sentence
 
 
+class Level(_Strict, frozen=True):
+    """A worse severity, for as long as ``condition`` holds while the alert is open. It never opens one by itself."""
+
+    severity: Severity
+    condition: Condition
+
+
+class Chatter(_Strict, frozen=True):
+    """The ``count``-th firing within ``within`` stays open until it has been quiet for that long.
+
+    Three in 60 s is what ISA-18.2 calls chattering (secondary source). ``chatter: off`` lets each firing count.
+    """
+
+    count: Annotated[int, Meta(ge=2, le=100)] = 3
+    within: Duration = "60s"
+
+
 class Rule(_Strict, frozen=True):
     """When to raise an alert about devices of one kind, what to call it, and what to do first.
 
     The alert is *pending* from the instant ``condition`` holds and *fires* when it has held for ``for``; while
-    ``at_once`` holds it fires without waiting. It is resolved when neither has held for ``hold``, or, where
+    ``at_once`` holds it fires without waiting. It is resolved when neither has held for ``keep_firing_for``, or, where
     ``clears_when`` is given, when that holds. ``late: accept`` lets events up to ``max_late`` old raise it as well.
+    While it is open it has the worst severity of ``levels`` whose conditions hold, and ``severity`` where none does.
+
+    Silence is no recovery (``gaps: keep``): what is pending goes on counting, since a lift may lose its link with
+    somebody in it. With ``gaps: resolve`` a device silent for ``gap_after`` ends both, and has to say it all again.
+    ``chatter`` left out means `Chatter`, for a protected rule that each firing counts.
     """
 
     id: RuleId
@@ -42,7 +66,16 @@ class Rule(_Strict, frozen=True):
     lasting: Duration | None = field(name="for", default=None)
     at_once: Condition | None = None
     clears_when: Condition | None = None
-    hold: Duration | None = None
+    keep_firing_for: Duration | None = None
+    levels: Annotated[list[Level], Meta(max_length=3)] = []
+    scope: Scope | None = None
+    schedule: Schedule | None = None
+    latch: bool = False
+    protected: bool = False
+    maintenance: bool = False
+    chatter: Chatter | bool | None = None
+    gaps: Literal["keep", "resolve"] = "keep"
+    gap_after: Duration | None = None
     late: Literal["ignore", "accept"] = "ignore"
     max_late: Duration | None = None
 

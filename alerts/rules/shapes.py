@@ -10,6 +10,7 @@ import msgspec
 from alerts.model import Severity
 from alerts.rules.conditions import ATTRIBUTE_PATTERN, DEVICE_PATTERN
 from alerts.rules.durations import PATTERN
+from alerts.rules.schedules import HOURS_PATTERN, WEEKDAYS
 from alerts.rules.source import Path
 from alerts.words import signal_names
 from core.devices import Channel, DeviceKind
@@ -34,6 +35,7 @@ _PATTERNS = {
     PATTERN: "a duration such as 45s, 5m or 1h",
     ATTRIBUTE_PATTERN: "a name of small letters, digits and _, such as rated_load_kilograms",
     DEVICE_PATTERN: "the name of a device, such as shed-2",
+    HOURS_PATTERN: "hours such as 22:00-06:00",
 }
 _CHOICES: dict[str, Iterable[str]] = {
     "version": ("1",),
@@ -43,6 +45,9 @@ _CHOICES: dict[str, Iterable[str]] = {
     "not_kinds": tuple(FaultKind),
     "channel": tuple(Channel),
     "late": ("ignore", "accept"),
+    "gaps": ("keep", "resolve"),
+    "days": (*WEEKDAYS, "workdays", "holidays"),
+    "holidays": ("CN", "none"),
     "transition": ("firing", "severity_changed", "resolved"),
 }
 # A file with more of them is not one to be mended line by line.

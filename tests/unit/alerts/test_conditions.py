@@ -58,8 +58,8 @@ def test_for(doors: Sequence[tuple[float, str]], expected: Said) -> None:
 @pytest.mark.parametrize(
     ("doors", "expected"),
     [
-        pytest.param([(0, "open"), (5, "closed")], [(0, "firing"), (15, "resolved")], id="over for the whole hold"),
-        pytest.param([(0, "open"), (5, "closed"), (14, "open")], [(0, "firing")], id="flapping within the hold"),
+        pytest.param([(0, "open"), (5, "closed")], [(0, "firing"), (15, "resolved")], id="over for the whole time"),
+        pytest.param([(0, "open"), (5, "closed"), (14, "open")], [(0, "firing")], id="flapping within it"),
         pytest.param(
             [(0, "open"), (5, "closed"), (14, "open"), (16, "closed")],
             [(0, "firing"), (26, "resolved")],
@@ -67,10 +67,10 @@ def test_for(doors: Sequence[tuple[float, str]], expected: Said) -> None:
         ),
     ],
 )
-def test_hold(doors: Sequence[tuple[float, str]], expected: Said) -> None:
+def test_keep_firing_for(doors: Sequence[tuple[float, str]], expected: Said) -> None:
     talk = Talk()
     said = [talk.lift(at, door_state=state) for at, state in doors]
-    assert told(run([rule("elevator", DOOR, "hold: 10s")], said, until=60)) == expected
+    assert told(run([rule("elevator", DOOR, "keep_firing_for: 10s")], said, until=60)) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""What a rule says of an alert's life, worked out beforehand."""
+
+from alerts.model import Severity
+from alerts.rules.durations import microseconds
+from alerts.rules.model import Chatter, Rule
+from alerts.rules.schedules import Calendar
+
+_WORST_FIRST = list(Severity)
+
+
+class Policy:
+    """When an alert fires, steps down and ends, apart from what the conditions say. Durations are microseconds."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.lasting = microseconds(rule.lasting)
+        self.keep_firing_for = microseconds(rule.keep_firing_for)
+        self.max_late = microseconds(rule.max_late) if rule.late == "accept" else None
+        self.gap_after = microseconds(rule.gap_after)
+        self.calendar = None if rule.schedule is None else Calendar(rule.schedule)
+        chatter = _chatter(rule)
+        self.chatter_count = 0 if chatter is None else chatter.count
+        """How many firings are too many; 0 where each counts."""
+        self.chatter_within = 0 if chatter is None else microseconds(chatter.within)
+
+
+def worse(one: Severity, other: Severity) -> bool:
+    """Tell whether ``one`` matters more than ``other``."""
+    return _WORST_FIRST.index(one) < _WORST_FIRST.index(other)
+
+
+def _chatter(rule: Rule) -> Chatter | None:
+    if isinstance(rule.chatter, Chatter):
+        return rule.chatter
+    if rule.chatter is None:
+        # A pressed alarm button or a fire is told each time, however often.
+        return None if rule.protected else Chatter()
+    return Chatter() if rule.chatter else None

@@ -1,0 +1,123 @@
+"""Where the engine keeps what belongs together: a device, its roster, and the rules that are not at rest there."""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from alerts import steps
+from alerts.memory import Device, DeviceState, Heard, Microseconds, Phase, RuleState
+from alerts.posts import Drawn, Latest, Post, Roster
+from core.devices import DeviceKey
+from core.wire.payloads import ElevatorEvent
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(DeviceState).decode
+_NEVER = 0
+
+
+class Site:
+    """One device. ``drawn`` are the values of the last telemetry, ``armed`` is its timer in the heap, or 0.
+
+    ``drawn`` is ``None`` where the next telemetry must be looked at, even if it says the same.
+    """
+
+    __slots__ = ("armed", "device", "dirty", "drawn", "roster")
+
+    def __init__(self, device: Device, roster: Roster) -> None:
+        self.device = device
+        self.roster = roster
+        self.drawn: Drawn | None = None
+        self.armed: Microseconds = _NEVER
+        self.dirty = False
+
+    def encode(self) -> bytes:
+        """Return the state as bytes, for `restored_site`."""
+        return _encode(self.device.state)
+
+    def awake(self, post: Post) -> RuleState:
+        """Return what ``post`` remembers here, made anew where it was at rest."""
+        states = self.device.state.rules
+        state = states.get(post.id)
+        if state is None:
+            state = states[post.id] = post.wake(self.device.state.latest)
+        return state
+
+    def settle(self, post: Post) -> Microseconds:
+        """Forget what need not be remembered of ``post``; return when it is due next, 0 for never."""
+        own = self.device.state
+        state = own.rules.get(post.id)
+        if state is not None and post.rests(state, own.latest, own.clock):
+            del own.rules[post.id]
+            state = None
+        return post.due(state, self.device)
+
+    def due(self, post: Post) -> Microseconds:
+        """Return when ``post`` must be stepped without a message, 0 for never."""
+        return post.due(self.device.state.rules.get(post.id), self.device)
+
+    def next_due(self) -> Microseconds:
+        """Return when the first of all posts is due, 0 for never."""
+        return min((due for post in self.roster.in_order if (due := self.due(post))), default=_NEVER)
+
+    def learn_telemetry(self, drawn: Drawn) -> None:
+        """Keep the newest values, after the posts have seen them."""
+        self.drawn = drawn
+        latest = self.device.state.latest
+        for name, value in zip(self.roster.signals, drawn, strict=True):
+            if value is not None:
+                latest[name] = value
+
+    def learn_event(self, event: object) -> None:
+        """Keep what an event says of signals, after the posts have seen it."""
+        if isinstance(event, ElevatorEvent):
+            for name in self.roster.told_by_events:
+                if (value := getattr(event, name)) is not None:
+                    self.device.state.latest[name] = value
+
+    def assign(self, roster: Roster) -> None:
+        """Take over other rules: those that are the same go on, changed ones keep their open alert."""
+        own, before = self.device.state, self.roster.posts
+        # Values of signals that nobody looks at any more would grow old unnoticed.
+        own.latest = {name: value for name, value in own.latest.items() if name in roster.signals}
+        for post in roster.in_order:
+            known = own.rules.get(post.id)
+            if known is not None and before.get(post.id) is not post:
+                own.rules[post.id] = _renewed(post, known, own.latest)
+        self.roster, self.drawn = roster, None
+
+    def orphans(self) -> Iterator[tuple[str, RuleState]]:
+        """Yield the rules that remember something here, but are not on watch any more."""
+        for rule, state in self.device.state.rules.items():
+            if rule not in self.roster.posts:
+                yield rule, state
+
+
+def new_site(key: DeviceKey, now: Microseconds, roster: Roster) -> Site:
+    """Return a device heard for the first time at ``now``; silence is measured from here on every channel."""
+    state = DeviceState(clock=now, position=0, heard=Heard(now, now, now, now))
+    return Site(Device(key, key.path, state), roster)
+
+
+def restored_site(path: str, state: bytes, roster_of: Callable[[DeviceKey], Roster]) -> Site:
+    """Return the device that `Site.encode` wrote down, under the rules that are on watch there now."""
+    key = DeviceKey.from_path(path)
+    site = Site(Device(key, path, _decode(state)), _NOBODY)
+    site.assign(roster_of(key))
+    return site
+
+
+_NOBODY = Roster([])
+
+
+def _renewed(post: Post, known: RuleState, latest: Latest) -> RuleState:
+    """Return ``known`` where its conditions are the rule's; else begin anew, but keep an open alert open.
+
+    A rule that was changed decides about it with the next message.
+    """
+    if known.shape == post.rule.shape:
+        return known
+    state = post.wake(latest)
+    if known.alert is not None:
+        state.phase, state.since, state.since_position = Phase.FIRING, known.since, known.since_position
+        state.alert = steps.opened(post.rule, known.alert.id, known.alert.severity)
+    return state

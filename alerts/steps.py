@@ -1,0 +1,223 @@
+"""The steps of an alert's life as they are written down: each with its reason, in words and in facts."""
+
+import hashlib
+
+import msgspec
+
+from alerts.memory import Device, Microseconds, OpenAlert, Phase, RuleState
+from alerts.model import Reason, Severity, Transition, TransitionKind
+from alerts.trees import CompiledRule, Leaves
+from alerts.words import lasting_names, part_names, severity_names
+from core.clock import from_microseconds
+
+_NEVER = 0
+
+RULE_REMOVED = Reason("rule_removed", "规则已删除，告警随之关闭", "the rule was removed, and the alert with it")
+OUT_OF_SCOPE = Reason(
+    "out_of_scope", "设备已不在规则的适用范围内", "the device is no longer among those that the rule applies to"
+)
+OUT_OF_SCHEDULE = Reason("out_of_schedule", "规则的生效时段已结束", "the hours in which the rule is in force are over")
+CONDITION_OVER = Reason("condition_over", "触发条件已不成立", "what raised it is over")
+TIMED_OUT = Reason("timed_out", "超过时限未再发生，自动关闭", "it has not happened again within its time")
+
+
+def alert_id(rule: str, path: str, since: Microseconds, position: int) -> str:
+    """Return the alert's name, the same however often the journal is read (decision 0005)."""
+    # A backlog arrives at one instant, with several alarms of one device in it: the position tells them apart.
+    return hashlib.blake2b(f"{rule}|{path}|{since}|{position}".encode(), digest_size=8).hexdigest()
+
+
+def fire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device) -> Transition:
+    """Open the alert of what is pending, with the severity that the levels give it."""
+    severity, of_level = rule.severity(state.parts)
+    its_id = alert_id(rule.id, device.path, state.since, state.since_position)
+    state.alert = opened(rule, its_id, severity)
+    state.phase = Phase.FIRING
+    state.chattering = _rise(rule, state, "", now)
+    leaves = state.parts[state.part]
+    indexes = rule.because(leaves)
+    zh, en = _said(rule, leaves, indexes)
+    part_zh, part_en = part_names(rule.rule.kind.value, state.part)
+    lasting_zh, lasting_en = lasting_names(now - state.since)
+    code = rule.watches[indexes[0]].code
+    facts = _facts(rule, leaves, indexes) | {
+        "next_step_zh": rule.rule.next_step.zh,
+        "next_step_en": rule.rule.next_step.en,
+    }
+    if of_level is not None:
+        facts |= _facts(rule, *of_level)
+    if state.part:
+        facts["part"] = state.part
+    zh, en = f"{part_zh}{zh}{lasting_zh}", f"{part_en}{en}{lasting_en}"
+    reason = _chattering(rule, zh, en, facts) if state.chattering else Reason(code, zh, en, facts)
+    return transition(rule.id, state, state.alert, TransitionKind.FIRING, now, reason, device)
+
+
+def opened(rule: CompiledRule, its_id: str, severity: Severity) -> OpenAlert:
+    """Return what is remembered of an alert of ``rule``."""
+    title, of = rule.rule.title, rule.rule
+    return OpenAlert(its_id, severity, title.zh, title.en, of.latch, of.protected, of.maintenance)
+
+
+def step_up(
+    rule: CompiledRule,
+    state: RuleState,
+    severity: Severity,
+    because: tuple[Leaves, list[int]] | None,
+    now: Microseconds,
+    device: Device,
+) -> Transition:
+    """Make an open alert worse; too often within a while, and it stays so until it is quiet."""
+    chattering = _rise(rule, state, severity.value, now)
+    state.chattering = state.chattering or chattering
+    said = ("", "") if because is None else _said(rule, *because)
+    facts = {} if because is None else _facts(rule, *because)
+    reason = _severity_reason("level_reached", _open(rule, state, device).severity, severity, said, facts)
+    if chattering:
+        reason = _chattering(rule, reason.zh, reason.en, reason.facts)
+    return _change(rule, state, severity, reason, now, device)
+
+
+def step_down(
+    rule: CompiledRule, state: RuleState, severity: Severity, now: Microseconds, device: Device
+) -> Transition:
+    """Make an open alert less severe."""
+    before = _open(rule, state, device).severity
+    return _change(rule, state, severity, _severity_reason("level_over", before, severity, ("", ""), {}), now, device)
+
+
+def clear(rule: CompiledRule, state: RuleState, leaves: Leaves, now: Microseconds, device: Device) -> Transition:
+    """End the alert, because ``leaves`` say so."""
+    indexes = [] if rule.clears_when is None else rule.clears_when.because(leaves)
+    zh, en = _said(rule, leaves, indexes)
+    reason = Reason("cleared", f"已解除：{zh}", f"cleared: {en}", _facts(rule, leaves, indexes))
+    return resolve(rule, state, reason, now, device)
+
+
+def resolve(rule: CompiledRule, state: RuleState, reason: Reason, now: Microseconds, device: Device) -> Transition:
+    """End the alert for ``reason``; ``state`` is idle afterwards."""
+    ended = transition(rule.id, state, _open(rule, state, device), TransitionKind.RESOLVED, now, reason, device)
+    rest(state)
+    return ended
+
+
+def rest(state: RuleState) -> None:
+    """Make ``state`` idle; what it has seen of the conditions, and how often it fired, stays."""
+    state.phase, state.alert, state.part, state.chattering = Phase.IDLE, None, "", False
+    state.since = state.since_position = state.over_since = state.lower_since = _NEVER
+
+
+def ended(rule: str, state: RuleState, reason: Reason, now: Microseconds, device: Device) -> Transition | None:
+    """Return how the open alert of a rule that watches ``device`` no more ends, ``None`` where there is none."""
+    if state.alert is None:
+        return None
+    return transition(rule, state, state.alert, TransitionKind.RESOLVED, now, reason, device)
+
+
+def gap_reason(silent: Microseconds) -> Reason:
+    """Return the reason of what ends because nothing was heard for ``silent``."""
+    seconds = silent / 1_000_000
+    return Reason(
+        "gap",
+        f"设备已 {seconds:g} 秒无消息，此前的情况不再作数",
+        f"nothing heard for {seconds:g} s: what was known before counts no more",
+        {"silent_seconds": seconds},
+    )
+
+
+def quiet_reason(quiet: Microseconds) -> Reason:
+    """Return the reason of what ends because it has been quiet for ``quiet`` after too many firings."""
+    seconds = quiet / 1_000_000
+    return Reason("quiet", f"已平静 {seconds:g} 秒", f"quiet for {seconds:g} s", {"quiet_seconds": seconds})
+
+
+def transition(
+    rule: str,
+    state: RuleState,
+    alert: OpenAlert,
+    kind: TransitionKind,
+    now: Microseconds,
+    reason: Reason,
+    device: Device,
+) -> Transition:
+    """Return one step of ``alert``."""
+    return Transition(
+        alert_id=alert.id,
+        rule=rule,
+        severity=alert.severity,
+        device=device.key,
+        kind=kind,
+        at=from_microseconds(now),
+        pending_since=from_microseconds(state.since),
+        reason=reason,
+        position=device.state.position,
+        title_zh=alert.title_zh,
+        title_en=alert.title_en,
+        latching=alert.latching,
+        protected=alert.protected,
+        maintenance=alert.maintenance,
+    )
+
+
+def _open(rule: CompiledRule, state: RuleState, device: Device) -> OpenAlert:
+    if state.alert is None:
+        raise ValueError(f"rule {rule.id} on {device.path} is firing without an alert")
+    return state.alert
+
+
+def _rise(rule: CompiledRule, state: RuleState, to: str, now: Microseconds) -> bool:
+    """Remember that it fired, or stepped up; tell whether that was once too often."""
+    count = rule.policy.chatter_count
+    if not count:
+        return False
+    state.rises.append((now, to))
+    # Beyond what can matter nothing is kept: `count` of each kind.
+    return sum(kind == to for _, kind in state.rises) >= count
+
+
+def _change(
+    rule: CompiledRule, state: RuleState, severity: Severity, reason: Reason, now: Microseconds, device: Device
+) -> Transition:
+    state.alert = msgspec.structs.replace(_open(rule, state, device), severity=severity)
+    state.lower_since = _NEVER
+    return transition(rule.id, state, state.alert, TransitionKind.SEVERITY_CHANGED, now, reason, device)
+
+
+def _severity_reason(
+    code: str,
+    before: Severity,
+    after: Severity,
+    said: tuple[str, str],
+    facts: dict[str, str | float | int | bool],
+) -> Reason:
+    before_zh, before_en = severity_names(before.value)
+    after_zh, after_en = severity_names(after.value)
+    zh, en = said
+    return Reason(
+        code,
+        f"级别由{before_zh}变为{after_zh}" + (f"：{zh}" if zh else ""),
+        f"from {before_en} to {after_en}" + (f": {en}" if en else ""),
+        {**facts, "from": before.value},
+    )
+
+
+def _chattering(rule: CompiledRule, zh: str, en: str, facts: dict[str, str | float | int | bool]) -> Reason:
+    count, seconds = rule.policy.chatter_count, rule.policy.chatter_within / 1_000_000
+    return Reason(
+        "chattering",
+        f"反复触发（{seconds:g} 秒内第 {count} 次）：{zh}",
+        f"chattering ({count} times within {seconds:g} s): {en}",
+        {**facts, "count": count, "within_seconds": seconds},
+    )
+
+
+def _said(rule: CompiledRule, leaves: Leaves, indexes: list[int]) -> tuple[str, str]:
+    said = [rule.watches[index].tell(leaves[index]) for index in indexes]
+    return "，".join(zh for zh, _ in said), ", ".join(en for _, en in said)
+
+
+def _facts(rule: CompiledRule, leaves: Leaves, indexes: list[int]) -> dict[str, str | float | int | bool]:
+    facts: dict[str, str | float | int | bool] = {}
+    for index in indexes:
+        facts |= rule.watches[index].facts(leaves[index])
+    return facts
