@@ -3,29 +3,41 @@
 from collections.abc import Iterable
 
 from alerts.inventory import DeviceFacts, Inventory
+from alerts.limits import attributes_of
 from alerts.posts import Roster
 from alerts.rules.model import Rule
 from alerts.rules.scopes import covers
 from alerts.trees import CompiledRule
 from core.devices import DeviceKey
 
+Figures = tuple[tuple[str, float | None], ...]
+"""Of a device, those that a rule compares with."""
+
 
 class Assignments:
-    """Rules and inventory in force. Devices that have the same rules share a roster; equal rules are compiled once."""
+    """Rules and inventory in force.
+
+    Devices that have the same rules share a roster; a rule is compiled once for all devices with the same figures, and
+    is not on watch where a figure that it takes is not known.
+    """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._rules: dict[str, Rule] = {rule.id: rule for rule in rules}
-        self._inventory = Inventory()
-        self._compiled: dict[str, CompiledRule] = {}
+        self._rules: dict[str, Rule] = {}
+        self._attributes: dict[str, list[str]] = {}
+        self._compiled: dict[str, dict[Figures, CompiledRule]] = {}
         self._rosters: dict[tuple[CompiledRule, ...], Roster] = {}
+        self._inventory = Inventory()
+        self.replace_rules(rules)
 
     def replace_rules(self, rules: Iterable[Rule]) -> None:
         """Put other rules in force; those that are equal to what was stay compiled."""
         before, self._rules = self._rules, {rule.id: rule for rule in rules}
+        self._attributes = {rule.id: sorted(attributes_of(rule)) for rule in self._rules.values()}
         self._compiled = {
-            name: compiled for name, compiled in self._compiled.items() if before.get(name) == self._rules.get(name)
+            rule.id: self._compiled[rule.id] if before.get(rule.id) == rule else {} for rule in self._rules.values()
         }
-        self._forget_rosters()
+        known = {compiled for by_figures in self._compiled.values() for compiled in by_figures.values()}
+        self._rosters = {chosen: roster for chosen, roster in self._rosters.items() if known.issuperset(chosen)}
 
     def set_inventory(self, inventory: Inventory) -> None:
         """Put other facts of devices in force."""
@@ -35,9 +47,10 @@ class Assignments:
         """Return the rules on watch at a device; the same object for as long as they are the same."""
         facts = self._inventory.of(key)
         chosen = tuple(
-            self._compile(rule, facts)
+            compiled
             for rule in self._rules.values()
             if rule.kind is key.kind and covers(rule.scope, key, facts)
+            if (compiled := self._compile(rule, facts)).applies
         )
         roster = self._rosters.get(chosen)
         if roster is None:
@@ -49,12 +62,9 @@ class Assignments:
         known = self._rules.get(rule)
         return known is not None and known.kind is key.kind
 
-    def _compile(self, rule: Rule, _facts: DeviceFacts) -> CompiledRule:
-        compiled = self._compiled.get(rule.id)
+    def _compile(self, rule: Rule, facts: DeviceFacts) -> CompiledRule:
+        figures = tuple((name, facts.numbers.get(name)) for name in self._attributes[rule.id])
+        compiled = self._compiled[rule.id].get(figures)
         if compiled is None:
-            compiled = self._compiled[rule.id] = CompiledRule(rule)
+            compiled = self._compiled[rule.id][figures] = CompiledRule(rule, facts)
         return compiled
-
-    def _forget_rosters(self) -> None:
-        known = set(self._compiled.values())
-        self._rosters = {chosen: roster for chosen, roster in self._rosters.items() if known.issuperset(chosen)}

@@ -60,8 +60,13 @@ def _instants(rule: CompiledRule, state: RuleState, device: Device) -> Iterable[
         yield state.rises[0][0] + policy.chatter_within
     if policy.gap_after and state.phase is not Phase.IDLE:
         yield heard.anything + policy.gap_after
-    if policy.calendar is not None and (state.phase is not Phase.IDLE or _holds(rule, state)):
+    if policy.calendar is not None and (state.phase is not Phase.IDLE or holds(rule, state)):
         yield policy.calendar.next_change(device.state.clock)
+
+
+def holds(rule: CompiledRule, state: RuleState) -> bool:
+    """Tell whether the conditions alone would have an alert open."""
+    return any(rule.active(leaves) and not rule.cleared(leaves) for leaves in state.parts.values())
 
 
 def _observe(rule: CompiledRule, state: RuleState, observation: Observation, now: Microseconds, device: Device) -> None:
@@ -161,10 +166,6 @@ def _active_part(rule: CompiledRule, state: RuleState) -> str | None:
     return urgent if urgent is not None else state.part if state.part in active else min(active)
 
 
-def _holds(rule: CompiledRule, state: RuleState) -> bool:
-    return any(rule.active(leaves) and not rule.cleared(leaves) for leaves in state.parts.values())
-
-
 def _judge_open(
     rule: CompiledRule, state: RuleState, now: Microseconds, device: Device, *, by_message: bool
 ) -> Transition | None:
@@ -173,7 +174,7 @@ def _judge_open(
         over = not any(rule.active(leaves) for leaves in state.parts.values())
     else:
         cleared = _cleared(rule, state)
-        over = cleared is not None or (state.over_since > 0 and not _holds(rule, state))
+        over = cleared is not None or (state.over_since > 0 and not holds(rule, state))
     if not over:
         state.over_since = _NEVER
         return None

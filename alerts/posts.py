@@ -12,6 +12,7 @@ from alerts import lifecycle
 from alerts.happenings import EventWatch
 from alerts.memory import Device, Heard, Leaf, Microseconds, Phase, RuleState
 from alerts.readings import SignalWatch
+from alerts.sequences import SequenceWatch
 from alerts.silence import SilenceWatch
 from alerts.trees import CompiledRule, Leaves
 from alerts.watch import Watch
@@ -30,7 +31,7 @@ class Post:
     It is ``None`` where equal values do not mean that nothing changes.
     """
 
-    __slots__ = ("id", "pick", "rule", "silence", "_prunes", "_signals")
+    __slots__ = ("_prunes", "_signals", "id", "pick", "rule", "silence")
 
     def __init__(self, rule: CompiledRule, signals: tuple[str, ...]) -> None:
         self.rule = rule
@@ -44,8 +45,10 @@ class Post:
         self.pick: Callable[[Drawn], object] | None = None
         if rule.digest is not None:
             self.pick = itemgetter(*dict.fromkeys(signals.index(name) for _, _, name in self._signals))
-        # The silence of a part counts from when it was first heard of, so parts that wait for it are kept.
-        self._prunes = rule.by_part and not rule.silences
+        begin = rule.begin()
+        # A part that nothing is known of yet can hold by that alone, by silence since, or beside a peer: kept then.
+        holds = rule.active(begin) or any(leaf.truth for leaf in begin)
+        self._prunes = rule.by_part and not (rule.silences or rule.peers or holds)
 
     def sees_change(self, before: Drawn | None, drawn: Drawn) -> bool:
         """Tell whether ``drawn``, after ``before``, can change what the rule says."""
@@ -68,6 +71,8 @@ class Post:
             return not state.parts and state.phase is Phase.IDLE and not state.rises
         if state.phase is not Phase.IDLE or state.rises or self.rule.by_part:
             return False
+        if self.rule.policy.calendar is not None and lifecycle.holds(self.rule, state):
+            return False  # It waits for the hours in which the rule is in force.
         leaves = state.parts[""]
         for index, watch, name in self._signals:
             if not watch.is_settled(leaves[index], latest.get(name)):
@@ -108,6 +113,9 @@ class Post:
                 return not leaf.opened and (max_late is None or leaf.changed_at + max_late < now)
             case SilenceWatch():
                 return not (leaf.truth or leaf.raw)
+            case SequenceWatch():
+                begun = leaf.truth or leaf.opened or leaf.instants
+                return not begun and not any(inner.truth or inner.raw or inner.flips_at for inner in leaf.inner)
         return leaf == watch.begin()
 
 

@@ -23,10 +23,10 @@ _HORIZON_DAYS = 60
 
 
 class Schedule(Struct, frozen=True, forbid_unknown_fields=True):
-    """In force during ``hours`` that begin on one of ``days`` or on one of ``dates``, but on none of ``except_dates``.
+    """In force during ``hours`` that begin on one of ``days`` or of ``dates``, but on none of ``except_dates``.
 
-    Neither days nor dates are all days, no hours the whole day. ``workdays`` and ``holidays`` follow the public holidays of the
-    country, with the weekends it makes working days; with ``holidays: none`` workdays are Monday to Friday.
+    Neither days nor dates are all days, no hours the whole day. ``workdays`` and ``holidays`` follow public holidays
+    of the country, with the weekends it makes working days; with ``holidays: none`` workdays are Monday to Friday.
     """
 
     zone: Annotated[str, Meta(min_length=1, max_length=64)] = "Asia/Shanghai"

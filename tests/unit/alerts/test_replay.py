@@ -4,11 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.engine import Engine
+from alerts.inventory import Inventory
+from alerts.memory import DeviceState, Leaf
 from alerts.model import Transition, TransitionKind
 from alerts.packs import builtin_rules
 from alerts.rules import Rule
@@ -32,9 +35,31 @@ from core.wire.payloads import (
     ThermalLevel,
     ThermalTelemetry,
 )
-from tests.unit.alerts.talk import Talk, instant
+from tests.unit.alerts.plain import PlainEngine
+from tests.unit.alerts.talk import Talk, instant, rule
 
 RULES = builtin_rules()
+_HOT = "{kind: threshold, signal: maximum_celsius, above: 40, clear: 30"
+_FAULT = "{kind: event, types: [fault_raised], clears_on: [fault_cleared]}"
+_DOOR = "{kind: state, signal: door_state, equals: open}"
+SORTS = [
+    rule(kind, condition, extra, rule_id=f"sort-{number}")
+    for number, (kind, condition, extra) in enumerate(
+        [
+            ("elevator", _DOOR, ""),
+            ("elevator", _DOOR, "for: 7s\ngaps: resolve\ngap_after: 20s"),
+            ("elevator", _DOOR, "schedule: {hours: ['15:00-15:01', '15:02-15:10']}"),
+            ("elevator", _FAULT, "keep_firing_for: 5s\nchatter: {count: 2, within: 30s}"),
+            ("elevator", f"{{kind: any_of, of: [{_FAULT}, {{kind: missing, offline_for: 5s}}]}}", ""),
+            ("elevator", "{kind: state, signal: door_state, not_in: [closed], confirm: 3s}", "for: 1s"),
+            ("elevator", _FAULT, f"levels: [{{severity: critical, condition: {_DOOR}}}]\nkeep_firing_for: 4s"),
+            ("elevator", _FAULT, f"clears_when: {_DOOR}"),
+            ("gate", "{kind: event, types: [held_open], resolve_after: 20s}", "chatter: off"),
+            ("thermal", f"{_HOT}}}", f"levels: [{{severity: critical, condition: {_HOT}, confirm: 4s}}}}]"),
+            ("thermal", f"{_HOT}, confirm: 3s}}", "clears_when: {kind: missing, nothing_for: 30s}"),
+        ]
+    )
+]
 LIFTS = [DeviceKey("demo", DeviceKind.ELEVATOR, name) for name in ("lift-1", "lift-2")]
 GATES = [DeviceKey("demo", DeviceKind.GATE, "gate-1")]
 CAMERAS = [DeviceKey("demo", DeviceKind.THERMAL, "shed-1")]
@@ -212,6 +237,54 @@ def test_a_crash_and_a_replay_from_the_last_commit_tell_the_same(
         position += batch
     committed += engine.advance(observations[-1].received_at + timedelta(days=2))
     assert committed == undisturbed(observations, RULES)
+
+
+def both(steps: list[Step], rules: list[Rule]) -> tuple[list[Transition], list[Transition]]:
+    observations, plain = told(steps), PlainEngine(rules)
+    end = observations[-1].received_at + timedelta(days=2)
+    expected = [one for each in observations for one in plain.observe(each)] + plain.advance(end)
+    return undisturbed(observations, rules), expected
+
+
+@strategy
+@given(stories)
+def test_an_engine_that_remembers_everything_everywhere_tells_the_same(steps: list[Step]) -> None:
+    said, expected = both(steps, RULES)
+    assert said == expected
+
+
+@strategy
+@given(stories)
+def test_so_it_is_with_rules_of_every_sort(steps: list[Step]) -> None:
+    said, expected = both(steps, SORTS)
+    assert said == expected
+
+
+@strategy
+@given(stories, st.data())
+def test_the_same_rules_put_in_force_again_anywhere_change_nothing(steps: list[Step], draw: st.DataObject) -> None:
+    observations, rules = told(steps), RULES + SORTS
+    engine, said = Engine(rules), []
+    for observation in observations:
+        if draw.draw(st.booleans()):
+            engine.replace_rules([msgspec.convert(msgspec.to_builtins(each), Rule) for each in rules])
+            engine.set_inventory(Inventory(version=observation.position))
+        said += engine.observe(observation)
+    said += engine.advance(observations[-1].received_at + timedelta(days=2))
+    assert said == undisturbed(observations, rules)
+
+
+@strategy
+@given(stories)
+def test_a_quiet_day_later_only_what_is_open_or_watched_is_remembered(steps: list[Step]) -> None:
+    observations, engine = told(steps), Engine(RULES)
+    for observation in observations:
+        engine.observe(observation)
+    engine.advance(observations[-1].received_at + timedelta(days=2))
+    for state in engine.dirty().values():
+        for name, left in msgspec.msgpack.decode(state, type=DeviceState).rules.items() if state else ():
+            leaves = [leaf for part in left.parts.values() for leaf in part]
+            assert left.phase or any(leaf != Leaf(value=leaf.value, changed_at=leaf.changed_at) for leaf in leaves), name
 
 
 @strategy

@@ -1,0 +1,142 @@
+"""Rules and facts of devices that change while the engine runs."""
+
+import pytest
+
+from alerts.engine import Engine
+from alerts.inventory import DeviceFacts, Inventory
+from alerts.model import Transition
+from core.devices import DeviceKey, DeviceKind
+from core.wire.payloads import ElevatorTelemetry
+from tests.unit.alerts.talk import LIFT, Talk, instant, rule, told
+
+DOOR = "{kind: state, signal: door_state, equals: open}"
+WIDER = "{kind: state, signal: door_state, in: [open, opening]}"
+SILENT = "{kind: missing, nothing_for: 5m}"
+
+
+def codes(said: list[Transition]) -> list[tuple[str, str]]:
+    return [(one.kind.value, one.reason.code) for one in said]
+
+
+def test_an_equal_rule_goes_on_with_its_timer() -> None:
+    talk, engine = Talk(), Engine([rule("elevator", DOOR, "for: 10s")])
+    engine.observe(talk.lift(0, door_state="open"))
+    engine.replace_rules([rule("elevator", DOOR, "for: 10s"), rule("elevator", SILENT, rule_id="new")])
+    assert told(engine.advance(instant(60))) == [(10, "firing")]
+
+
+def test_another_duration_counts_from_the_same_beginning() -> None:
+    talk, engine = Talk(), Engine([rule("elevator", DOOR, "for: 1h")])
+    engine.observe(talk.lift(0, door_state="open"))
+    engine.replace_rules([rule("elevator", DOOR, "for: 10s")])
+    assert told(engine.advance(instant(60))) == [(10, "firing")]
+
+
+@pytest.mark.parametrize(("door", "expected"), [("open", []), ("closed", ["resolved"]), (None, [])])
+def test_a_changed_rule_keeps_its_open_alert_and_decides_with_the_next_message(
+    door: str | None, expected: list[str]
+) -> None:
+    talk, engine = Talk(), Engine([rule("elevator", DOOR)])
+    firing = engine.observe(talk.lift(0, door_state="open"))[-1]
+    engine.replace_rules([rule("elevator", WIDER)])
+    said = engine.observe(talk.lift(1, door_state=door))
+    assert [one.kind.value for one in said] == expected
+    assert {one.alert_id for one in said} <= {firing.alert_id}
+
+
+@pytest.mark.parametrize("by_message", [False, True])
+def test_the_alert_of_a_removed_rule_is_resolved_by_whatever_comes_next(by_message: bool) -> None:
+    talk, engine = Talk(), Engine([rule("elevator", DOOR, rule_id="gone"), rule("elevator", SILENT, rule_id="stays")])
+    firing = engine.observe(talk.lift(0, door_state="open"))[-1]
+    engine.replace_rules([rule("elevator", SILENT, rule_id="stays")])
+    said = engine.observe(talk.lift(5)) if by_message else engine.advance(instant(5))
+    assert codes(said) == [("resolved", "rule_removed")]
+    assert (said[0].alert_id, told(said)) == (firing.alert_id, [(5, "resolved")])
+    assert engine.advance(instant(6)) == []
+
+
+def test_a_rule_taken_away_and_put_back_before_anything_happens_is_not_missed() -> None:
+    talk, door = Talk(), rule("elevator", DOOR)
+    engine = Engine([door])
+    engine.observe(talk.lift(0, door_state="open"))
+    engine.replace_rules([])
+    engine.replace_rules([door])
+    assert engine.observe(talk.lift(1, door_state="open")) == []
+
+
+def test_a_new_rule_knows_what_others_have_seen_and_decides_with_the_next_message() -> None:
+    talk, engine = Talk(), Engine([rule("elevator", DOOR, "for: 1h", rule_id="old")])
+    engine.observe(talk.lift(0, door_state="open"))
+    engine.replace_rules([rule("elevator", DOOR, rule_id="new")])
+    assert engine.advance(instant(5)) == []
+    assert told(engine.observe(talk.lift(6))) == [(6, "firing")]
+
+
+def test_a_value_that_nobody_looked_at_for_a_while_is_not_believed() -> None:
+    talk, door = Talk(), rule("elevator", DOOR)
+    engine = Engine([door])
+    engine.observe(talk.lift(0, door_state="open"))
+    engine.replace_rules([rule("elevator", SILENT, rule_id="silent")])
+    engine.observe(talk.lift(1, door_state="closed"))
+    engine.replace_rules([door])
+    assert engine.observe(talk.lift(2)) == []
+
+
+def lift(name: str, community: str = "demo") -> DeviceKey:
+    return DeviceKey(community, DeviceKind.ELEVATOR, name)
+
+
+FACTS = DeviceFacts(building="3", tags=frozenset({"old", "narrow"}))
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        pytest.param("{communities: [demo]}", True, id="community"),
+        pytest.param("{communities: [other]}", False, id="another community"),
+        pytest.param("{buildings: ['3', '4']}", True, id="building"),
+        pytest.param("{buildings: ['4']}", False, id="another building"),
+        pytest.param("{devices: [lift-1]}", True, id="name"),
+        pytest.param("{devices: [demo/elevator/lift-1]}", True, id="path"),
+        pytest.param("{devices: [demo/elevator/lift-2]}", False, id="another path"),
+        pytest.param("{tags: [old, narrow]}", True, id="all tags"),
+        pytest.param("{tags: [old, new]}", False, id="one tag of two"),
+        pytest.param("{not_tags: [new]}", True, id="without a tag"),
+        pytest.param("{not_tags: [old]}", False, id="not with a tag"),
+        pytest.param("{buildings: ['3'], not_tags: [old]}", False, id="every list narrows"),
+    ],
+)
+def test_scope(scope: str, expected: bool) -> None:
+    engine = Engine([rule("elevator", DOOR, f"scope: {scope}")])
+    engine.set_inventory(Inventory({LIFT: FACTS}, 1))
+    assert bool(engine.observe(Talk().lift(0, door_state="open"))) is expected
+
+
+def test_a_device_that_leaves_the_scope_has_its_alert_resolved_and_comes_back_anew() -> None:
+    talk, engine = Talk(), Engine([rule("elevator", DOOR, "scope: {buildings: ['3']}")])
+    engine.set_inventory(Inventory({LIFT: FACTS}, 1))
+    first = engine.observe(talk.lift(0, door_state="open"))[-1]
+    engine.set_inventory(Inventory({LIFT: DeviceFacts(building="4")}, 2))
+    assert codes(engine.advance(instant(1))) == [("resolved", "out_of_scope")]
+    assert engine.observe(talk.lift(2, door_state="open")) == []
+    engine.set_inventory(Inventory({LIFT: FACTS}, 3))
+    again = engine.observe(talk.lift(3, door_state="open"))[-1]
+    assert again.kind.value == "firing"
+    assert again.alert_id != first.alert_id
+
+
+def test_a_restart_outside_the_scope_says_so_too() -> None:
+    talk, scoped = Talk(), rule("elevator", DOOR, "scope: {tags: [old]}")
+    before, after = Engine([scoped]), Engine([scoped])
+    before.set_inventory(Inventory({LIFT: FACTS}, 1))
+    before.observe(talk.lift(0, door_state="open"))
+    after.set_inventory(Inventory(version=2))
+    after.restore({path: state for path, state in before.dirty().items() if state is not None})
+    assert codes(after.advance(instant(1))) == [("resolved", "out_of_scope")]
+
+
+def test_only_devices_in_the_scope_wait_for_silence() -> None:
+    talk, engine = Talk(), Engine([rule("elevator", SILENT, "scope: {devices: [lift-2]}")])
+    for name in ("lift-1", "lift-2"):
+        engine.observe(talk.say(0, lift(name), ElevatorTelemetry(at=instant(0))))
+    assert [one.device.device for one in engine.advance(instant(400))] == ["lift-2", "lift-2"]
