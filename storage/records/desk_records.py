@@ -90,7 +90,7 @@ def select_told(after: int, limit: int) -> Select[Any]:
 
 
 def _told(row: Row[Any]) -> Told:
-    facts = msgspec.json.decode(row.facts, type=dict[str, str | float | int | bool])
+    facts = msgspec.json.decode(row.facts, type=dict[str, str | float | int | bool | None])
     return Told(
         sequence=row.sequence,
         alert_id=row.alert_id,
@@ -101,9 +101,14 @@ def _told(row: Row[Any]) -> Told:
         at=row.at,
         recorded_at=row.recorded_at,
         actor=row.actor,
-        reason=Reason(row.reason_code, row.reason_zh, row.reason_en, facts),
+        reason=Reason(row.reason_code, row.reason_zh, row.reason_en, _told_facts(facts)),
         **_alert_of(row),
     )
+
+
+def _told_facts(facts: dict[str, str | float | int | bool | None]) -> dict[str, str | float | int | bool]:
+    """Without those that hold nothing: JSON knows no infinity, and one of them must not stop the desk."""
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _alert_of(row: Row[Any]) -> dict[str, Any]:

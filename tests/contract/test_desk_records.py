@@ -1,5 +1,7 @@
 """The contract of `alerts.ports.DeskRecords`: what every implementation of it promises."""
 
+import math
+
 import pytest
 from msgspec.structs import replace
 
@@ -34,6 +36,15 @@ async def test_a_step_is_told_with_what_its_alert_is(bench: Bench) -> None:
     assert (told.title_zh, told.title_en, told.reason.code) == ("困人", "Trapped passenger", "firing")
     assert told.reason.facts == {"temperature_celsius": 61.5, "open": True}
     assert (told.latching, told.protected, told.maintenance) == (False, False, False)
+
+
+async def test_a_fact_that_is_no_number_does_not_stop_the_desk(bench: Bench) -> None:
+    """JSON has no infinity."""
+    firing = fired("a1")[1]
+    reason = replace(firing.reason, facts={"ratio": math.inf, "limit": 2.0})
+    await bench.engine.decide([replace(firing, reason=reason)])
+    (told,) = await bench.desk.told(0, 10)
+    assert told.reason.facts["limit"] == 2.0
 
 
 async def test_the_flags_of_a_rule_come_with_its_alert(bench: Bench) -> None:

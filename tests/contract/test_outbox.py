@@ -1,5 +1,6 @@
 """The contract of `alerts.ports.Outbox`: what every implementation of it promises."""
 
+import random
 from collections.abc import Sequence
 
 import pytest
@@ -107,3 +108,32 @@ async def test_giving_up_is_no_step_that_concerns_the_desk(bench: Bench) -> None
     await _put(bench, intent("n1"))
     await bench.outbox.give_up(1, after(70), "refused")
     assert await bench.desk.told(2, 10) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_whatever_happens_each_line_is_delivered_in_its_order(bench: Bench, seed: int) -> None:
+    """A random walk: the desk adds, the deliverer delivers, postpones and gives up; lists say what is due."""
+    chance = random.Random(seed)
+    waiting: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    not_before: dict[int, int] = {}
+    number = 0
+    for now in range(60, 100):
+        for _ in range(chance.randrange(3)):
+            number += 1
+            line = chance.choice(["duty", "guard"]), chance.choice(["i1", "i2", "i3"])
+            waiting.setdefault(line, []).append((number, f"n{number}"))
+            await _put(bench, intent(f"n{number}", receiver=line[0], incident=line[1]))
+        heads = sorted(line[0] for line in waiting.values() if line)
+        due = [name for at, name in heads if not_before.get(at, 0) <= now]
+        entries = await bench.outbox.due(after(now), 100)
+        assert _ids(entries) == due
+        for entry in entries:
+            if chance.random() < 0.5:
+                until = now + chance.randrange(1, 5)
+                await bench.outbox.postpone(entry.number, after(until), "busy")
+                not_before[entry.number] = until
+                continue
+            ending = bench.outbox.delivered if chance.random() < 0.7 else bench.outbox.give_up
+            await ending(entry.number, after(now), "said")
+            waiting[entry.intent.receiver, entry.intent.incident].pop(0)
+    assert number > 20

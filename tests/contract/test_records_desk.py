@@ -176,6 +176,24 @@ async def test_everybody_writes_at_once_and_no_line_is_forgotten(
     assert await api_records.last_sequence() == 2 + 30 + 20 + 30
 
 
+async def test_a_cancelled_commit_of_the_desk_is_whole_or_absent(
+    api_records: RecordsAdapter, desk: DeskRecordsAdapter, outbox: OutboxAdapter
+) -> None:
+    """Cancelled after 0, 1, 2, … turns of the event loop; a repeat of the same commit always succeeds."""
+    await desk.commit(desk_commit(0, 0, transitions=fired("own")))
+    for turns in range(25):
+        decided = desk_commit(turns + 1, turns, intents=[intent(f"n{turns}")], notes=[note("own")])
+        task = asyncio.create_task(desk.commit(decided))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await desk.commit(decided)
+    assert [step.sequence for step in await api_records.transitions(0, 1000)] == list(range(1, 2 + 25 + 1))
+    entries = await Asked(limit=100).of(outbox)
+    assert [entry.intent.id for entry in reversed(entries)] == [f"n{turns}" for turns in range(25)]
+
+
 class Asked(Struct):
     """What somebody looks for in the outbox."""
 

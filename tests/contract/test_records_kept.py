@@ -1,6 +1,7 @@
 """What people keep: suppressions, rules, facts of devices, stand-ins. On SQLite and PostgreSQL."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,9 +11,12 @@ from sqlalchemy import text
 from alerts.inventory import DeviceFacts
 from core.clock import ManualClock
 from core.devices import DeviceKey, DeviceKind
-from core.errors import Conflict
+from core.errors import Conflict, TemporaryError
 from storage.records import (
+    AlertActsAdapter,
     DeskRecordsAdapter,
+    OutboxAdapter,
+    QualityAdapter,
     RecordsDatabase,
     RegistryAdapter,
     RotaOverridesAdapter,
@@ -20,9 +24,34 @@ from storage.records import (
     SuppressionsAdapter,
 )
 from tests.contract.records_cases import GATE, LIFT, START, after
-from tests.contract.records_desk_cases import silence
+from tests.contract.records_desk_cases import desk_commit, silence
 
 pytestmark = pytest.mark.timeout(60)
+
+
+async def test_a_database_that_is_away_is_a_temporary_error(records_database: RecordsDatabase) -> None:
+    await records_database.close()
+    desk, box = DeskRecordsAdapter(records_database), OutboxAdapter(records_database)
+    asked: list[Awaitable[object]] = [
+        desk.load(),
+        desk.told(0, 1),
+        desk.suppressions(START),
+        desk.failing_receivers(),
+        desk.commit(desk_commit(1)),
+        box.due(START, 1),
+        box.next_due(),
+        box.delivered(1, START, "ok"),
+        box.postpone(1, START, "busy"),
+        box.give_up(1, START, "gone"),
+        AlertActsAdapter(records_database).assign("a1", "li", None, START),
+        SuppressionsAdapter(records_database).add(silence()),
+        RuleBookAdapter(records_database).version(),
+        RegistryAdapter(records_database).inventory(),
+        RotaOverridesAdapter(records_database).overrides(START),
+        QualityAdapter(records_database).alerts_between(None, START, after(1)),
+    ]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [TemporaryError] * len(asked)
 
 
 async def test_a_suppression_is_kept_as_it_was_said(records_database: RecordsDatabase) -> None:

@@ -40,11 +40,15 @@ _STEP: Mapping[str, object] = {
 }
 
 
-def _first_version(connection: Connection) -> None:
+def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "0001")
+    return config
+
+
+def _first_version(connection: Connection) -> None:
+    command.upgrade(_config(connection), "0001")
 
 
 def _insert(connection: Connection, table: str, row: Mapping[str, object]) -> None:
@@ -65,6 +69,23 @@ def _fill(connection: Connection) -> None:
         _insert(connection, "transitions", {**step, **_STEP})
     connection.execute(text("UPDATE transition_counter SET last_sequence = 3"))
     connection.execute(text("UPDATE alert_progress SET position = 9"))
+
+
+def _back(connection: Connection) -> None:
+    command.downgrade(_config(connection), "0001")
+
+
+async def test_back_and_up_again_makes_the_same_tables(records_url: str) -> None:
+    await upgrade(records_url)
+    database = RecordsDatabase(records_url)
+    await database.open()
+    async with database.writing() as connection:
+        await connection.run_sync(_back)
+        assert await connection.run_sync(differences) != []
+    await upgrade(records_url)
+    async with database.reading() as connection:
+        assert await connection.run_sync(differences) == []
+    await database.close()
 
 
 async def test_the_rows_stay_and_the_desk_begins_behind_them(records_url: str) -> None:
