@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Self
 
 from paho.mqtt.client import Client, MQTTMessageInfo
@@ -34,6 +35,11 @@ ROUND = (
 )
 RULES = {"alarm": "car-alarm-button", "fault": "fault-major"}
 STEPS = {"pressed": "firing", "raised": "firing", "released": "resolved", "cleared": "resolved"}
+RULE_SETTINGS = {
+    "ANJU_RULES__BUILTIN": "false",
+    "ANJU_RULES__FILES": json.dumps([str(Path(__file__).with_name("numbered_day.yaml"))]),
+}
+"""The settings that put these rules in force, and no others."""
 Alert = tuple[str, str, str]
 """Rule, device, kind of transition."""
 

@@ -17,7 +17,7 @@ from core.clock import SystemClock
 from core.devices import Channel, DeviceKey
 from core.wire import topics
 from tests.acceptance import outcome
-from tests.acceptance.lifts import LIFTS
+from tests.acceptance.lifts import LIFTS, RULE_SETTINGS
 from tests.acceptance.running import Anju, influx_settings, wait_until
 from tests.servers.influx import Influx
 from tests.servers.mosquitto import Mosquitto
@@ -82,7 +82,12 @@ def _is_firing(line: str, lift: DeviceKey) -> bool:
 @contextmanager
 def _on_duty(var: Path, broker: Mosquitto, influx: Influx) -> Iterator[Duty]:
     port = free_port()
-    settings: dict[str, object] = {"ANJU_MQTT__PORT": broker.port, "ANJU_API__PORT": port, **influx_settings(influx)}
+    settings: dict[str, object] = {
+        "ANJU_MQTT__PORT": broker.port,
+        "ANJU_API__PORT": port,
+        **RULE_SETTINGS,
+        **influx_settings(influx),
+    }
     with ExitStack() as stack:
         parts = {name: stack.enter_context(Anju(name, var, settings)) for name in ("api", "ingest", "alerts")}
         for part in parts.values():

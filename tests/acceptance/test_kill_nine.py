@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance import outcome
-from tests.acceptance.lifts import LiftPublisher
+from tests.acceptance.lifts import RULE_SETTINGS, LiftPublisher
 from tests.acceptance.running import Anju, influx_settings, wait_until
 from tests.servers.influx import Influx
 from tests.servers.mosquitto import Mosquitto
@@ -43,7 +43,12 @@ class Stage:
 def stage(tmp_path: Path, make_mosquitto: MakeMosquitto, make_influx: MakeInflux) -> Iterator[Stage]:
     broker, influx = make_mosquitto(save_every_change=False), make_influx()
     var = tmp_path / "var"
-    settings = {"ANJU_MQTT__PORT": broker.port, "ANJU_BROKER__EMBEDDED": "none", **influx_settings(influx)}
+    settings = {
+        "ANJU_MQTT__PORT": broker.port,
+        "ANJU_BROKER__EMBEDDED": "none",
+        **RULE_SETTINGS,
+        **influx_settings(influx),
+    }
     with ExitStack() as stack:
         parts = {name: stack.enter_context(Anju(name, var, settings)) for name in ("ingest", "alerts")}
         for part in parts.values():

@@ -50,6 +50,28 @@ def test_every_rule_says_what_to_do_in_both_languages_and_each_kind_can_go_offli
     assert {rule.severity for rule in rules} == set(Severity)
 
 
+def test_fire_and_a_pressed_button_are_told_whatever_is_silenced_and_stand_until_somebody_has_looked() -> None:
+    rules = builtin_rules()
+    assert {rule.id for rule in rules if rule.latch} == {"car-alarm-button", "thermal-alarm", "thermal-runaway"}
+    assert {rule.id for rule in rules if rule.protected} == {
+        "trapped-passenger",
+        "car-alarm-button",
+        "thermal-alarm",
+        "thermal-runaway",
+    }
+    assert {rule.id for rule in rules if rule.maintenance} == {"lift-in-inspection"}
+
+
+def test_every_press_of_the_button_counts() -> None:
+    talk = Talk()
+    said = [
+        talk.lift_event(at + wait, kind)
+        for at in range(0, 50, 10)
+        for wait, kind in ((0, Lift.ALARM_PRESSED), (5, Lift.ALARM_RELEASED))
+    ]
+    assert [kind for _, _, kind in story(said, 60)] == ["firing", "resolved"] * 5
+
+
 def test_a_trapped_passenger_is_raised_after_60_s_and_ends_only_at_level_with_the_door_open() -> None:
     talk = Talk()
     said = [

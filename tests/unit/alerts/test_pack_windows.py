@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from alerts.engine import Engine
+from alerts.inventory import DeviceFacts, Inventory
 from alerts.packs import builtin_rules
 from core.observations import Observation
 from core.wire.payloads import ElevatorEventType as Lift
 from core.wire.payloads import GateEventType as Gate
-from tests.unit.alerts.talk import Talk, run, told
+from tests.unit.alerts.talk import LIFT, Talk, instant, run, told
 
 DAY = 86_400
 STANDING: dict[str, Any] = {"direction": "stopped", "door_state": "closed", "service_mode": "normal"}
@@ -65,7 +67,8 @@ def doors(talk: Talk, *, openings_per_run: int, seconds_per_opening: float, coun
 DOORS = {
     "one for each run": (1, 20.0, []),
     "twice for each run": (2, 15.0, []),
-    "the field's 2,000 in one run": (2_000, 18.0, [(540.0, "firing")]),
+    "fifteen for each run": (15, 18.0, [(540.0, "firing")]),
+    "the field's 2,000 in one run": (2_000, 18.0, [(540.0, "firing"), (558.0, "severity_changed")]),
     "as many, but slowly": (2_000, 60.0, []),
 }
 
@@ -87,10 +90,41 @@ def test_three_faults_in_a_day_are_one_alert_more_until_the_first_is_a_day_old()
     assert story("frequent-faults", said, 2 * DAY) == [(9 * 3_600, "firing"), (DAY, "resolved")]
 
 
+def test_six_faults_in_a_day_matter_more() -> None:
+    talk = Talk()
+    said = [
+        talk.lift_event(hour * 3_600 + wait, kind, "2")
+        for hour in range(6)
+        for wait, kind in ((0, Lift.FAULT_RAISED), (60, Lift.FAULT_CLEARED))
+    ]
+    assert story("frequent-faults", said, DAY - 1) == [(2 * 3_600, "firing"), (5 * 3_600, "severity_changed")]
+
+
 def test_one_fault_told_again_and_again_is_one() -> None:
     talk = Talk()
     said = [talk.lift_event(at, Lift.FAULT_RAISED, "2") for at in range(0, 600, 60)]
     assert story("frequent-faults", said, DAY) == []
+
+
+RATED = Inventory({LIFT: DeviceFacts(numbers={"rated_load_kilograms": 630.0})})
+LOADS = {
+    "beyond the tenth": (RATED, [700.0] * 20, [(15, "firing")]),
+    "over the rated load by less": (RATED, [680.0] * 20, []),
+    "people get out at the buzzer": (RATED, [700.0] * 10 + [640.0, 600.0] + [600.0] * 8, []),
+    "a lift of which no rated load is known": (Inventory(), [5_000.0] * 20, []),
+}
+
+
+@pytest.mark.parametrize(("inventory", "loads", "expected"), LOADS.values(), ids=LOADS)
+def test_a_load_beside_the_rated_one(
+    inventory: Inventory, loads: list[float], expected: list[tuple[float, str]]
+) -> None:
+    talk = Talk()
+    engine = Engine(each for each in builtin_rules() if each.id == "lift-overloaded")
+    engine.set_inventory(inventory)
+    said = [talk.lift(at, load_kilograms=load) for at, load in enumerate(loads)]
+    transitions = [each for observation in said for each in engine.observe(observation)]
+    assert told(transitions + engine.advance(instant(20))) == expected
 
 
 PASSAGES = {
