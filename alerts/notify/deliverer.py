@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import structlog
 
-from alerts.dispatch.model import OutboxEntry
+from alerts.dispatch.model import OutboxEntry, Purpose
+from alerts.model import Severity
 from alerts.notify.book import Channel, MessengerBook
 from alerts.notify.lane import Lane
 from alerts.notify.patience import Patience
@@ -21,6 +22,7 @@ from core.errors import PermanentError, TemporaryError
 
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 5.0
+_SEVERITIES = list(Severity)
 _Answer = TypeVar("_Answer")
 _log = structlog.get_logger()
 
@@ -107,7 +109,7 @@ class Deliverer:
             raise self._broken
 
     async def _take(self) -> bool:
-        """Begin what may begin now; False when that was nothing."""
+        """Begin what may begin now; True when more may be behind it."""
         now = self._clock.now()
         room = self._limits.in_flight - len(self._flying)
         if room <= 0:
@@ -116,12 +118,14 @@ class Deliverer:
         # Those on their way are still due by the records, and stand at the front. One that ends while the records are
         # asked may be in the answer all the same: as it was.
         flying = frozenset(self._flying)
-        entries = await self._persist("outbox.due", partial(self._outbox.due, now, room + len(flying), busy))
+        limit = room + len(flying)
+        entries = await self._persist("outbox.due", partial(self._outbox.due, now, limit, busy))
         begun = 0
-        for entry in entries:
+        for entry in sorted(entries, key=_urgency):
             if entry.number not in flying and begun < room:
                 begun += self._begin(entry, now)
-        return begun > 0
+        # A shorter answer was all there is: what of it waits for a slot is begun when one is free.
+        return begun > 0 and len(entries) == limit
 
     def _busy(self, now: datetime) -> frozenset[str]:
         """Return the receivers that can take nothing now; what waits for them must not hide what waits for others."""
@@ -283,6 +287,12 @@ def _facts(entry: OutboxEntry) -> dict[str, str | int]:
         "purpose": intent.purpose.value,
         "attempt": entry.attempts + 1,
     }
+
+
+def _urgency(entry: OutboxEntry) -> tuple[bool, int, int]:
+    """Sort key: where a receiver takes few at a time, the worst goes first, and what is over goes last."""
+    intent = entry.intent
+    return intent.purpose is Purpose.RESOLVED, _SEVERITIES.index(intent.severity), entry.number
 
 
 def _hours(duration: timedelta) -> str:

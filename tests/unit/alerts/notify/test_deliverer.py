@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus, Purpose
+from alerts.model import Severity
 from alerts.notify.book import Channel, MessengerBook
 from alerts.notify.deliverer import Deliverer, Limits, wait_for
 from alerts.notify.errors import TryLater
@@ -230,6 +231,18 @@ async def test_no_more_leave_in_a_minute_than_the_receiver_takes() -> None:
             await world.run_until(seconds)
             heard.append(len(world.mouths["duty"].said))
         assert heard == [20, 40, 50]
+
+
+async def test_where_few_are_taken_the_worst_goes_first_and_what_is_over_last() -> None:
+    async with started({"duty": Mouth()}, per_minute=2) as world:
+        world.add(
+            intent(1, incident="a", purpose=Purpose.RESOLVED),
+            intent(2, incident="b", severity=Severity.MINOR),
+            intent(3, incident="c", severity=Severity.MAJOR),
+            intent(4, incident="d", severity=Severity.CRITICAL),
+        )
+        await world.run_until(120)
+        assert [one.id for one in world.mouths["duty"].said] == ["intent-4", "intent-3", "intent-2", "intent-1"]
 
 
 async def test_all_together_keep_to_the_bound() -> None:
