@@ -14,7 +14,7 @@ import msgspec
 from alerts import lifecycle, steps
 from alerts.assignments import Assignments
 from alerts.inventory import Inventory
-from alerts.memory import Heard, Microseconds
+from alerts.memory import Heard, Microseconds, RuleState
 from alerts.model import Reason, Transition, TransitionKind
 from alerts.posts import Post
 from alerts.rules.model import Rule
@@ -40,6 +40,8 @@ class Engine:
         self._pushes = count()
         self._dirty: list[Site] = []
         self._orphaned: list[Site] = []
+        self._watchers: dict[DeviceKey, dict[str, Site]] = {}
+        """By device: those that are compared with it, by path."""
         self.evaluated = 0
 
     def restore(self, states: Mapping[str, bytes]) -> None:
@@ -85,6 +87,7 @@ class Engine:
                 return said
             state.newest_telemetry = observation.at
             self._observe_telemetry(site, observation, now, said)
+            self._tell_watchers(site, observation, said)
         elif channel is _EVENT:
             state.heard.event = state.heard.anything = now
             if observation.late or (state.newest_event is not None and observation.at < state.newest_event):
@@ -93,6 +96,7 @@ class Engine:
             state.newest_event = observation.at
             posts = [post for post in site.roster.event if not post.silence or post.id in state.rules]
             self._take(site, posts, observation, now, said)
+            self._tell_watchers(site, observation, said)
         else:
             self._observe_presence(site, observation, now, said)
         return said
@@ -149,6 +153,21 @@ class Engine:
         for post in posts:
             self._settle(site, post)
 
+    def _tell_watchers(self, peer: Site, observation: Observation, said: list[Transition]) -> None:
+        """Let the devices that are compared with this one look at what it said."""
+        key = peer.device.key
+        for path in sorted(self._watchers.get(key, ())):
+            site = self._watchers[key][path]
+            posts = [post for post in site.roster.comparing if key.device in post.rule.peers]
+            state = site.device.state
+            state.clock = max(state.clock, peer.device.state.clock)
+            state.position = observation.position
+            self._soil(site)
+            for post in posts:
+                step = lifecycle.step_by_peer(post.rule, site.awake(post), observation, state.clock, site.device)
+                self._note(site, post, *step, said)
+                self._settle(site, post)
+
     def _observe_presence(
         self, site: Site, observation: Observation, now: Microseconds, said: list[Transition]
     ) -> None:
@@ -190,14 +209,18 @@ class Engine:
         now: Microseconds,
         said: list[Transition],
     ) -> None:
-        states = site.device.state.rules
         for post in posts:
             state, transition = lifecycle.step(post.rule, site.awake(post), observation, now, site.device)
-            states[post.id] = state
-            if transition is not None:
-                if transition.kind is TransitionKind.FIRING:
-                    said.append(_pending(transition, state.since_position))
-                said.append(transition)
+            self._note(site, post, state, transition, said)
+
+    def _note(
+        self, site: Site, post: Post, state: RuleState, transition: Transition | None, said: list[Transition]
+    ) -> None:
+        site.device.state.rules[post.id] = state
+        if transition is not None:
+            if transition.kind is TransitionKind.FIRING:
+                said.append(_pending(transition, state.since_position))
+            said.append(transition)
 
     def _settle(self, site: Site, post: Post) -> None:
         self._arm(site, site.settle(post))
@@ -235,7 +258,7 @@ class Engine:
 
     def _meet(self, key: DeviceKey, now: Microseconds) -> Site:
         site = self._sites[key] = new_site(key, now, self._assignments.roster_of(key))
-        self._arm(site, site.next_due())
+        self._take_stock(site)
         return site
 
     def _soil(self, site: Site) -> None:
@@ -247,12 +270,16 @@ class Engine:
         for site in self._sites.values():
             roster = self._assignments.roster_of(site.device.key)
             if roster is not site.roster:
+                for peer in site.peers():
+                    self._watchers[peer].pop(site.device.path, None)
                 site.assign(roster)
                 self._take_stock(site)
 
     def _take_stock(self, site: Site) -> None:
-        """Set the timer of a device that has other rules than before, and note what has to be ended there."""
+        """Set the timer of a device that is new or has other rules than before, and note what has to be ended there."""
         self._arm(site, site.next_due())
+        for peer in site.peers():
+            self._watchers.setdefault(peer, {})[site.device.path] = site
         if any(site.orphans()):
             self._orphaned.append(site)
 

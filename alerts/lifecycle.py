@@ -39,6 +39,18 @@ def step(
     return state, _judge(rule, state, now, device, by_message=observation is not None)
 
 
+def step_by_peer(
+    rule: CompiledRule, state: RuleState, observation: Observation, now: Microseconds, device: Device
+) -> tuple[RuleState, Transition | None]:
+    """Do as `step` does, with a message of another device that the rule compares this one with."""
+    for leaves in state.parts.values():
+        for watch, leaf in zip(rule.watches, leaves, strict=True):
+            if observation.device.device in watch.peers:
+                watch.observe_peer(leaf, observation, now)
+    _forget_rises(rule, state, now)
+    return state, _judge(rule, state, now, device, by_message=True)
+
+
 def due(rule: CompiledRule, state: RuleState, device: Device) -> Microseconds:
     """Return when the next step with no message is needed, 0 for never."""
     return min(_instants(rule, state, device), default=_NEVER)

@@ -7,6 +7,7 @@ from typing import Protocol
 from alerts.dispatch.model import DeskCommit, DeskSnapshot, Intent, OutboxEntry, Suppression, Told
 from alerts.inventory import Inventory
 from alerts.model import Commit, Snapshot
+from alerts.rules.model import Rule
 from core.observations import Entry, Observation, Rejection
 
 Decoder = Callable[[Entry], Observation | Rejection]
@@ -117,4 +118,15 @@ class Registry(Protocol):
 
     async def inventory(self) -> Inventory:
         """Return the facts of all devices, at their present version. Raises `TemporaryError`."""
+        ...
+
+
+class RuleSource(Protocol):
+    """Where the rules in force come from, while they may change."""
+
+    async def changed(self) -> Sequence[Rule] | None:
+        """Return all rules in force if they are others than before, ``None`` if not; cheap, asked every second.
+
+        Never raises: what is broken or away is told elsewhere, and the last good rules stay in force.
+        """
         ...

@@ -137,6 +137,7 @@ class Roster:
         self.event = self._on(Channel.EVENT)
         self.presence = self._on(Channel.PRESENCE)
         self.silences = [post for post in self.posts.values() if post.rule.silences]
+        self.comparing = [post for post in self.posts.values() if post.rule.peers]
         self.draw: Callable[[Any], Drawn] = _drawing(self.signals)
 
     def _on(self, channel: Channel) -> list[Post]:

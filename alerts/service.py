@@ -12,9 +12,10 @@ import structlog
 
 from alerts.engine import Engine
 from alerts.faults import fault_of
+from alerts.inventory import Inventory
 from alerts.live import LiveView
 from alerts.model import Commit, FaultCleared, FaultRaised, Transition
-from alerts.ports import AlertRecords, Decoder, JournalReader
+from alerts.ports import AlertRecords, Decoder, JournalReader, Registry, RuleSource
 from core.clock import Clock
 from core.errors import TemporaryError
 from core.observations import Entry, Observation
@@ -24,6 +25,7 @@ BATCH = 2_000
 # A transition waits for this many messages at most before it is committed: about 10 ms of work.
 SLICE = 256
 CHECKPOINT_EVERY = timedelta(seconds=1)
+ASK_EVERY = timedelta(seconds=1)
 IDLE_SECONDS = 0.25
 # A message gets its `received_at` before it is in the journal: a batch lingers 10 ms at most and then waits for the
 # disk. Time is believed to have passed only this far, so that no timer overtakes a message that came before it. A
@@ -52,13 +54,18 @@ class AlertStats:
     retries: int = 0
     last_commit_seconds: float = 0.0
     detail: str = ""
+    rule_changes: int = 0
+    inventory_version: int = -1
+    """Of the facts of devices in force; -1 while there are none."""
+    inventory_problem: str = ""
 
 
 class AlertService:
     """Reads the journal, lets the engine decide, and commits state, alerts and position in one transaction.
 
     ``wait(position, seconds)`` returns when the journal reaches beyond ``position`` or the time is up. Killed at any
-    instant, it goes on from the last commit and decides the same again.
+    instant, it goes on from the last commit and decides the same again. ``rules`` and ``registry`` are asked every
+    second for what has changed, between two batches; without them the engine keeps the rules it was made with.
     """
 
     def __init__(
@@ -70,6 +77,8 @@ class AlertService:
         clock: Clock,
         *,
         wait: Callable[[int, float], Awaitable[None]],
+        rules: RuleSource | None = None,
+        registry: Registry | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._journal = journal
@@ -79,6 +88,8 @@ class AlertService:
         self._clock = clock
         self._wait = wait
         self._pause = pause
+        self._rules = rules
+        self._registry = registry
         self._live = LiveView()
         self._transitions: list[Transition] = []
         self._faults: list[FaultRaised | FaultCleared] = []
@@ -86,7 +97,7 @@ class AlertService:
         self._committed = 0
         self._pending_commit: Commit | None = None
         self._caught_up = False
-        self._committed_at = self._told_at = datetime.min.replace(tzinfo=UTC)
+        self._asked_at = self._committed_at = self._told_at = datetime.min.replace(tzinfo=UTC)
         self.stats = AlertStats()
 
     async def run(self) -> None:
@@ -95,6 +106,9 @@ class AlertService:
         Raises `Fenced` when a second engine works on the same records.
         """
         snapshot = await self._persist("alerts.load", self._records.load)
+        if self._registry is not None:
+            # Before the states: without its facts a device would seem to have left the scope of its rules.
+            self._take_inventory(await self._persist("registry.load", self._registry.inventory))
         self._restore(snapshot.states)
         self._read = self._committed = self.stats.position = snapshot.position
         await self._persist("journal.register", partial(asyncio.to_thread, self._journal.register, READER))
@@ -111,7 +125,33 @@ class AlertService:
         self._live.restore({path[prefix:]: state for path, state in states.items() if path.startswith(_LIVE)})
         self._engine.restore({path: state for path, state in states.items() if not path.startswith(_LIVE)})
 
+    async def _ask_what_changed(self) -> None:
+        """Put changed rules and facts of devices in force; where they cannot be had, what is in force stays."""
+        now = self._clock.now()
+        if now - self._asked_at < ASK_EVERY:
+            return
+        self._asked_at = now
+        if self._rules is not None and (rules := await self._rules.changed()) is not None:
+            self._engine.replace_rules(rules)
+            self.stats.rule_changes += 1
+            _log.info("alerts.rules_replaced", rules=len(rules), position=self._read)
+        if self._registry is not None:
+            try:
+                self._take_inventory(await self._registry.inventory())
+            except TemporaryError as error:
+                if self.stats.inventory_problem != str(error):
+                    _log.warning("registry.unavailable", reason=str(error))
+                self.stats.inventory_problem = str(error)
+
+    def _take_inventory(self, inventory: Inventory) -> None:
+        self.stats.inventory_problem = ""
+        if inventory.version != self.stats.inventory_version:
+            self._engine.set_inventory(inventory)
+            self.stats.inventory_version = inventory.version
+            _log.info("alerts.inventory_taken", version=inventory.version, position=self._read)
+
     async def _turn(self) -> None:
+        await self._ask_what_changed()
         # Taken before the journal is read: what is not in it by then was received after this, less the settling.
         now = self._clock.now()
         entries = await self._persist("journal.read", self._next_entries)

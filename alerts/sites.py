@@ -85,6 +85,12 @@ class Site:
                 own.rules[post.id] = _renewed(post, known, own.latest)
         self.roster, self.drawn = roster, None
 
+    def peers(self) -> Iterator[DeviceKey]:
+        """Yield the other devices that this one is compared with."""
+        key = self.device.key
+        for name in {name for post in self.roster.comparing for name in post.rule.peers} - {key.device}:
+            yield DeviceKey(key.community, key.kind, name)
+
     def orphans(self) -> Iterator[tuple[str, RuleState]]:
         """Yield the rules that remember something here, but are not on watch any more."""
         for rule, state in self.device.state.rules.items():

@@ -5,10 +5,13 @@ from datetime import timedelta
 import pytest
 
 from alerts.engine import Engine
+from alerts.inventory import DeviceFacts, Inventory
 from alerts.model import TransitionKind
+from core.devices import DeviceKey, DeviceKind
+from core.observations import Observation
 from core.wire.payloads import ElevatorEventType as Lift
+from core.wire.payloads import ElevatorTelemetry, PresenceStatus
 from core.wire.payloads import GateEventType as Gate
-from core.wire.payloads import PresenceStatus
 from tests.unit.alerts.talk import LIFT, Talk, instant, rule, run, told
 
 DOOR = "{kind: state, signal: door_state, equals: open}"
@@ -143,3 +146,61 @@ def test_devices_do_not_share_what_they_remember() -> None:
     other = talk.gate(0, Gate.GRANTED)
     said = [talk.lift(0, door_state="open"), other, talk.lift_event(1, Lift.ALARM_RELEASED)]
     assert {one.device for one in run([rule("elevator", DOOR)], said)} == {LIFT}
+
+
+BESIDE = "{kind: compare, signal: load_kilograms, with: lift-2, above_by: 100}"
+OTHER = DeviceKey("demo", DeviceKind.ELEVATOR, "lift-2")
+ELSEWHERE = DeviceKey("other", DeviceKind.ELEVATOR, "lift-2")
+
+
+def load(talk: Talk, at: float, device: DeviceKey, kilograms: float, *, late: bool = False) -> Observation:
+    body = ElevatorTelemetry(at=instant(at), load_kilograms=kilograms)
+    return talk.say(at, device, body, late=late)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        pytest.param([(0, LIFT, 300), (1, OTHER, 150)], [(1, "firing")], id="the other speaks last"),
+        pytest.param([(0, OTHER, 150), (1, LIFT, 300)], [], id="what was said before it was known is not known"),
+        pytest.param([(0, LIFT, 0), (1, OTHER, 150), (2, LIFT, 300)], [(2, "firing")], id="its own word"),
+        pytest.param(
+            [(0, LIFT, 300), (1, OTHER, 150), (2, OTHER, 250)], [(1, "firing"), (2, "resolved")], id="over by the other"
+        ),
+        pytest.param([(0, LIFT, 300), (1, ELSEWHERE, 150)], [], id="another community's lift of that name"),
+    ],
+)
+def test_what_a_peer_says_is_looked_at_too(
+    said: list[tuple[float, DeviceKey, float]], expected: list[tuple[float, str]], restart: bool
+) -> None:
+    talk, compared = Talk(), rule("elevator", BESIDE, "scope: {devices: [lift-1]}")
+    engine, stored, steps = Engine([compared]), {}, []
+    for at, device, kilograms in said:
+        steps += engine.observe(load(talk, at, device, kilograms))
+        stored |= states_of(engine)
+        if restart:
+            engine = Engine([compared])
+            engine.restore(stored)
+    assert told(steps) == expected
+    assert {one.device for one in steps} <= {LIFT}
+
+
+def test_a_late_word_of_a_peer_says_nothing_of_now() -> None:
+    talk, engine = Talk(), Engine([rule("elevator", BESIDE, "scope: {devices: [lift-1]}")])
+    engine.observe(load(talk, 0, LIFT, 300))
+    assert engine.observe(load(talk, 1, OTHER, 150, late=True)) == []
+
+
+def test_a_rule_that_hangs_on_a_figure_is_on_watch_where_the_figure_is_known() -> None:
+    talk = Talk()
+    overload = "{kind: threshold, signal: load_kilograms, above: {attribute: rated_load_kilograms, times: 0.5}}"
+    engine = Engine([rule("elevator", overload)])
+    assert engine.observe(load(talk, 0, LIFT, 600)) == []
+    engine.set_inventory(Inventory({LIFT: DeviceFacts(numbers={"rated_load_kilograms": 1_000.0})}, 1))
+    assert told(engine.observe(load(talk, 1, LIFT, 600))) == [(1, "firing")]
+    engine.set_inventory(Inventory({LIFT: DeviceFacts(numbers={"rated_load_kilograms": 1_600.0})}, 2))
+    assert told(engine.observe(load(talk, 2, LIFT, 600))) == [(2, "resolved")]
+    engine.observe(load(talk, 3, LIFT, 900))
+    engine.set_inventory(Inventory(version=3))
+    assert [one.reason.code for one in engine.advance(instant(4))] == ["out_of_scope"]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from alerts.engine import Engine
+from alerts.inventory import DeviceFacts, Inventory
 from alerts.model import Commit, Snapshot, Transition, TransitionKind
 from alerts.rules import Rule
 from alerts.service import SETTLING, SLICE, AlertService
@@ -66,10 +67,36 @@ class Journal:
         return self._entries[-1].position if self._entries else 0
 
 
+class Changes:
+    """Rules and facts of devices that a test changes; ``failures`` makes the registry unreachable so many times."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] | None = None
+        self.facts = Inventory()
+        self.failures = 0
+
+    async def changed(self) -> list[Rule] | None:
+        changed, self.rules = self.rules, None
+        return changed
+
+    async def inventory(self) -> Inventory:
+        if self.failures:
+            self.failures -= 1
+            raise TemporaryError("records: told to fail")
+        return self.facts
+
+
 class World:
     """A service with its twins; `settle` lets it run until it waits at the journal's end."""
 
-    def __init__(self, rules: list[Rule], journal: Journal, records: MemoryAlertRecords, now: datetime) -> None:
+    def __init__(
+        self,
+        rules: list[Rule],
+        journal: Journal,
+        records: MemoryAlertRecords,
+        now: datetime,
+        changes: Changes | None = None,
+    ) -> None:
         self.journal = journal
         self.records = records
         self.clock = ManualClock(now)
@@ -77,7 +104,15 @@ class World:
         self._idle = asyncio.Event()
         self._go = asyncio.Event()
         self.service = AlertService(
-            journal, journal.decode, records, Engine(rules), self.clock, wait=self._wait, pause=self._pause
+            journal,
+            journal.decode,
+            records,
+            Engine(rules),
+            self.clock,
+            wait=self._wait,
+            pause=self._pause,
+            rules=changes,
+            registry=changes,
         )
         self.task: asyncio.Task[None]
 
@@ -119,8 +154,9 @@ async def started(
     journal: Journal | None = None,
     records: MemoryAlertRecords | None = None,
     now: datetime = START,
+    changes: Changes | None = None,
 ) -> AsyncIterator[World]:
-    world = World(rules, journal or Journal(), records or MemoryAlertRecords(), now)
+    world = World(rules, journal or Journal(), records or MemoryAlertRecords(), now, changes)
     world.task = asyncio.create_task(world.service.run(), name="alerts")
     try:
         await world.settle()
@@ -341,6 +377,52 @@ async def test_alerts_of_rules_that_are_gone_are_resolved_at_the_start() -> None
         pass
     async with started([DOOR], journal, records, now=instant(60)) as world:
         assert world.transitions[-1].reason.code == "rule_removed"
+
+
+async def test_changed_rules_are_put_in_force_within_a_second() -> None:
+    talk, journal, changes = Talk(), Journal(), Changes()
+    async with started([BUTTON], journal, changes=changes) as world:
+        journal.hear(talk.lift(0, door_state="open"))
+        await world.settle()
+        changes.rules = [BUTTON, DOOR]
+        await world.pass_seconds(0.5)
+        assert world.service.stats.rule_changes == 0
+        await world.pass_seconds(0.5)
+        assert world.service.stats.rule_changes == 1
+        journal.hear(talk.lift(1, door_state="open"))
+        await world.pass_seconds(10.3)
+        assert told(world.transitions) == [(11, "firing")]
+
+
+async def test_the_alert_of_a_rule_taken_out_of_force_is_resolved_with_no_message() -> None:
+    talk, journal, changes = Talk(), Journal(), Changes()
+    journal.hear(talk.lift_event(0, Lift.ALARM_PRESSED))
+    async with started([BUTTON], journal, changes=changes) as world:
+        changes.rules = [DOOR]
+        await world.pass_seconds(1)
+        await world.settle()
+        assert [one.reason.code for one in world.transitions[2:]] == ["rule_removed"]
+
+
+async def test_facts_of_devices_are_known_before_anything_is_decided_and_followed_afterwards() -> None:
+    talk, journal, records, changes = Talk(), Journal(), MemoryAlertRecords(), Changes()
+    scoped = rule("elevator", "{kind: state, signal: door_state, equals: open}", "scope: {buildings: ['3']}")
+    changes.facts = Inventory({LIFT: DeviceFacts(building="3")}, 7)
+    journal.hear(talk.lift(0, door_state="open"))
+    async with started([scoped], journal, records, changes=changes) as world:
+        assert told(world.transitions) == [(0, "firing")]
+    changes.failures = 2
+    async with started([scoped], journal, records, now=instant(5), changes=changes) as world:
+        assert world.service.stats.inventory_version == 7
+        changes.failures = 1
+        await world.pass_seconds(1)
+        assert world.service.stats.inventory_problem == "records: told to fail"
+        assert told(world.transitions) == [(0, "firing")]
+        changes.facts = Inventory({LIFT: DeviceFacts(building="4")}, 8)
+        await world.pass_seconds(1)
+        await world.settle()
+        assert world.service.stats.inventory_problem == ""
+        assert world.transitions[-1].reason.code == "out_of_scope"
 
 
 async def test_a_fresh_snapshot_is_empty() -> None:
