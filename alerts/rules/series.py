@@ -10,14 +10,16 @@ from alerts.model import Severity
 from alerts.rules.durations import Duration
 from core.devices import DeviceKind
 
+INSTANT_PATTERN = r"^(0|[1-9][0-9]{0,8})(ms|s|m|h|d)$"
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
 Instant = Annotated[
     str,
     Meta(
-        pattern=r"^(0|[1-9][0-9]{0,8})(ms|s|m|h|d)$",
+        pattern=INSTANT_PATTERN,
         description="Since the test began, as a whole number with its unit: 0s, 90s, 5m.",
     ),
 ]
-Word = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+Word = Annotated[str, Meta(pattern=NAME_PATTERN)]
 Fields = dict[str, Any]
 
 

@@ -10,7 +10,9 @@ import msgspec
 from alerts.model import Severity
 from alerts.rules.conditions import ATTRIBUTE_PATTERN, DEVICE_PATTERN
 from alerts.rules.durations import PATTERN
+from alerts.rules.keys import known_keys
 from alerts.rules.schedules import HOURS_PATTERN, WEEKDAYS
+from alerts.rules.series import INSTANT_PATTERN, NAME_PATTERN
 from alerts.rules.source import Path
 from alerts.words import signal_names
 from core.devices import Channel, DeviceKind
@@ -29,6 +31,11 @@ _CONDITIONS = (
     *("missing", "rate", "count", "ratio", "sequence", "together", "compare"),
     *("all_of", "any_of", "none_of"),
 )
+# A number alone is what people write first.
+_DURATIONS = frozenset(
+    {"for", "confirm", "keep_firing_for", "window", "within", "resolve_after", "nothing_for", "offline_for", "hold_for"}
+    | {"repeat_after", "stale_after", "max_late", "gap_after", "past", "every", "late_by"}
+)
 # Where a limit stands that has the unit of the signal beside it.
 _IN_UNITS = ("above", "below", "clear", "above_by", "below_by")
 _PATTERNS = {
@@ -36,6 +43,8 @@ _PATTERNS = {
     ATTRIBUTE_PATTERN: "a name of small letters, digits and _, such as rated_load_kilograms",
     DEVICE_PATTERN: "the name of a device, such as shed-2",
     HOURS_PATTERN: "hours such as 22:00-06:00",
+    NAME_PATTERN: "a name of small letters, digits and inner dashes, such as shed-hot",
+    INSTANT_PATTERN: "an instant since the beginning such as 0s, 90s or 5m",
 }
 _CHOICES: dict[str, Iterable[str]] = {
     "version": ("1",),
@@ -68,6 +77,8 @@ def shaped(content: object, shape: type[_Shape]) -> tuple[_Shape | None, list[Pr
             value = msgspec.convert(content, shape)
         except msgspec.ValidationError as error:
             path, text = shape_problem(str(error), content)
+            if _UNKNOWN_KEY.search(text) and (known := known_keys(shape, path[:-1], content)):
+                text += f": expected {', '.join(known)}"
             if (missing := _MISSING_KEY.search(text)) is not None and (*path, missing[1]) in left_out:
                 break
             found.append((path, text))
@@ -91,6 +102,8 @@ def shape_problem(message: str, content: object) -> Problem:
         message += f": expected {_expected(path, content)}"
     if message.startswith("Expected `float"):
         message = _number_problem(path, content) or message
+    if message.startswith("Expected `str") and path and path[-1] in _DURATIONS:
+        message = f"Expected {_PATTERNS[PATTERN]}"
     for pattern, words in _PATTERNS.items():
         message = message.replace(f"`str` matching regex {pattern!r}", words)
     return path, message

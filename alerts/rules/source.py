@@ -10,7 +10,8 @@ from core.errors import PermanentError
 Path = tuple[str | int, ...]
 
 # Aliases are cheap to write and dear to follow: ten lines of them can stand for a thousand million values.
-_VALUES_AT_MOST = 200_000
+_VALUES_AT_MOST = 50_000
+_LEVELS_AT_MOST = 50
 
 
 class RuleError(PermanentError):
@@ -61,38 +62,64 @@ def read_source(text: str, filename: str) -> Source:
         node = loader.get_single_node()
         if node is None:
             raise RuleError(filename, 1, "the file is empty: expected `version` and `rules`")
-        lines: dict[Path, int] = {}
-        content = _plain(loader, node, (), lines, filename)
+        reader = _Reader(loader, filename)
+        content = reader.plain(node, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise RuleError(filename, mark.line + 1 if mark else 1, f"not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise RuleError(filename, 1, f"not YAML: {error}") from error
     except RecursionError as error:
-        raise RuleError(filename, 1, "nested too deeply, or an anchor that contains itself") from error
+        raise RuleError(filename, 1, f"nested too deeply: expected {_LEVELS_AT_MOST} levels at most") from error
     finally:
         loader.dispose()
-    return Source(filename, content, lines, text, node)
+    return Source(filename, content, reader.lines, text, node)
 
 
-def _plain(loader: yaml.SafeLoader, node: yaml.Node, path: Path, lines: dict[Path, int], filename: str) -> object:
-    lines.setdefault(path, node.start_mark.line + 1)
-    if len(lines) > _VALUES_AT_MOST:
-        raise RuleError(filename, node.start_mark.line + 1, f"too large: expected {_VALUES_AT_MOST} values at most")
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(loader, each, (*path, index), lines, filename) for index, each in enumerate(node.value)]
-    if not isinstance(node, yaml.MappingNode):
+class _Reader:
+    """Turns nodes into plain values and remembers their lines."""
+
+    def __init__(self, loader: yaml.SafeLoader, filename: str) -> None:
+        self._loader = loader
+        self._filename = filename
+        self._around: set[int] = set()
+        self.lines: dict[Path, int] = {}
+
+    def plain(self, node: yaml.Node, path: Path) -> object:
+        """Return what ``node`` says; raises `RuleError`."""
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        if id(node) in self._around:
+            raise self._error(node, "an anchor that contains itself: expected a value of its own")
+        if len(self._around) >= _LEVELS_AT_MOST:
+            raise self._error(node, f"nested too deeply: expected {_LEVELS_AT_MOST} levels at most")
+        if len(self.lines) > _VALUES_AT_MOST:
+            raise self._error(node, f"too large: expected {_VALUES_AT_MOST} values at most")
+        self._around.add(id(node))
+        value = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._sequence(node, path)
+        self._around.remove(id(node))
+        return value
+
+    def _scalar(self, node: yaml.ScalarNode) -> object:
         try:
-            scalar: object = loader.construct_object(node)
+            scalar: object = self._loader.construct_object(node)
         except ValueError as error:
-            raise RuleError(filename, node.start_mark.line + 1, f"{node.value!r}: {error}") from error
+            raise self._error(node, f"{node.value!r}: {error}") from error
         return scalar
-    mapping: dict[Hashable, object] = {}
-    for key_node, value_node in node.value:
-        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else str(key_node.value)
-        line = key_node.start_mark.line + 1
-        if key in mapping:
-            raise RuleError(filename, line, f"`{key}` is given twice: expected once")
-        lines[(*path, key)] = line
-        mapping[key] = _plain(loader, value_node, (*path, key), lines, filename)
-    return mapping
+
+    def _sequence(self, node: yaml.Node, path: Path) -> list[object]:
+        return [self.plain(each, (*path, index)) for index, each in enumerate(node.value)]
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[Hashable, object]:
+        mapping: dict[Hashable, object] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else str(key_node.value)
+            if key in mapping:
+                raise self._error(key_node, f"`{key}` is given twice: expected once")
+            self.lines[(*path, key)] = key_node.start_mark.line + 1
+            mapping[key] = self.plain(value_node, (*path, key))
+        return mapping
+
+    def _error(self, node: yaml.Node, text: str) -> RuleError:
+        return RuleError(self._filename, node.start_mark.line + 1, text)

@@ -47,6 +47,7 @@ PURE = {
     "rules/checks",
     "rules/conditions",
     "rules/durations",
+    "rules/keys",
     "rules/loading",
     "rules/model",
     "rules/rule_checks",
