@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, bindparam, delete, select, update
+from sqlalchemy import Integer, Row, Select, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.dispatch.model import DeskCommit, DeskSnapshot, Suppression, TimelineNote, Told
@@ -46,7 +46,8 @@ class DeskRecordsAdapter:
         An index over the steps that concern the desk answers: where there are none, however many others, at once.
         """
         async with self._database.reading() as connection:
-            return [_told(row) for row in await connection.execute(select_told(after, limit))]
+            rows = await connection.execute(TOLD, {"above": after, "at_most": limit})
+            return [_told(row) for row in rows]
 
     async def suppressions(self, now: datetime) -> Sequence[Suppression]:
         """Return what is in force at ``now`` or begins later, by rising ``id``."""
@@ -76,17 +77,21 @@ class DeskRecordsAdapter:
                 await _write_timelines(connection, decided, now)
 
 
-def select_told(after: int, limit: int) -> Select[Any]:
-    """The steps that concern the desk; the limit is inside, so that no plan begins with all alerts."""
+def _select_told() -> Select[Any]:
+    """The limit is inside, so that no plan begins with all alerts."""
     wanted = (
         select(transitions)
-        .where(transitions.c.sequence > after, FOR_THE_DESK)
+        .where(transitions.c.sequence > bindparam("above"), FOR_THE_DESK)
         .order_by(transitions.c.sequence)
-        .limit(limit)
+        .limit(bindparam("at_most", type_=Integer))
         .subquery()
     )
     beside = [alerts.c[name] for name in _BESIDE]
     return select(wanted, *beside).outerjoin(alerts, alerts.c.id == wanted.c.alert_id).order_by(wanted.c.sequence)
+
+
+# Built once: asked many times a second, mostly for nothing, building it would cost as much as asking.
+TOLD = _select_told()
 
 
 def _told(row: Row[Any]) -> Told:

@@ -11,7 +11,7 @@ from sqlalchemy import Executable, Select, func, select, text
 from alerts.history import AlertFilter
 from alerts.model import TransitionKind
 from storage.records import AlertRecordsAdapter, DeskRecordsAdapter, OutboxAdapter, RecordsDatabase
-from storage.records.desk_records import select_told
+from storage.records.desk_records import TOLD
 from storage.records.desk_tables import outbox
 from storage.records.outbox_rows import select_due
 from storage.records.quality import select_alerts
@@ -92,7 +92,7 @@ async def test_a_desk_with_nothing_to_read_reads_nothing(
         notes = [note(name, TransitionKind.SUPPRESSED, f"flood {number}") for name in ids]
         await desk.commit(desk_commit(2_000, 2_000 if number else 0, notes=notes))
     for position in (0, 2_000):
-        plan = await _plan(records_database, select_told(position, 100))
+        plan = await _plan(records_database, TOLD.params(above=position, at_most=100))
         assert "transitions_for_desk" in plan
         assert not _looks_through_all(plan, "alerts")
     assert await desk.told(2_000, 100) == []
