@@ -50,6 +50,10 @@ class PastWatch(OwnWatch):
         self._at_least_days = _AT_LEAST_DAYS if condition.at_least_days is None else condition.at_least_days
         self._over = _OVER if condition.over is None else condition.over
 
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        return None if self._stay is None else (self.signal.name,)
+
     def begin(self) -> Leaf:
         return Leaf(past=Past())
 

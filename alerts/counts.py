@@ -45,6 +45,10 @@ class CountWatch(OwnWatch):
         self._within = microseconds(condition.within)
         self._repeat_after = min(microseconds(condition.repeat_after or _REPEAT_AFTER), self._within)
 
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        return ()
+
     def begin(self) -> Leaf:
         return Leaf()
 
@@ -77,6 +81,9 @@ class CountWatch(OwnWatch):
         leaf.truth = len(leaf.instants) >= (self._clear_below if leaf.truth else self._at_least)
         if not leaf.instants:
             leaf.opened, leaf.value = {}, None
+
+    def forget(self, leaf: Leaf) -> None:
+        leaf.truth, leaf.value, leaf.instants = False, None, []
 
     def tell(self, leaf: Leaf) -> Sentence:
         zh, en = span_names(self._within)

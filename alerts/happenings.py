@@ -28,6 +28,10 @@ class EventWatch(OwnWatch):
         self._resolve_after = microseconds(condition.resolve_after)
         self.timed = self._resolve_after > 0
 
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        return ()
+
     def begin(self) -> Leaf:
         return Leaf()
 
@@ -59,6 +63,10 @@ class EventWatch(OwnWatch):
         if self._resolve_after and leaf.opened:
             leaf.opened = {name: ends for name, ends in leaf.opened.items() if ends > now}
             leaf.truth = bool(leaf.opened)
+
+    def forget(self, leaf: Leaf) -> None:
+        if leaf.opened:
+            leaf.truth, leaf.opened = False, {}
 
     def tell(self, leaf: Leaf) -> Sentence:
         if not leaf.opened:

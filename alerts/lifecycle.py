@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 
 from alerts import steps
-from alerts.memory import Device, Leaf, Microseconds, Phase, RuleState
+from alerts.memory import Device, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition
 from alerts.policy import worse
 from alerts.trees import CompiledRule, Leaves
 from alerts.watch import Reading
-from core.devices import Channel
 from core.observations import Observation
 from core.wire.payloads import GateEvent, ThermalEvent, ThermalTelemetry
 
@@ -210,15 +209,9 @@ def _cleared(rule: CompiledRule, state: RuleState) -> Leaves | None:
         return None
     # The end of a fault is often never told; without this it would raise the alert again as soon as the door closes.
     for leaves in state.parts.values():
-        for index in rule.by_channel[Channel.EVENT]:
-            _forget_events(leaves[index])
+        for watch, leaf in zip(rule.watches, leaves, strict=True):
+            watch.forget(leaf)
     return state.parts[name]
-
-
-def _forget_events(leaf: Leaf) -> None:
-    if leaf.opened:
-        leaf.opened.clear()
-        leaf.truth = False
 
 
 def _quiet_for(rule: CompiledRule, state: RuleState) -> Microseconds:

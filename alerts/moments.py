@@ -32,6 +32,11 @@ class MomentWatch(Protocol):
         """What it is, for people."""
         ...
 
+    @property
+    def compares(self) -> tuple[str, ...]:
+        """The signal that it looks at, if any."""
+        ...
+
     def begin(self) -> Leaf:
         """Return the memory before the first message."""
         ...
@@ -50,6 +55,7 @@ class EventMoment:
 
     channels = frozenset({Channel.EVENT})
     timed = False
+    compares: tuple[str, ...] = ()
 
     def __init__(self, condition: EventSeen) -> None:
         self._filter = EventFilter(condition)
@@ -76,6 +82,7 @@ class SignalMoment:
         self._watch = watch
         self.channels = watch.channels
         self.timed = watch.timed
+        self.compares = (watch.signal.name,)
         self.name = name
 
     def begin(self) -> Leaf:

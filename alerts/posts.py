@@ -12,7 +12,7 @@ from alerts import lifecycle
 from alerts.happenings import EventWatch
 from alerts.memory import Device, Heard, Leaf, Microseconds, Phase, RuleState
 from alerts.readings import SignalWatch
-from alerts.sequences import SequenceWatch
+from alerts.sequences import SequenceWatch, TogetherWatch
 from alerts.silence import SilenceWatch
 from alerts.trees import CompiledRule, Leaves
 from alerts.watch import Watch
@@ -43,8 +43,8 @@ class Post:
             if isinstance(watch, SignalWatch) and not rule.by_part
         ]
         self.pick: Callable[[Drawn], object] | None = None
-        if rule.digest is not None:
-            self.pick = itemgetter(*dict.fromkeys(signals.index(name) for _, _, name in self._signals))
+        if rule.compares:
+            self.pick = itemgetter(*(signals.index(name) for name in rule.compares))
         begin = rule.begin()
         # A part that nothing is known of yet can hold by that alone, by silence since, or beside a peer: kept then.
         holds = rule.active(begin) or any(leaf.truth for leaf in begin)
@@ -113,9 +113,8 @@ class Post:
                 return not leaf.opened and (max_late is None or leaf.changed_at + max_late < now)
             case SilenceWatch():
                 return not (leaf.truth or leaf.raw)
-            case SequenceWatch():
-                begun = leaf.truth or leaf.opened or leaf.instants
-                return not begun and not any(inner.truth or inner.raw or inner.flips_at for inner in leaf.inner)
+            case SequenceWatch() | TogetherWatch():
+                return watch.rests(leaf, now)
         return leaf == watch.begin()
 
 
@@ -128,6 +127,7 @@ class Roster:
     def __init__(self, rules: Iterable[CompiledRule]) -> None:
         rules = list(rules)
         compared = [watch.signal.name for rule in rules if not rule.by_part for watch in _signal_watches(rule)]
+        compared += [name for rule in rules for name in rule.compares or ()]
         self.signals = tuple(dict.fromkeys(compared))
         self.told_by_events = [name for name in self.signals if name in ElevatorEvent.__struct_fields__]
         self.posts = {rule.id: Post(rule, self.signals) for rule in rules}

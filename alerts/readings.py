@@ -36,6 +36,10 @@ class SignalWatch(OwnWatch):
         self._begin = begin
         self._confirm = confirm
 
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        return (self.signal.name,)
+
     def begin(self) -> Leaf:
         return Leaf(truth=self._begin, raw=self._begin)
 

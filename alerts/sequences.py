@@ -35,6 +35,10 @@ class SequenceWatch(OwnWatch):
         channels = frozenset[Channel]().union(*(step.channels for step in self._steps))
         self.channels = channels | {Channel.EVENT} if self._without else channels
 
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        return _compared(self._steps)
+
     def begin(self) -> Leaf:
         return Leaf(inner=[step.begin() for step in self._steps])
 
@@ -57,6 +61,13 @@ class SequenceWatch(OwnWatch):
             leaf.truth = bool(leaf.opened)
         if leaf.instants and max(leaf.instants) + self._within <= now:
             leaf.instants = []
+
+    def forget(self, leaf: Leaf) -> None:
+        leaf.truth, leaf.opened, leaf.instants = False, {}, []
+
+    def rests(self, leaf: Leaf, _now: Microseconds) -> bool:
+        """Tell whether a new memory would say the same as ``leaf`` from here on."""
+        return not (leaf.truth or leaf.opened or leaf.instants) and _are_new(self._steps, leaf)
 
     def tell(self, leaf: Leaf) -> Sentence:
         zh, en = span_names(self._within)
@@ -100,6 +111,10 @@ class TogetherWatch(OwnWatch):
         self._within = microseconds(condition.within)
         self.channels = frozenset[Channel]().union(*(moment.channels for moment in self._moments))
 
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        return _compared(self._moments)
+
     def begin(self) -> Leaf:
         return Leaf(inner=[moment.begin() for moment in self._moments])
 
@@ -120,6 +135,16 @@ class TogetherWatch(OwnWatch):
                 moment.expire(inner, now, heard)
         leaf.truth = self._holds(leaf, now)
 
+    def forget(self, leaf: Leaf) -> None:
+        for inner in leaf.inner:
+            inner.changed_at = _NEVER
+        leaf.truth = all(inner.truth for inner in leaf.inner)
+
+    def rests(self, leaf: Leaf, now: Microseconds) -> bool:
+        """Tell whether a new memory would say the same as ``leaf`` from here on."""
+        recent = any(inner.changed_at > now - self._within for inner in leaf.inner)
+        return not (leaf.truth or recent) and _are_new(self._moments, leaf)
+
     def tell(self, leaf: Leaf) -> Sentence:
         zh, en = span_names(self._within)
         all_zh = "、".join(moment.name[0] for moment in self._moments)
@@ -133,6 +158,19 @@ class TogetherWatch(OwnWatch):
 
     def _holds(self, leaf: Leaf, now: Microseconds) -> bool:
         return all(inner.truth or (inner.changed_at and now < inner.changed_at + self._within) for inner in leaf.inner)
+
+
+def _compared(moments: list[MomentWatch]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for moment in moments for name in moment.compares))
+
+
+def _are_new(moments: list[MomentWatch], leaf: Leaf) -> bool:
+    """Tell whether the memories of moments stand as in the beginning, whatever value was seen last."""
+    for moment, inner in zip(moments, leaf.inner, strict=True):
+        new = moment.begin()
+        if (inner.truth, inner.raw, inner.flips_at) != (new.truth, new.raw, 0):
+            return False
+    return True
 
 
 def _by_channel(moments: list[MomentWatch]) -> dict[Channel, list[tuple[int, MomentWatch]]]:

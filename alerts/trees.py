@@ -2,8 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter
-from typing import Any
 
 import msgspec
 
@@ -15,7 +13,7 @@ from alerts.limits import Figure, UnknownFigure, figures
 from alerts.memory import Leaf
 from alerts.model import Severity
 from alerts.policy import Policy
-from alerts.readings import RateWatch, SignalWatch, state_watch, threshold_watch
+from alerts.readings import RateWatch, state_watch, threshold_watch
 from alerts.rules.conditions import (
     AllOf,
     AnyOf,
@@ -96,7 +94,7 @@ class CompiledRule:
             channel: [index for index, watch in enumerate(self.watches) if channel in watch.channels]
             for channel in Channel
         }
-        self.digest = _digest(rule.kind, self.watches)
+        self.compares = _compares(rule.kind, self.watches)
 
     def _plant(self, rule: Rule, figure: Figure) -> None:
         def tree(condition: Condition) -> Tree:
@@ -231,14 +229,18 @@ def _shape(rule: Rule) -> str:
     return hashlib.blake2b(conditions, digest_size=6).hexdigest()
 
 
-def _digest(kind: DeviceKind, watches: Iterable[Watch]) -> Callable[[Any], object] | None:
-    """Return what draws from telemetry all that a rule looks at, where equal draws cannot change its mind.
+def _compares(kind: DeviceKind, watches: Iterable[Watch]) -> tuple[str, ...] | None:
+    """Return the signals of telemetry that a rule looks at, where messages that repeat them cannot change its mind.
 
-    That is so for lifts and rules of thresholds and states only: most messages of a standing lift repeat the last one,
-    and one comparison then stands for the whole rule. `None` where every message must be looked at.
+    Most messages of a standing lift repeat the last one, and one comparison then stands for the whole rule. ``None``
+    where every message must be looked at: of devices with parts, and of conditions that go by each sample.
     """
-    names = [watch.signal.name for watch in watches if isinstance(watch, SignalWatch)]
-    telling = [watch for watch in watches if Channel.TELEMETRY in watch.channels]
-    if kind is not DeviceKind.ELEVATOR or not names or any(not isinstance(watch, SignalWatch) for watch in telling):
+    telling = [watch.compares for watch in watches if Channel.TELEMETRY in watch.channels]
+    if kind is not DeviceKind.ELEVATOR or not telling:
         return None
-    return attrgetter(*dict.fromkeys(names))
+    names: list[str] = []
+    for compared in telling:
+        if compared is None:
+            return None
+        names += compared
+    return tuple(dict.fromkeys(names))

@@ -36,6 +36,11 @@ class Watch(Protocol):
         """The other devices, of the same kind and community, whose messages can change the answer."""
         ...
 
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        """The signals of telemetry that it looks at, if messages that repeat them change nothing; else ``None``."""
+        ...
+
     def begin(self) -> Leaf:
         """Return the memory before the first message."""
         ...
@@ -56,6 +61,10 @@ class Watch(Protocol):
         """Let what is due at or before ``now`` happen."""
         ...
 
+    def forget(self, leaf: Leaf) -> None:
+        """Forget what happened, since people were told that it is over; what still holds goes on holding."""
+        ...
+
     def tell(self, leaf: Leaf) -> Sentence:
         """Return what was seen, for people."""
         ...
@@ -72,5 +81,12 @@ class OwnWatch:
     def peers(self) -> frozenset[str]:
         return frozenset()
 
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        return None
+
     def observe_peer(self, _leaf: Leaf, _observation: Observation, _now: Microseconds) -> None:
         """What others say changes nothing."""
+
+    def forget(self, _leaf: Leaf) -> None:
+        """Nothing has happened that does not still hold."""

@@ -9,6 +9,7 @@ from alerts.engine import Engine
 from alerts.model import Transition
 from core.observations import Observation
 from core.wire.payloads import ElevatorEventType, ElevatorTelemetry, GateEventType
+from tests.unit.alerts.plain import PlainEngine
 from tests.unit.alerts.talk import LIFT, Talk, instant, rule
 
 _OPEN = "{kind: state, signal: door_state, equals: open}"
@@ -135,6 +136,15 @@ def test_ticks_and_restarts_anywhere_change_nothing(said: list[Saying], draw: st
         told += engine.observe(observation)
     told += engine.advance(observations[0].received_at + end_of(observations))
     assert told == undisturbed(observations)
+
+
+@strategy
+@given(sayings)
+def test_an_engine_that_remembers_everything_everywhere_tells_the_same(said: list[Saying]) -> None:
+    observations, plain = observations_of(said), PlainEngine(RULES)
+    expected = [one for each in observations for one in plain.observe(each)]
+    expected += plain.advance(observations[0].received_at + end_of(observations))
+    assert undisturbed(observations) == expected
 
 
 @strategy

@@ -7,7 +7,8 @@ import pytest
 from alerts.limits import figures
 from alerts.memory import Heard
 from alerts.rules import conditions
-from alerts.sequences import SequenceWatch
+from alerts.sequences import SequenceWatch, TogetherWatch
+from alerts.trees import CompiledRule
 from core.devices import DeviceKind
 from core.observations import Observation
 from core.wire.payloads import ElevatorEventType as Lift
@@ -202,3 +203,57 @@ def test_presence_means_nothing_to_a_sequence() -> None:
     talk = Talk()
     said = [talk.presence(0, PresenceStatus.ONLINE), talk.lift(1, door_state="open", speed_mps=0.0)]
     assert told(run([rule("elevator", RISEN), rule("elevator", MOVING, rule_id="b")], said)) == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "events", "expected"),
+    [
+        pytest.param(
+            TWICE,
+            [(0, Gate.GRANTED), (1, Gate.DOOR_OPENED), (2, Gate.DOOR_OPENED), (9, Gate.TAMPER_CLEARED)],
+            [(2, "firing"), (9, "resolved")],
+            id="a sequence",
+        ),
+        pytest.param(
+            "{kind: count, of: {types: [forced_open]}, at_least: 2, within: 1m}",
+            [(0, Gate.FORCED_OPEN), (1, Gate.FORCED_OPEN), (9, Gate.TAMPER_CLEARED), (20, Gate.FORCED_OPEN)],
+            [(1, "firing"), (9, "resolved")],
+            id="a count begins anew",
+        ),
+        pytest.param(
+            "{kind: together, within: 1m, of: [{kind: event, types: [granted]}, {kind: event, types: [tamper]}]}",
+            [(0, Gate.GRANTED), (1, Gate.TAMPER), (9, Gate.TAMPER_CLEARED), (20, Gate.TAMPER)],
+            [(1, "firing"), (9, "resolved")],
+            id="moments",
+        ),
+    ],
+)
+def test_what_ended_the_alert_has_ended_what_happened(
+    condition: str, events: Sequence[tuple[float, Gate]], expected: Said
+) -> None:
+    talk = Talk()
+    clears = "clears_when: {kind: event, types: [tamper_cleared], resolve_after: 1s}"
+    said = [talk.gate(at, kind) for at, kind in events]
+    assert told(run([rule("gate", condition, clears)], said, until=40)) == expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "rests"),
+    [
+        pytest.param(MOVING, True, id="together"),
+        pytest.param(RISEN, True, id="a sequence"),
+        pytest.param(MOVING.replace("equals: open", "equals: closed"), False, id="half of it holds"),
+    ],
+)
+def test_a_standing_lift_with_its_door_closed_is_nothing_to_remember(condition: str, rests: bool) -> None:
+    talk = Talk()
+    compiled, heard = CompiledRule(rule("elevator", condition)), Heard(0, 0, 0, 0)
+    watch, (leaf,) = compiled.watches[0], compiled.begin()
+    assert isinstance(watch, SequenceWatch | TogetherWatch)
+    for second in (1, 2, 3):
+        said = talk.lift(second, door_state="open" if second == 1 else "closed", speed_mps=0.0)
+        watch.observe(leaf, said, said.body, second * 1_000_000, heard)
+    watch.expire(leaf, 200_000_000, heard)
+    assert watch.rests(leaf, 200_000_000) is rests
+    assert not watch.rests(leaf, 3_000_000) or not isinstance(watch, TogetherWatch)
+    assert compiled.compares == ("door_state", "speed_mps")
