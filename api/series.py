@@ -16,6 +16,7 @@ FAMILIES_OF_KIND: dict[DeviceKind, tuple[str, ...]] = {
     DeviceKind.GATE: ("gate_event", "presence"),
     DeviceKind.THERMAL: ("thermal", "thermal_event", "presence"),
     DeviceKind.GATEWAY: ("gateway_event", "presence"),
+    DeviceKind.SYSTEM: ("presence",),
 }
 """The families of each kind of device, the default first."""
 

@@ -14,6 +14,8 @@ class DeviceKind(StrEnum):
     THERMAL = "thermal"
     GATEWAY = "gateway"
     """A box between the broker and the devices that hang on it: what it cannot tell, they cannot either."""
+    SYSTEM = "system"
+    """A part of Anju itself, so that alerts can be about it. Nothing speaks for it over MQTT, and no rule is for it."""
 
 
 class Channel(StrEnum):

@@ -42,6 +42,10 @@ from core.devices import DeviceKind
 
 def problems(rule: Rule) -> Iterator[Problem]:
     """Yield what is wrong with ``rule``; paths begin at the rule."""
+    if rule.kind is DeviceKind.SYSTEM:
+        known = ", ".join(kind for kind in DeviceKind if kind is not DeviceKind.SYSTEM)
+        yield ("kind",), f"alerts about Anju itself need no rule: expected one of {known}"
+        return
     for where, condition in _trees(rule):
         for path, text in _condition_problems(rule.kind, condition):
             yield (*where, *path), text

@@ -21,7 +21,7 @@ from core.faults import FaultKind, FaultSeverity
 Problem = tuple[Path, str]
 """Where, and what is wrong with what was expected."""
 
-_WHERE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
+_WHERE = re.compile(r" - at `(?:key in |key` in `)?\$([^`]*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _UNKNOWN_KEY = re.compile(r"unknown field `([^`]+)`")
 _MISSING_KEY = re.compile(r"missing required field `([^`]+)`")
@@ -46,6 +46,8 @@ _PATTERNS = {
     NAME_PATTERN: "a name of small letters, digits and inner dashes, such as shed-hot",
     INSTANT_PATTERN: "an instant since the beginning such as 0s, 90s or 5m",
 }
+# Alerts about Anju itself need no rule.
+_KINDS = tuple(kind for kind in DeviceKind if kind is not DeviceKind.SYSTEM)
 _CHOICES: dict[str, Iterable[str]] = {
     "version": ("1",),
     "severity": tuple(Severity),

@@ -32,6 +32,8 @@ def parse(topic: str) -> tuple[DeviceKey, Channel]:
     for name, word in (("community", community), ("device", device)):
         if not WORD.fullmatch(word):
             raise UnknownTopic(f"topic {topic[:200]!r}: {name} must be 1-64 of a-z, 0-9 and inner dashes")
+    if kind == DeviceKind.SYSTEM:
+        raise UnknownTopic(f"topic {topic[:200]!r}: {kind} is Anju itself: no device may speak for it")
     try:
         return DeviceKey(community, DeviceKind(kind), device), Channel(channel)
     except ValueError as error:

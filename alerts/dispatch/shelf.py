@@ -1,0 +1,146 @@
+"""Everything the desk remembers, by key: with its timers, and with what changed since it was last stored."""
+
+from collections.abc import Callable, Mapping
+from heapq import heappop, heappush
+from typing import TypeVar
+
+import msgspec
+
+from alerts.dispatch.memory import (
+    Alert,
+    AlertMemory,
+    ChannelTest,
+    DeskMemory,
+    Flood,
+    FloodMemory,
+    Incident,
+    IncidentMemory,
+    Kept,
+    TestMemory,
+)
+from alerts.memory import Microseconds
+
+_NEVER = 0
+_CLOCK = "desk"
+_Thing = TypeVar("_Thing", bound=Kept)
+
+
+class Shelf:
+    """Alerts, incidents, floods and tests. Whoever changes one of them calls `touch` with it afterwards."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[str, Alert] = {}
+        self.incidents: dict[str, Incident] = {}
+        self.open_groups: dict[tuple[str, ...], Incident] = {}
+        self.floods: dict[str, Flood] = {}
+        self.tests: dict[str, ChannelTest] = {}
+        self._clock = DeskMemory()
+        self._things: dict[str, Kept] = {}
+        self._timers: list[tuple[Microseconds, str]] = []
+        self._changed: dict[str, Kept | None] = {}
+        self._clock_moved = False
+
+    @property
+    def clock(self) -> Microseconds:
+        """The instant up to which everything has been decided; never runs backwards."""
+        return self._clock.clock
+
+    def move_clock(self, now: Microseconds) -> Microseconds:
+        """Let it be ``now``, unless it is later already; return what it is."""
+        if now > self._clock.clock:
+            self._clock.clock = now
+            self._clock_moved = True
+        return self._clock.clock
+
+    def touch(self, thing: Kept) -> None:
+        """Remember that ``thing`` is new or has changed, and when it is due now."""
+        self._things[thing.key] = thing
+        self._changed[thing.key] = thing
+        due = thing.due()
+        if due and (not thing.armed or due < thing.armed):
+            thing.armed = due
+            heappush(self._timers, (due, thing.key))
+
+    def drop(self, thing: Kept) -> None:
+        """Forget ``thing``."""
+        self._things.pop(thing.key, None)
+        self._changed[thing.key] = None
+
+    def pop_due(self, until: Microseconds) -> tuple[Microseconds, Kept] | None:
+        """Return what is due first, until ``until`` at the latest, with its instant; equal instants go by key."""
+        while self._timers and self._timers[0][0] <= until:
+            instant, key = heappop(self._timers)
+            thing = self._things.get(key)
+            if thing is None or thing.armed != instant:
+                continue
+            thing.armed = _NEVER
+            due = thing.due()
+            if due and due <= instant:
+                return instant, thing
+            if due:
+                thing.armed = due
+                heappush(self._timers, (due, key))
+        return None
+
+    def next_due(self) -> Microseconds:
+        """Return an instant before which nothing is due, 0 for never."""
+        return self._timers[0][0] if self._timers else _NEVER
+
+    def changes(self) -> dict[str, bytes | None]:
+        """Return what changed since the last call, by key; ``None`` deletes."""
+        changed = {key: None if thing is None else thing.encoded() for key, thing in self._changed.items()}
+        self._changed = {}
+        if self._clock_moved:
+            changed[_CLOCK] = msgspec.msgpack.encode(self._clock)
+            self._clock_moved = False
+        return changed
+
+    def restore(self, states: Mapping[str, bytes]) -> None:
+        """Take over what `changes` gave out before, whatever else there may be; raises `msgspec.ValidationError`."""
+        if _CLOCK in states:
+            self._clock = msgspec.msgpack.decode(states[_CLOCK], type=DeskMemory)
+        for its_id, alert in self._made(states, "alert/", lambda _, raw: Alert(_decoded(raw, AlertMemory))).items():
+            self.alerts[its_id] = alert
+        incidents = self._made(states, "incident/", lambda _, raw: Incident(_decoded(raw, IncidentMemory)))
+        for its_id, incident in incidents.items():
+            self.incidents[its_id] = incident
+            if not incident.memory.closed:
+                self.open_groups[tuple(incident.memory.key)] = incident
+        self.floods |= self._made(states, "flood/", lambda name, raw: Flood(name, _decoded(raw, FloodMemory)))
+        self.tests |= self._made(states, "test/", lambda name, raw: ChannelTest(name, _decoded(raw, TestMemory)))
+        for alert in sorted(self.alerts.values(), key=lambda alert: (alert.memory.fired_at, alert.memory.id)):
+            for its_id in alert.memory.incidents:
+                self.incidents[its_id].place(alert)
+            for its_id in alert.memory.fresh:
+                self.incidents[its_id].fresh[alert.memory.id] = alert
+        for incident in self.incidents.values():
+            self._await_digest(incident)
+        self._changed = {}
+
+    def _made(
+        self, states: Mapping[str, bytes], prefix: str, make: Callable[[str, bytes], _Thing]
+    ) -> dict[str, _Thing]:
+        made = {}
+        for key in sorted(states):
+            if key.startswith(prefix):
+                name = key.removeprefix(prefix)
+                made[name] = make(name, states[key])
+                self.touch(made[name])
+        return made
+
+    def flood(self, community: str) -> Flood:
+        """Return the one of ``community``."""
+        if community not in self.floods:
+            self.floods[community] = Flood(community, FloodMemory())
+        return self.floods[community]
+
+    def _await_digest(self, incident: Incident) -> None:
+        for receiver in incident.memory.digest:
+            self.flood(incident.memory.community).waiting.setdefault(receiver, {})[incident.memory.id] = incident
+
+
+_Memory = TypeVar("_Memory")
+
+
+def _decoded(raw: bytes, memory: type[_Memory]) -> _Memory:
+    return msgspec.msgpack.decode(raw, type=memory)

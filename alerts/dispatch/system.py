@@ -1,0 +1,177 @@
+"""Anju's own alerts: a broker that is away, an ingest that is silent, a receiver that cannot be reached."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from alerts.memory import Microseconds
+from alerts.model import Reason, Severity, Transition, TransitionKind
+from alerts.steps import alert_id
+from core.clock import from_microseconds, to_microseconds
+from core.devices import DeviceKey, DeviceKind
+
+COMMUNITY = "anju"
+BROKER_AWAY = "broker-away"
+INGEST_AWAY = "ingest-away"
+NOTIFICATION_FAILED = "notification-failed"
+RECEIVER = "receiver/"
+_RECEIVER_DEVICE = "receiver-"
+_STATE = "system/"
+_NEVER = 0
+
+
+class SystemRule(Struct, frozen=True):
+    """What is raised when a component has been reported as not healthy for ``lasting``."""
+
+    id: str
+    severity: Severity
+    lasting: Microseconds
+    title_zh: str
+    title_en: str
+    next_step_zh: str
+    next_step_en: str
+
+
+_BROKER = SystemRule(
+    BROKER_AWAY,
+    Severity.CRITICAL,
+    # Ours: a broker that restarts is back within this time, and its clients with it.
+    30_000_000,
+    "消息服务器失联",
+    "Message broker away",
+    "检查消息服务器及其网络；恢复之前收不到任何设备的消息",
+    "Check the broker and the network to it; until it is back no device can be heard",
+)
+_INGEST = SystemRule(
+    INGEST_AWAY,
+    Severity.CRITICAL,
+    30_000_000,
+    "接收程序停止工作",
+    "Ingest stands still",
+    "检查 Anju 的接收程序；消息在消息服务器中等待",
+    "Check Anju's ingest; messages are waiting in the broker",
+)
+_RECEIVER = SystemRule(
+    NOTIFICATION_FAILED,
+    Severity.MAJOR,
+    # At once: the deliverer has tried for as long as the message made sense.
+    0,
+    "通知无法送达",
+    "Notifications cannot be delivered",
+    "检查该接收方的地址和密钥；在此之前它收不到通知",
+    "Check the receiver's address and secret; until then it is told nothing",
+)
+
+
+class ComponentMemory(Struct, array_like=True):
+    """Since when a component is not healthy, and the alert about it, once it fires."""
+
+    since: Microseconds
+    alert: str = ""
+
+
+class SystemWatch:
+    """Turns reports on components (``broker``, ``ingest``, ``receiver/NAME``) into transitions of their alerts."""
+
+    def __init__(self) -> None:
+        self._components: dict[str, ComponentMemory] = {}
+        self._changed: dict[str, ComponentMemory | None] = {}
+
+    def restore(self, states: Mapping[str, bytes]) -> None:
+        """Take over what `dirty` gave out before, whatever else there may be."""
+        for key, state in states.items():
+            if key.startswith(_STATE):
+                self._components[key.removeprefix(_STATE)] = msgspec.msgpack.decode(state, type=ComponentMemory)
+
+    def dirty(self) -> dict[str, bytes | None]:
+        """Return the states that changed since the last call, by key; ``None`` deletes."""
+        changed = {
+            _STATE + name: None if memory is None else msgspec.msgpack.encode(memory)
+            for name, memory in self._changed.items()
+        }
+        self._changed = {}
+        return changed
+
+    def observe(self, health: Mapping[str, str | None], now: datetime) -> list[Transition]:
+        """Take the reports of ``now``: what is wrong with each component, ``None`` for nothing.
+
+        A component that is reported no more is as good as healthy; unknown ones are passed over.
+        """
+        instant = to_microseconds(now)
+        said: list[Transition] = []
+        for name in sorted(health.keys() | self._components.keys()):
+            rule = rule_of(name)
+            if rule is not None:
+                said += self._step(name, rule, health.get(name), instant)
+        return said
+
+    def _step(self, name: str, rule: SystemRule, wrong: str | None, now: Microseconds) -> list[Transition]:
+        memory = self._components.get(name)
+        if wrong is None:
+            if memory is None:
+                return []
+            del self._components[name]
+            self._changed[name] = None
+            reason = Reason("healthy", "已恢复正常", "it works again")
+            return [_transition(name, rule, memory, TransitionKind.RESOLVED, now, reason)] if memory.alert else []
+        if memory is None:
+            memory = self._components[name] = self._changed[name] = ComponentMemory(now)
+        if memory.alert or now < memory.since + rule.lasting:
+            return []
+        memory.alert = alert_id(rule.id, device_of(name).path, memory.since, 0)
+        self._changed[name] = memory
+        return _begin(name, rule, memory, wrong, now)
+
+
+def rule_of(component: str) -> SystemRule | None:
+    """Return the rule over ``component``, ``None`` where there is none."""
+    if component.startswith(RECEIVER):
+        return _RECEIVER
+    return {"broker": _BROKER, "ingest": _INGEST}.get(component)
+
+
+def device_of(component: str) -> DeviceKey:
+    """Return the device that stands for ``component``."""
+    name = component.replace(RECEIVER, _RECEIVER_DEVICE, 1)
+    return DeviceKey(COMMUNITY, DeviceKind.SYSTEM, name)
+
+
+def receiver_of(device: DeviceKey) -> str:
+    """Undo `device_of` for a receiver."""
+    return device.device.removeprefix(_RECEIVER_DEVICE)
+
+
+def _begin(name: str, rule: SystemRule, memory: ComponentMemory, wrong: str, now: Microseconds) -> list[Transition]:
+    facts: dict[str, str | float | int | bool] = {
+        "component": name,
+        "next_step_zh": rule.next_step_zh,
+        "next_step_en": rule.next_step_en,
+    }
+    code = "unhealthy"
+    shown = name.removeprefix(RECEIVER)
+    pending = Reason(code, f"{shown}：{wrong}", f"{shown}: {wrong}")
+    firing = Reason(code, pending.zh, pending.en, facts)
+    return [
+        _transition(name, rule, memory, TransitionKind.PENDING, memory.since, pending),
+        _transition(name, rule, memory, TransitionKind.FIRING, now, firing),
+    ]
+
+
+def _transition(
+    name: str, rule: SystemRule, memory: ComponentMemory, kind: TransitionKind, at: Microseconds, reason: Reason
+) -> Transition:
+    return Transition(
+        alert_id=memory.alert,
+        rule=rule.id,
+        severity=rule.severity,
+        device=device_of(name),
+        kind=kind,
+        at=from_microseconds(at),
+        pending_since=from_microseconds(memory.since),
+        reason=reason,
+        position=0,
+        title_zh=rule.title_zh,
+        title_en=rule.title_en,
+    )

@@ -1,0 +1,106 @@
+"""Plan files: the built-in one, the schema, and every way to be wrong with the line it is told on."""
+
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from alerts.dispatch.defaults import DEFAULT, default_plan
+from alerts.dispatch.plan_loading import check_plan, json_schema, load_plan, schema_text
+from alerts.matchers import Matcher, Operator
+from alerts.rules import RuleError
+from alerts.rules.source import read_source
+from tests.unit.alerts.dispatch.scene import PLAN
+from tests.unit.alerts.dispatch.wrong_plans import INHIBITIONS, ROTA, WRONG
+
+ROOT = Path(__file__).parents[4]
+
+
+def test_the_built_in_plan_tells_everything_to_the_wall() -> None:
+    plan = default_plan()
+    assert [receiver.name for receiver in plan.receivers] == ["wall"]
+    assert plan.routes[-1].matchers() == ()
+    assert plan.flood is not None
+
+
+def test_the_published_schema_is_that_of_the_structs() -> None:
+    published = (ROOT / "docs/reference/notify.schema.json").read_text(encoding="utf-8")
+    assert published == schema_text(), "write schema_text() of alerts.dispatch.plan_loading to it"
+
+
+@pytest.mark.parametrize("text", [PLAN, (ROOT / "alerts/dispatch" / DEFAULT).read_text(encoding="utf-8")])
+def test_plans_fit_their_schema(text: str) -> None:
+    content = read_source(text, "plan.yaml").content
+    Draft202012Validator.check_schema(json_schema())
+    Draft202012Validator(json_schema()).validate(json.loads(json.dumps(content, default=str)))
+
+
+def test_short_forms_are_matchers() -> None:
+    plan = load_plan(PLAN.replace("severity: critical", 'severity: "critical,major", tag: fire, kind: gate'), "p.yaml")
+    assert plan.routes[0].matchers() == (
+        Matcher("severity", "critical,major", Operator.IN),
+        Matcher("kind", "gate"),
+        Matcher("tag", "fire"),
+    )
+    assert plan.routes[1].matchers() == (Matcher("rule", "*-offline", Operator.LIKE),)
+
+
+@pytest.mark.parametrize("name", sorted(WRONG))
+def test_a_wrong_plan_is_refused_with_its_line_and_what_was_expected(name: str) -> None:
+    before, after, expected = WRONG[name]
+    assert before in PLAN, "the table speaks of something that the plan does not have"
+    text = PLAN.replace(before, after, 1)
+    with pytest.raises(RuleError) as refused:
+        load_plan(text, "plan.yaml")
+    assert expected in str(refused.value)
+    assert str(refused.value).startswith(f"plan.yaml:{refused.value.line}: ")
+    begins = PLAN[: PLAN.index(before)].count("\n") + 1
+    if "cycle" not in expected and "told to nobody" not in expected:
+        assert begins - 1 <= refused.value.line <= begins + 1 + after.count("\n")
+
+
+@pytest.mark.parametrize("name", [name for name in WRONG if "in plain" in WRONG[name][2]])
+def test_an_error_does_not_repeat_a_secret(name: str) -> None:
+    before, after, _ = WRONG[name]
+    _, mistakes = check_plan(PLAN.replace(before, after, 1), "plan.yaml")
+    assert "wecom" not in str(mistakes)
+    assert "s3cret" not in str(mistakes)
+
+
+def test_all_mistakes_are_told_by_rising_line() -> None:
+    text = (
+        PLAN.replace("person:wang", "person:zhao").replace("[phone-li]", "[phone]").replace("after: 10m", "after: 4m")
+    )
+    _, mistakes = check_plan(text, "plan.yaml")
+    assert [mistake.line for mistake in mistakes] == sorted(mistake.line for mistake in mistakes)
+    assert len(mistakes) == 3
+
+
+@pytest.mark.parametrize(
+    "inhibitions",
+    [
+        pytest.param(INHIBITIONS, id="a cause that matches its own target is a cause"),
+        pytest.param(
+            """inhibitions:
+  - {source: [{label: rule, value: power-lost}], target: [{label: rule, value: gateway-offline}], equal: [gateway]}
+  - {source: [{label: rule, value: gateway-offline}], target: [{label: kind, value: elevator}], equal: [gateway]}
+""",
+            id="a chain",
+        ),
+        pytest.param(
+            """inhibitions:
+  - {source: [{label: severity, value: critical}], target: [{label: severity, value: minor}], equal: [device]}
+  - {source: [{label: severity, value: major}], target: [{label: severity, value: minor}], equal: [device]}
+""",
+            id="by severity",
+        ),
+    ],
+)
+def test_inhibitions_in_an_order_are_taken(inhibitions: str) -> None:
+    load_plan(PLAN.replace(INHIBITIONS, inhibitions), "plan.yaml")
+
+
+def test_hours_without_anybody_can_be_meant() -> None:
+    text = PLAN.replace("policies:", ROTA.replace("[li, wang]", '[li, wang], hours: "08:00-20:00"'))
+    load_plan(text.replace("- name: duty", "- name: duty\n    gaps: allow"), "plan.yaml")
