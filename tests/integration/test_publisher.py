@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import aiomqtt
 import msgspec
@@ -202,3 +203,29 @@ async def test_without_a_broker_a_simulation_still_stops_at_once(broker: Mosquit
     options = SimulationOptions(broker=BrokerAddress(broker.host, broker.port), duration=timedelta(seconds=0.3))
     async with asyncio.timeout(5.0):
         await simulate(options, SystemClock(), asyncio.Event())
+
+
+async def test_a_dead_gateway_and_what_hangs_on_it_are_told_gone_and_come_back(broker: Mosquitto) -> None:
+    stopping = asyncio.Event()
+    dead = PlannedIncident("gateway-dead", 0.5, parameters={"silent_seconds": 1.0})
+    options = SimulationOptions(
+        broker=BrokerAddress(broker.host, broker.port), incidents=(dead,), repeat_seconds=None, seed=1
+    )
+    gateway = DeviceKey("jinxiu", DeviceKind.GATEWAY, "block-3-gateway")
+    lift = DeviceKey("jinxiu", DeviceKind.ELEVATOR, "block-3-lift")
+    async with listening(broker) as ear, asyncio.TaskGroup() as group:
+        group.create_task(simulate(options, SystemClock(), stopping))
+        for device in (gateway, lift):
+            await ear.until(partial(_came_back, ear, device))
+        stopping.set()
+    assert [_without_repeats(ear, device) for device in (gateway, lift)] == [["online", "offline", "online"]] * 2
+
+
+def _came_back(ear: Ear, device: DeviceKey, _heard: object) -> bool:
+    return _without_repeats(ear, device)[-2:] == ["offline", "online"]
+
+
+def _without_repeats(ear: Ear, device: DeviceKey) -> list[str]:
+    """Return the changes of what a device says of itself: a gateway says *online* every minute."""
+    said = [status.value for status in ear.statuses(device)]
+    return [status for before, status in zip(["", *said], said, strict=False) if status != before]
