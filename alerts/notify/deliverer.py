@@ -91,6 +91,14 @@ class Deliverer:
         """Say that the outbox holds something new, or that the plan has changed; from this loop's thread."""
         self._woken.set()
 
+    def unreachable(self, longer_than: timedelta) -> dict[str, str]:
+        """Return the receivers that have failed for ``longer_than`` and taken nothing meanwhile, with the newest error.
+
+        What waits for them is still tried: this is for telling somebody by another channel before it is given up.
+        """
+        before = self._clock.now() - longer_than
+        return {receiver: reason for receiver, (since, reason) in self.stats.failing.items() if since <= before}
+
     async def run(self) -> None:
         """Deliver until cancelled; then let what is on its way end, within a few seconds."""
         try:
