@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from alerts.engine import Engine
+from alerts.inventory import Inventory
 from alerts.model import Severity, Transition, TransitionKind
 from alerts.rules.model import Rule
 from core.devices import DeviceKey
@@ -16,6 +17,7 @@ from core.observations import Observation
 # What is beyond is counted, and no more: a rule that raises more than this wants another look, not another list.
 LISTED_AT_MOST = 1_000
 _KEPT_AT_MOST = 100_000
+_NO_FACTS = Inventory()
 
 
 class BacktestAlert(Struct, frozen=True):
@@ -104,10 +106,11 @@ class _Raised:
 class _Trial:
     """One set of rules on its way through history."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], inventory: Inventory) -> None:
         self._rules = rules
+        self._inventory = inventory
         self._states: dict[str, bytes] = {}
-        self.engine = Engine(rules)
+        self.engine = self._begun()
         self.raised = _Raised()
 
     def observe(self, observation: Observation) -> None:
@@ -118,28 +121,34 @@ class _Trial:
 
     def put_aside(self) -> None:
         self._states |= {path: state for path, state in self.engine.dirty().items() if state is not None}
-        self.engine = Engine(self._rules)
+        self.engine = self._begun()
 
     def bring_together(self) -> None:
         self.put_aside()
         self.engine.restore(self._states)
         self._states = {}
 
+    def _begun(self) -> Engine:
+        engine = Engine(self._rules)
+        engine.set_inventory(self._inventory)
+        return engine
+
 
 class Backtest:
     """Folds observations through ``rules``, and through the rules of the same ids in force where those differ.
 
-    Observations come in order of arrival. Where history is told device by device, `put_aside` lies between two of
-    them, and `bring_together` before all of them go on at once.
+    The facts of devices are those of today: ``inventory`` has no past. Observations come in order of arrival. Where
+    history is told device by device, `put_aside` lies between two of them, and `bring_together` before all of them go
+    on at once.
     """
 
-    def __init__(self, rules: Sequence[Rule], present: Sequence[Rule] = ()) -> None:
+    def __init__(self, rules: Sequence[Rule], present: Sequence[Rule] = (), inventory: Inventory = _NO_FACTS) -> None:
         ids = {rule.id for rule in rules}
         others = [rule for rule in present if rule.id in ids and rule not in rules]
         self._ids = sorted(ids)
         self._compared = {rule.id for rule in others}
-        self._trial = _Trial(rules)
-        self._present = _Trial(others) if others else None
+        self._trial = _Trial(rules, inventory)
+        self._present = _Trial(others, inventory) if others else None
         self._trials = [self._trial, *([self._present] if self._present else [])]
         self.messages = 0
 

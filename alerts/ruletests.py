@@ -1,11 +1,12 @@
 """Runs the test series of rule files: what an engine says to them, beside what was expected. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from alerts.engine import Engine
+from alerts.inventory import Inventory
 from alerts.model import Transition, TransitionKind
 from alerts.rules.model import Rule
 from alerts.rules.series import Expectation, RuleTest, TestDevice
@@ -50,27 +51,29 @@ def run_series(test: RuleTest, rules: Sequence[Rule]) -> TestResult:
 
 
 def _said(test: RuleTest, rules: Sequence[Rule], *, restarting: bool) -> list[Transition]:
-    engine = Engine(rules)
+    engine = _engine(test, rules)
     states: dict[str, bytes] = {}
     said: list[Transition] = []
     for observation in observations(test):
         said += engine.observe(observation)
         if restarting:
-            engine = _restarted(engine, rules, states)
+            states = _kept(states, engine.dirty())
+            engine = _engine(test, rules)
+            engine.restore(states)
     said += engine.advance(_end(test))
     return [each for each in said if each.kind is not TransitionKind.PENDING]
 
 
-def _restarted(engine: Engine, rules: Sequence[Rule], states: dict[str, bytes]) -> Engine:
-    """Return a new engine that was given what ``engine`` wrote down; ``states`` is what lies on disk."""
-    for path, state in engine.dirty().items():
-        if state is None:
-            states.pop(path, None)
-        else:
-            states[path] = state
-    renewed = Engine(rules)
-    renewed.restore(states)
-    return renewed
+def _engine(test: RuleTest, rules: Sequence[Rule]) -> Engine:
+    """Return a new engine that knows what people told of the test's devices."""
+    engine = Engine(rules)
+    engine.set_inventory(Inventory({key_of(device): device.facts for device in test.devices}, 1))
+    return engine
+
+
+def _kept(states: Mapping[str, bytes], changes: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    """Return what lies on disk after ``changes``."""
+    return {path: state for path, state in {**states, **changes}.items() if state is not None}
 
 
 def _end(test: RuleTest) -> datetime:

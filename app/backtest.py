@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from msgspec import Struct
 
 from alerts.backtest import Backtest, BacktestReport, Coverage
+from alerts.inventory import Inventory
 from alerts.rules import Rule
 from alerts.rules.checks import compares_devices
 from app.replay import Devices, JournalHistory, Points, TelemetryHistory, known_devices
@@ -41,6 +42,7 @@ class Sources(Struct, frozen=True):
     store: Points | None
     records: Devices
     zone: tzinfo
+    inventory: Inventory
 
 
 class _Pace:
@@ -93,7 +95,7 @@ class _Replay:
         self._span = span
         self._sources = sources
         self._kinds = sorted({rule.kind for rule in rules})
-        self._backtest = Backtest(rules, present)
+        self._backtest = Backtest(rules, present, sources.inventory)
         self._pace = _Pace(span.seconds_at_most)
         self._coverage: list[Coverage] = []
         self._notes: list[str] = []

@@ -18,7 +18,7 @@ from app.replay import JournalHistory, Points
 from app.rule_source import RuleSource
 from app.settings import Settings
 from core.errors import PermanentError, TemporaryError
-from storage.records import RecordsAdapter, RuleBookAdapter
+from storage.records import RecordsAdapter, RegistryAdapter, RuleBookAdapter
 
 # Through the API a backtest shares the processor with everybody who looks at the console.
 SPAN_AT_MOST = timedelta(days=31)
@@ -49,7 +49,9 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
             history = JournalHistory(journal, wiring.decoder(settings))
         there = settings.telemetry.store != "embedded" or settings.telemetry_path.exists()
         points: Points | None = store if there else None
-        yield Opened(Sources(history, points, RecordsAdapter(database), ZoneInfo(settings.time.zone)), rules)
+        inventory = await RegistryAdapter(database).inventory()
+        zone = ZoneInfo(settings.time.zone)
+        yield Opened(Sources(history, points, RecordsAdapter(database), zone, inventory), rules)
     finally:
         await store.close()
         await database.close()

@@ -68,8 +68,7 @@ def _trees(rule: Rule) -> Iterator[tuple[Path, Condition]]:
 
 def compares_devices(rule: Rule) -> bool:
     """Tell whether ``rule`` looks at other devices than the one it is about."""
-    trees = (rule.condition, rule.at_once, rule.clears_when)
-    return any(isinstance(leaf, Compare) and leaf.peer is not None for tree in trees for leaf in leaves(tree))
+    return any(isinstance(leaf, Compare) and leaf.peer is not None for _, tree in _trees(rule) for leaf in leaves(tree))
 
 
 def leaves(condition: Condition | None) -> Iterator[Single]:

@@ -12,6 +12,7 @@ import pytest
 
 from alerts.backtest import BacktestReport
 from alerts.history import DeviceRow
+from alerts.inventory import Inventory
 from alerts.rules import Rule
 from app.backtest import Sources, Span, TakesTooLong, run_backtest
 from app.replay import JournalHistory, TelemetryHistory
@@ -145,7 +146,7 @@ async def backtested(
     store: Store, journal: SqliteJournal | None, rules: list[Rule], present: list[Rule], span: Span | None = None
 ) -> BacktestReport:
     history = None if journal is None else JournalHistory(journal, DECODER)
-    sources = Sources(history, store, Known(), ZoneInfo("UTC"))
+    sources = Sources(history, store, Known(), ZoneInfo("UTC"), Inventory())
     return await run_backtest(rules, present, span or Span(MIDNIGHT, END), sources)
 
 

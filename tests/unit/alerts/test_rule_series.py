@@ -107,6 +107,38 @@ def test_only_the_rules_named_run() -> None:
     assert differences(RULES + nothing) == []
 
 
+FACTS = """\
+version: 1
+rules:
+  - id: full
+    kind: elevator
+    severity: minor
+    title: {zh: 满, en: full}
+    next_step: {zh: 看, en: look}
+    scope: {buildings: ["3"]}
+    condition: {kind: threshold, signal: load_kilograms, above: {attribute: rated_load_kilograms, times: 0.9}}
+tests:
+  - name: what people told of a device counts
+    devices:
+      - {name: lift-1, kind: elevator, facts: {building: "3", numbers: {rated_load_kilograms: 630}}}
+      - {name: lift-2, kind: elevator, facts: {building: "3", numbers: {rated_load_kilograms: 1000}}}
+      - {name: lift-3, kind: elevator, facts: {building: "4", numbers: {rated_load_kilograms: 630}}}
+    inputs:
+      - {at: 5s, device: lift-1, telemetry: {load_kilograms: 600}}
+      - {at: 5s, device: lift-2, telemetry: {load_kilograms: 600}}
+      - {at: 5s, device: lift-3, telemetry: {load_kilograms: 600}}
+      - {at: 9s, device: lift-1, telemetry: {load_kilograms: 100}}
+    expect:
+      - {transition: firing, rule: full, device: lift-1, at: 5s}
+      - {transition: resolved, rule: full, device: lift-1, at: 9s}
+"""
+
+
+def test_what_people_told_of_a_device_counts() -> None:
+    assert differences(FACTS) == []
+    assert differences(FACTS.replace("1000", "650")) == [(False, 5, "full", "firing")]
+
+
 def test_inputs_come_in_order_of_arrival_as_the_wire_says_them() -> None:
     series = """\
 tests:
