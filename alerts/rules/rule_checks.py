@@ -23,7 +23,8 @@ def keeping_problems(rule: Rule, *, missing: bool) -> Iterator[Problem]:
             "`keep_firing_for` and `clears_when` are two ways to end an alert: expected one of them",
         )
     if (rule.gaps == "resolve") is not (rule.gap_after is not None):
-        yield ("gaps",), "`gaps: resolve` and `gap_after` belong together: expected both or neither"
+        given = "gaps" if rule.gaps == "resolve" else "gap_after"
+        yield (given,), "`gaps: resolve` and `gap_after` belong together: expected both or neither"
     if rule.gaps == "resolve" and missing:
         yield ("gaps",), "`gaps: resolve` would end what a `missing` condition raises: expected one of them"
     if not isinstance(rule.chatter, bool | None) and microseconds(rule.chatter.within) > microseconds(_LONGEST_CHATTER):

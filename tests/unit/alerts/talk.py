@@ -35,9 +35,9 @@ def instant(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def rule(kind: str, condition: str, extra: str = "", rule_id: str = "r") -> Rule:
+def rule(kind: str, condition: str, extra: str = "", rule_id: str = "r", severity: str = "major") -> Rule:
     """Return one rule; ``condition`` is YAML in one line, ``extra`` are further lines such as ``for: 5s``."""
-    lines = ["version: 1", "rules:", f"  - id: {rule_id}", f"    kind: {kind}", "    severity: major"]
+    lines = ["version: 1", "rules:", f"  - id: {rule_id}", f"    kind: {kind}", f"    severity: {severity}"]
     lines += ["    title: {zh: 题, en: title}", "    next_step: {zh: 步, en: step}", f"    condition: {condition}"]
     lines += [f"    {line}" for line in extra.splitlines()]
     (loaded,) = load_rules("\n".join(lines), "test.yaml")

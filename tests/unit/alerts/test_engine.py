@@ -6,7 +6,7 @@ import pytest
 
 from alerts.engine import Engine
 from alerts.inventory import DeviceFacts, Inventory
-from alerts.model import TransitionKind
+from alerts.model import Transition, TransitionKind
 from core.devices import DeviceKey, DeviceKind
 from core.observations import Observation
 from core.wire.payloads import ElevatorEventType as Lift
@@ -175,7 +175,7 @@ def test_what_a_peer_says_is_looked_at_too(
     said: list[tuple[float, DeviceKey, float]], expected: list[tuple[float, str]], restart: bool
 ) -> None:
     talk, compared = Talk(), rule("elevator", BESIDE, "scope: {devices: [lift-1]}")
-    engine, stored, steps = Engine([compared]), {}, []
+    engine, stored, steps = Engine([compared]), dict[str, bytes](), list[Transition]()
     for at, device, kilograms in said:
         steps += engine.observe(load(talk, at, device, kilograms))
         stored |= states_of(engine)
