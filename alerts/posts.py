@@ -45,10 +45,8 @@ class Post:
         self.pick: Callable[[Drawn], object] | None = None
         if rule.compares:
             self.pick = itemgetter(*(signals.index(name) for name in rule.compares))
-        begin = rule.begin()
         # A part that nothing is known of yet can hold by that alone, by silence since, or beside a peer: kept then.
-        holds = rule.active(begin) or any(leaf.truth for leaf in begin)
-        self._prunes = rule.by_part and not (rule.silences or rule.peers or holds)
+        self._prunes = rule.by_part and not (rule.silences or rule.peers or rule.stands)
 
     def sees_change(self, before: Drawn | None, drawn: Drawn) -> bool:
         """Tell whether ``drawn``, after ``before``, can change what the rule says."""

@@ -88,7 +88,8 @@ class CompiledRule:
         self.shape = _shape(rule) if self.applies else ""
         self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
         self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
-        self.only_silence = len(self.silences) == len(self.watches)
+        self.stands = self._stands()
+        self.only_silence = len(self.silences) == len(self.watches) and not self.stands
         self.by_part = rule.kind in _WITH_PARTS and not self.only_silence
         self.by_channel = {
             channel: [index for index, watch in enumerate(self.watches) if channel in watch.channels]
@@ -105,6 +106,13 @@ class CompiledRule:
         self.clears_when = None if rule.clears_when is None else tree(rule.clears_when)
         self.levels = [(each.severity, tree(each.condition)) for each in rule.levels]
         self.levels.sort(key=lambda level: _WORST_FIRST.index(level[0]))
+
+    def _stands(self) -> bool:
+        """Tell whether anything of it holds of what nothing is known of yet, so that this must be remembered."""
+        begin = self.begin()
+        trees = [self.condition, self.at_once, self.clears_when, *(tree for _, tree in self.levels)]
+        held = any(tree is not None and tree.truth(begin) for tree in trees)
+        return held or any(leaf.truth for leaf in begin)
 
     def begin(self) -> Leaves:
         """Return the memories before the first message."""

@@ -49,6 +49,7 @@ def problems(rule: Rule) -> Iterator[Problem]:
     for where, condition in _trees(rule):
         for path, text in _condition_problems(rule.kind, condition):
             yield (*where, *path), text
+        yield from _peer_problems(rule, where, condition)
     yield from _late_problems(rule)
     missing = any(isinstance(leaf, Missing) for _, tree in _trees(rule) for leaf in leaves(tree))
     yield from keeping_problems(rule, missing=missing)
@@ -78,6 +79,17 @@ def leaves(condition: Condition | None) -> Iterator[Single]:
             yield from leaves(each)
     elif condition is not None:
         yield condition
+
+
+def _peer_problems(rule: Rule, where: Path, condition: Condition) -> Iterator[Problem]:
+    """Yield the comparisons of the one device that the rule is for with itself."""
+    if isinstance(condition, AllOf | AnyOf | NoneOf):
+        for index, each in enumerate(condition.of):
+            yield from _peer_problems(rule, (*where, "of", index), each)
+    elif isinstance(condition, Compare) and condition.peer is not None and rule.scope is not None:
+        names = {name.rpartition("/")[2] for name in rule.scope.devices}
+        if names == {condition.peer}:
+            yield (*where, "with"), f"with: {condition.peer} is the device itself: expected another of its kind"
 
 
 def _late_problems(rule: Rule) -> Iterator[Problem]:

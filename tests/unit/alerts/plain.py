@@ -32,6 +32,9 @@ class PlainEngine:
         for rule in self._concerned(observation, own):
             if rule in states:
                 self._step(rule, device, states, observation, said)
+        tells_now = observation.channel is not Channel.PRESENCE and not observation.late
+        if tells_now and getattr(own, f"newest_{observation.channel.value}") == observation.at:
+            self._tell_watchers(observation, own.clock, said)
         return said
 
     def advance(self, now: datetime) -> list[Transition]:
@@ -42,6 +45,17 @@ class PlainEngine:
         rules = [post.rule for post in self._assignments.roster_of(key).posts.values()]
         self._devices[key] = device, {rule: lifecycle.begin(rule) for rule in rules}
         return self._devices[key]
+
+    def _tell_watchers(self, observation: Observation, now: int, said: list[Transition]) -> None:
+        peer = observation.device
+        for device, states in sorted(self._devices.values(), key=lambda known: known[0].path):
+            beside = (device.key.community, device.key.kind) == (peer.community, peer.kind) and device.key != peer
+            rules = [rule for rule in states if peer.device in rule.peers] if beside else []
+            if rules:
+                device.state.clock, device.state.position = max(device.state.clock, now), observation.position
+            for rule in rules:
+                step = lifecycle.step_by_peer(rule, states[rule], observation, device.state.clock, device)
+                self._note(rule, states, *step, said)
 
     def _concerned(self, observation: Observation, own: DeviceState) -> list[CompiledRule]:
         """Take what the message says of the device, and return the rules that may look at it."""
@@ -94,8 +108,18 @@ class PlainEngine:
         said: list[Transition],
     ) -> None:
         now = device.state.clock
-        states[rule], transition = lifecycle.step(rule, states[rule], observation, now, device)
+        self._note(rule, states, *lifecycle.step(rule, states[rule], observation, now, device), said)
+
+    def _note(
+        self,
+        rule: CompiledRule,
+        states: dict[CompiledRule, RuleState],
+        state: RuleState,
+        transition: Transition | None,
+        said: list[Transition],
+    ) -> None:
+        states[rule] = state
         if transition is not None:
             if transition.kind is TransitionKind.FIRING:
-                said.append(_pending(transition, states[rule].since_position))
+                said.append(_pending(transition, state.since_position))
             said.append(transition)

@@ -170,3 +170,25 @@ def test_late_values_are_not_counted_as_events() -> None:
     text += "".join(f"      {line}\n" for line in OPENINGS.splitlines())
     with pytest.raises(RuleError, match="events and counts only"):
         load_rules(text, "bad.yaml")
+
+
+@pytest.mark.parametrize(
+    ("devices", "refused"),
+    [
+        pytest.param("[lift-2]", True, id="for itself alone"),
+        pytest.param("[demo/elevator/lift-2]", True, id="by its path"),
+        pytest.param("[lift-1, lift-2]", False, id="for another too, which is compared"),
+    ],
+)
+def test_a_device_is_not_compared_with_itself(devices: str, refused: bool) -> None:
+    head = HEAD.format(kind="elevator").replace("    condition:", f"    scope: {{devices: {devices}}}\n    condition:")
+    lines = ["kind: any_of", "of:", "  - {kind: missing, nothing_for: 5m}", "  - kind: compare", *PEER.splitlines()[1:]]
+    text = (
+        head + "".join(f"      {line}\n" for line in lines[:4]) + "".join(f"          {each}\n" for each in lines[4:])
+    )
+    if not refused:
+        assert len(load_rules(text, "good.yaml")) == 1
+        return
+    with pytest.raises(RuleError, match="lift-2 is the device itself: expected another of its kind") as raised:
+        load_rules(text, "bad.yaml")
+    assert text.splitlines()[raised.value.line - 1].strip() == "with: lift-2"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from alerts.engine import Engine
 from alerts.model import Transition
+from core.devices import DeviceKey, DeviceKind
 from core.observations import Observation
 from core.wire.payloads import ElevatorEventType, ElevatorTelemetry, GateEventType
 from tests.unit.alerts.plain import PlainEngine
@@ -38,6 +39,9 @@ CONDITIONS = {
         "{kind: compare, duration_of: {signal: door_state, values: [open]}, past: 3d, above_times: 1.5, "
         "at_least_days: 1, over: 1}",
     ),
+    "beside": ("elevator", "{kind: compare, signal: load_kilograms, with: lift-2, above_by: 20, clear: 5}"),
+    "cool": ("thermal", "{kind: none_of, of: [{kind: threshold, signal: maximum_celsius, above: 40}]}"),
+    "heard": ("elevator", "{kind: none_of, of: [{kind: missing, nothing_for: 30s}]}"),
     "usual": (
         "elevator",
         "{kind: compare, signal: load_kilograms, past: 2d, below_times: 0.5, at_least_days: 1, over: 2}",
@@ -50,7 +54,7 @@ Saying = tuple[float, str, int]
 sayings = st.lists(
     st.tuples(
         st.sampled_from([0.0, 0.5, 2.0, 5.0, 20.0, 60.0, 200.0, 40_000.0]),
-        st.sampled_from(["lift", "doors", "fault", "faults", "alarm", "gate", "crowd", "stay", "late"]),
+        st.sampled_from(["lift", "doors", "fault", "faults", "alarm", "gate", "crowd", "stay", "peer", "look", "late"]),
         st.integers(0, 11),
     ),
     min_size=1,
@@ -94,6 +98,11 @@ def _observation(talk: Talk, at: float, what: str, figure: int, counters: tuple[
         case "gate":
             kinds_of_gate = (GateEventType.GRANTED, GateEventType.DOOR_OPENED, GateEventType.DOOR_OPENED)
             return talk.gate(at, kinds_of_gate[figure % 3], door=str(1 + figure // 6))
+        case "peer":
+            load = ElevatorTelemetry(at=instant(at), load_kilograms=5.0 * figure)
+            return talk.say(at, DeviceKey("demo", DeviceKind.ELEVATOR, "lift-2"), load)
+        case "look":
+            return talk.camera(at, **{"ab"[figure % 2]: 20.0 + 3 * figure})
         case "late":
             body = ElevatorTelemetry(at=instant(at - 400), speed_mps=2.0, load_kilograms=0.0)
             return talk.say(at - 400, LIFT, body, received=at, late=True)
