@@ -6,6 +6,7 @@ the span and asks for something to be done; alerts of severity ``info`` do not, 
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from itertools import groupby
 from statistics import median
@@ -151,10 +152,16 @@ SEVERITIES = {
 }
 
 
-def measure(rows: Sequence[AlertRow], notified: Sequence[NotifiedRow], since: datetime, until: datetime) -> Quality:
+def measure(
+    rows: Sequence[AlertRow],
+    notified: Sequence[NotifiedRow],
+    since: datetime,
+    until: datetime,
+    chattering: AbstractSet[tuple[str, str]] = frozenset(),
+) -> Quality:
     """Return the figures of since <= fired_at < until; ``rows`` may hold older alerts, which count as stale only.
 
-    ``since`` is before ``until``.
+    ``chattering`` are rules with the path of a device that the engine found chattering. ``since`` is before ``until``.
     """
     asking = [row for row in rows if row.severity != Severity.INFO]
     alarms = sorted((row for row in asking if since <= row.fired_at < until), key=lambda row: row.fired_at)
@@ -171,7 +178,7 @@ def measure(rows: Sequence[AlertRow], notified: Sequence[NotifiedRow], since: da
         floods=floods,
         flood_share=_figure(flooded / (until - since), FLOOD_SHARE),
         stale=_figure(sum(_is_stale(row, until) for row in asking), STALE),
-        chattering=_figure(_chattering(alarms), CHATTERING),
+        chattering=_figure(len(_chattering(alarms) | chattering), CHATTERING),
         most_frequent=frequent,
         most_frequent_share=_share(sum(one.alarms for one in frequent), len(alarms), MOST_FREQUENT_SHARE),
         severities=_severities(alarms),
@@ -215,10 +222,13 @@ def _origin(row: AlertRow) -> tuple[str, str]:
     return row.rule, row.device.path
 
 
-def _chattering(alarms: Sequence[AlertRow]) -> int:
-    """Count the rules on devices that fired three times or more within 60 s."""
-    groups = _grouped(alarms, _origin).values()
-    return sum(most_within([row.fired_at for row in group], CHATTER_WINDOW) >= CHATTER_COUNT for group in groups)
+def _chattering(alarms: Sequence[AlertRow]) -> set[tuple[str, str]]:
+    """Return the rules on devices that fired three times or more within 60 s."""
+    return {
+        origin
+        for origin, group in _grouped(alarms, _origin).items()
+        if most_within([row.fired_at for row in group], CHATTER_WINDOW) >= CHATTER_COUNT
+    }
 
 
 def _frequent(alarms: Sequence[AlertRow]) -> list[Frequent]:

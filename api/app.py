@@ -13,10 +13,45 @@ from api.dependencies import Dependencies as Dependencies
 from api.feed import Feed
 from api.limits import BodyLimit
 from api.responses import ANY, GUARDED
-from api.routes import alerts, contract, devices, faults, health, journal, stream, telemetry
+from api.routes import (
+    alert_acts,
+    alerts,
+    backtests,
+    contract,
+    devices,
+    facts,
+    faults,
+    health,
+    journal,
+    notifications,
+    quality,
+    receivers,
+    rota,
+    rules,
+    stream,
+    suppressions,
+    telemetry,
+)
 
+_PARTS = (
+    devices,
+    facts,
+    telemetry,
+    alerts,
+    alert_acts,
+    suppressions,
+    faults,
+    rules,
+    backtests,
+    rota,
+    receivers,
+    notifications,
+    quality,
+    journal,
+    stream,
+)
 # The contract's own version: it changes when the contract does, not with every release of the program.
-CONTRACT_VERSION = "1.0.0"
+CONTRACT_VERSION = "1.1.0"
 _DESCRIPTION = (
     "Lifts, access gates, thermal cameras and gateways of residential communities: what they say, what is wrong with"
     " them, and what people did about it. Instants are RFC 3339; in queries they need an offset, in answers they end in"
@@ -79,7 +114,7 @@ def assemble() -> Api:
 def _guarded() -> APIRouter:
     """Everything under the version prefix: the guard stands here, so that no route can be added without it."""
     router = APIRouter(dependencies=[Depends(current_actor)], responses=GUARDED)
-    for part in (devices, telemetry, alerts, faults, journal, stream):
+    for part in _PARTS:
         router.include_router(part.router)
     return router
 

@@ -8,7 +8,24 @@ from typing import Annotated
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
-from api.ports import JournalView, Records, TelemetryReader, Tokens
+from alerts.dispatch.plan import Plan
+from api.ports import (
+    AlertActs,
+    Backtester,
+    FailingReceivers,
+    JournalView,
+    OutboxView,
+    QualityReader,
+    Records,
+    RegistryStore,
+    RotaOverrides,
+    RuleBook,
+    RulesInForce,
+    Suppressions,
+    TelemetryReader,
+    TestSender,
+    Tokens,
+)
 from core.clock import Clock
 
 
@@ -47,6 +64,19 @@ class Dependencies:
     health: Mapping[str, HealthCheck]
     metrics: CollectorRegistry
     version: str
+    acts: AlertActs
+    suppressions: Suppressions
+    registry: RegistryStore
+    quality: QualityReader
+    outbox: OutboxView
+    rota: RotaOverrides
+    receivers: FailingReceivers
+    tests: TestSender
+    rule_book: RuleBook
+    rules: RulesInForce
+    backtester: Backtester
+    plan: Callable[[], Plan]
+    """Who is told what, as it is in force now."""
 
 
 def _given(request: Request) -> Dependencies:

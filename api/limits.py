@@ -3,8 +3,8 @@
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# The largest body we expect is a comment of 2,000 characters: 8 kB of UTF-8, 24 kB as JSON escapes.
-BODY_LIMIT_BYTES = 32 * 1024
+# The largest body we expect is a rule file of 100,000 characters, most of them ASCII, with its ends of lines escaped.
+BODY_LIMIT_BYTES = 256 * 1024
 
 
 class BodyLimit:

@@ -7,13 +7,13 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from alerts.history import AlertRow, DeviceRow, FaultRow, TransitionRow
+from alerts.inventory import DeviceFacts
 from alerts.model import AlertState, Severity, TransitionKind
+from api.facts import Facts
 from api.ports import LedgerEntry, QuarantinedMessage
 from api.times import Utc
 from core.devices import DeviceKey, DeviceKind
 from core.faults import FaultKind, meaning_of
-
-COMMENT_LIMIT = 2_000
 
 
 class Bilingual(BaseModel):
@@ -52,10 +52,13 @@ class Device(BaseModel):
     last_heard_at: Utc
     skew_seconds: float | None = Field(description="How far its clock was ahead when it last had to be corrected.")
     open_alerts: int
+    name: Bilingual = Field(description="What people call it; its own name where nobody has told one.")
+    facts: Facts
     latest: dict[str, dict[str, Reading]] = Field(description="By part or channel, then by signal.")
 
     @classmethod
-    def of(cls, row: DeviceRow) -> Self:
+    def of(cls, row: DeviceRow, facts: DeviceFacts) -> Self:
+        own = row.device.device
         return cls(
             device=DeviceName.of(row.device),
             online=row.online,
@@ -63,6 +66,8 @@ class Device(BaseModel):
             last_heard_at=row.last_heard_at,
             skew_seconds=row.skew_seconds,
             open_alerts=row.open_alerts,
+            name=Bilingual(zh=facts.name_zh or facts.name_en or own, en=facts.name_en or facts.name_zh or own),
+            facts=Facts.of(facts),
             latest={part: _readings(signals) for part, signals in row.latest.items()},
         )
 
@@ -72,7 +77,10 @@ def _readings(signals: dict[str, dict[str, object]]) -> dict[str, Reading]:
 
 
 class Alert(BaseModel):
-    """An alert. *State* says whether the condition holds; *acknowledged* that somebody has seen it, no more."""
+    """An alert. *State* says whether the condition holds; *acknowledged* that somebody has seen it, no more.
+
+    An acknowledgement covers what there was to see: when the severity rises it is void.
+    """
 
     id: str
     rule: str
@@ -86,6 +94,16 @@ class Alert(BaseModel):
     resolved_at: Utc | None
     acknowledged_at: Utc | None
     acknowledged_by: str | None
+    latching: bool = Field(description="When what raised it is over it stays *latched* until somebody resets it.")
+    protected: bool = Field(description="People are told whatever is silenced, shelved or inhibited.")
+    reset_at: Utc | None
+    reset_by: str | None
+    assigned_to: str | None = Field(description="Who looks after it.")
+    false_alarm_by: str | None = Field(description="Who said that it was a false alarm.")
+    suppression: str | None = Field(
+        description="Why people are not told: `silence`, `maintenance`, `shelved`, `inhibited`, …; null where they are."
+    )
+    inhibited_by: str | None = Field(description="The `id` of the alert that stands for this one.")
 
     @classmethod
     def of(cls, row: AlertRow) -> Self:
@@ -102,6 +120,14 @@ class Alert(BaseModel):
             resolved_at=row.resolved_at,
             acknowledged_at=row.acknowledged_at,
             acknowledged_by=row.acknowledged_by,
+            latching=row.latching,
+            protected=row.protected,
+            reset_at=row.reset_at,
+            reset_by=row.reset_by,
+            assigned_to=row.assigned_to,
+            false_alarm_by=row.false_alarm_by,
+            suppression=row.suppression,
+            inhibited_by=row.inhibited_by,
         )
 
 
@@ -144,9 +170,10 @@ class Transition(BaseModel):
 
 
 class AlertWithTimeline(Alert):
-    """An alert and everything that happened to it, in order."""
+    """An alert, everything that happened to it in order, and the alerts for which it stands (at most 500)."""
 
     timeline: list[Transition]
+    inhibits: list[Alert] = Field(description="Alerts that people are not told of because of this one.")
 
 
 class DeviceWithAlerts(Device):

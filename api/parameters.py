@@ -12,21 +12,26 @@ from core.devices import DeviceKey, DeviceKind
 from core.faults import FaultKind
 from core.wire.topics import WORD
 
-_WORD = f"^{WORD.pattern}$"
+WORD_PATTERN = f"^{WORD.pattern}$"
 _NAME = r"^[^\x00-\x1f\x7f]{1,128}$"  # Rules, sources and codes: any text, but no NUL, which PostgreSQL refuses.
+RULE = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
+# Receivers, people and rotas, as the plan names them.
+RECEIVER = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
 
-Community = Annotated[str | None, Query(pattern=_WORD, description="Only this community.")]
+Community = Annotated[str | None, Query(pattern=WORD_PATTERN, description="Only this community.")]
 Kind = Annotated[DeviceKind | None, Query(description="Only devices of this kind.")]
-DeviceWord = Annotated[str | None, Query(pattern=_WORD, description="Only devices with this name.")]
+DeviceWord = Annotated[str | None, Query(pattern=WORD_PATTERN, description="Only devices with this name.")]
 Since = Annotated[Instant | None, Query(description="From this instant on: RFC 3339 with an offset.")]
 Until = Annotated[Instant | None, Query(description="Before this instant: RFC 3339 with an offset.")]
-AlertId = Annotated[str, Path(pattern=r"^[\w.:-]{1,128}$", description="The alert's `id`.")]
+ALERT_ID = r"^[\w.:-]{1,128}$"
+AlertId = Annotated[str, Path(pattern=ALERT_ID, description="The alert's `id`.")]
+_OPEN = "Only what wants somebody (firing, latched, or over without having been acknowledged), or only the rest."
 
 
 def _named_device(
-    community: Annotated[str, Path(pattern=_WORD)],
+    community: Annotated[str, Path(pattern=WORD_PATTERN)],
     kind: Annotated[DeviceKind, Path()],
-    device: Annotated[str, Path(pattern=_WORD)],
+    device: Annotated[str, Path(pattern=WORD_PATTERN)],
 ) -> DeviceKey:
     return DeviceKey(community, kind, device)
 
@@ -38,6 +43,12 @@ NamedDevice = Annotated[DeviceKey, Depends(_named_device)]
 def _alert_filter(
     *,
     state: Annotated[AlertState | None, Query(description="Whether the condition holds.")] = None,
+    open: Annotated[bool | None, Query(description=_OPEN)] = None,  # noqa: A002 - the word the field and the query use
+    assigned_to: Annotated[str | None, Query(pattern=_NAME, description="Only those this person looks after.")] = None,
+    false_alarm: Annotated[bool | None, Query(description="Only those marked as false, or not marked.")] = None,
+    inhibited_by: Annotated[
+        str | None, Query(pattern=ALERT_ID, description="Only those for which this alert stands.")
+    ] = None,
     severity: Annotated[Severity | None, Query(description="Only this severity.")] = None,
     acknowledged: Annotated[bool | None, Query(description="Only those seen, or not seen, by a person.")] = None,
     rule: Annotated[str | None, Query(pattern=_NAME, description="Only alerts of this rule.")] = None,
@@ -47,9 +58,13 @@ def _alert_filter(
     since: Since = None,
     until: Until = None,
 ) -> AlertFilter:
-    _check_order(since, until)
+    check_order(since, until)
     return AlertFilter(
         state=state and state.value,
+        open=open,
+        assigned_to=assigned_to,
+        false_alarm=false_alarm,
+        inhibited_by=inhibited_by,
         severity=severity and severity.value,
         acknowledged=acknowledged,
         rule=rule,
@@ -81,7 +96,7 @@ def _fault_filter(
     since: Since = None,
     until: Until = None,
 ) -> FaultFilter:
-    _check_order(since, until)
+    check_order(since, until)
     return FaultFilter(
         community=community,
         device_kind=device_kind and device_kind.value,
@@ -108,7 +123,7 @@ def _faults_of_device(
     since: Since = None,
     until: Until = None,
 ) -> FaultFilter:
-    _check_order(since, until)
+    check_order(since, until)
     return FaultFilter(
         community=named.community,
         device_kind=named.kind.value,
@@ -125,6 +140,7 @@ def _faults_of_device(
 FaultsOfDevice = Annotated[FaultFilter, Depends(_faults_of_device)]
 
 
-def _check_order(since: Instant | None, until: Instant | None) -> None:
+def check_order(since: Instant | None, until: Instant | None) -> None:
+    """Raise `InvalidRequest` unless ``since`` is before ``until``."""
     if since is not None and until is not None and since >= until:
         raise InvalidRequest("query.until", f"until {until.isoformat()} is not after since", "an instant after `since`")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from alerts.backtest import BacktestReport
 from alerts.dispatch.model import OutboxEntry, Suppression
 from alerts.history import AlertFilter as AlertFilter
 from alerts.history import AlertRow as AlertRow
@@ -13,6 +14,7 @@ from alerts.history import FaultRow as FaultRow
 from alerts.history import NotifiedRow, RotaOverrideRow, RuleRevisionRow
 from alerts.history import TransitionRow as TransitionRow
 from alerts.inventory import DeviceFacts, Inventory
+from alerts.rules.book import RuleInForce
 from core.devices import DeviceKey
 from core.telemetry import Aggregate, Series
 
@@ -200,8 +202,54 @@ class QualityReader(Protocol):
         """Return alerts that fired in the span or were open at its end, by rising instant of firing."""
         ...
 
+    async def chattering_between(self, community: str | None, since: datetime, until: datetime) -> set[tuple[str, str]]:
+        """Return the rules, each with a device's path, whose alerts that fired in the span were said to chatter."""
+        ...
+
     async def notified_between(self, community: str | None, since: datetime, until: datetime) -> Sequence[NotifiedRow]:
         """Return what was put into the outbox in the span, by rising instant."""
+        ...
+
+
+class FailingReceivers(Protocol):
+    """Which receivers cannot be reached. Raises `TemporaryError`."""
+
+    async def failing_receivers(self) -> dict[str, str]:
+        """Return the receivers whose newest finished message was given up, with its error."""
+        ...
+
+
+class TestSender(Protocol):
+    """Puts a trial message where the others wait to be delivered. Raises `TemporaryError`."""
+
+    async def send_test(self, receiver: str, actor: str, now: datetime) -> int:
+        """Have ``receiver`` told that ``actor`` tries it out; return the number of the row in the outbox."""
+        ...
+
+
+class RulesInForce(Protocol):
+    """The rules that decide now, and what is in the way of newer ones. Everything raises `TemporaryError`."""
+
+    async def in_force(self) -> Sequence[RuleInForce]:
+        """Return all rules by id, those switched off among them."""
+        ...
+
+    async def problem(self) -> str:
+        """Return why what is newest was refused, so that the rules before stay in force; empty where nothing was."""
+        ...
+
+
+class Backtester(Protocol):
+    """Replays what was heard through rules that are not in force."""
+
+    async def backtest(
+        self, text: str, since: datetime, until: datetime, community: str | None = None
+    ) -> BacktestReport:
+        """Return what the rule, or rule file, ``text`` would have raised, beside the rules in force.
+
+        Raises `RuleError`, `PermanentError` (nothing to replay, or too much of it) and, while another one runs,
+        `TemporaryError`.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from core.errors import PermanentError, TemporaryError
+from core.errors import Conflict, PermanentError, TemporaryError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -81,6 +81,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(InvalidRequest, _on_invalid)
     app.add_exception_handler(TemporaryError, _on_temporary)
+    app.add_exception_handler(Conflict, _on_conflict)
     app.add_exception_handler(PermanentError, _on_permanent)
     app.add_exception_handler(Exception, _on_anything)
 
@@ -103,6 +104,10 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 async def _on_temporary(request: Request, error: Exception) -> Response:
     return problem_response(request, 503, str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+async def _on_conflict(request: Request, error: Exception) -> Response:
+    return problem_response(request, 409, str(error))
 
 
 async def _on_permanent(request: Request, error: Exception) -> Response:

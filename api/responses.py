@@ -14,6 +14,7 @@ def _problem(description: str) -> dict[str, Any]:
 
 ANY: Responses = {"default": _problem("Any other problem.")}
 NOT_FOUND: Responses = {404: _problem("There is no such thing.")}
+CONFLICT: Responses = {409: _problem("The thing does not stand as this needs it; `detail` says how it does.")}
 TOO_LARGE: Responses = {413: _problem("The body is too large.")}
 GUARDED: Responses = {
     401: _problem("No token, or one that is unknown or revoked.")

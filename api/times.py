@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _EXPECTED = "expected RFC 3339 with an offset, such as 2026-08-14T07:02:26Z or 2026-08-14T15:02:26%2B08:00"
+_EARLIEST_YEAR = 1970  # What lies a span before it must be a date as well.
 _WINDOW = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -22,9 +23,12 @@ def parse_instant(text: object) -> datetime:
     if found[2] is None:
         raise ValueError(f"no offset, so the instant is ambiguous: {_EXPECTED}")
     try:
-        return datetime.fromisoformat(found[0].upper()).astimezone(UTC)
+        instant = datetime.fromisoformat(found[0].upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"no such date or time: {_EXPECTED}") from None
+    if instant.year < _EARLIEST_YEAR:
+        raise ValueError(f"long before any device spoke: expected a year from {_EARLIEST_YEAR} on")
+    return instant
 
 
 def parse_window(text: object) -> timedelta:

@@ -12,8 +12,9 @@ from alerts.backtest import BacktestReport
 from alerts.rules import Rule
 from alerts.rules.loading import load_file, load_rule
 from alerts.rules.source import read_source
-from app import parts, wiring
+from app import wiring
 from app.backtest import Sources, Span, run_backtest
+from app.opening import open_records
 from app.replay import JournalHistory, Points
 from app.rule_source import RuleSource
 from app.settings import Settings
@@ -39,7 +40,7 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
     database, store = wiring.records(settings), wiring.telemetry(settings)
     journal = None
     try:
-        await parts.open_records(database, settings)
+        await open_records(database, settings)
         rules = rule_source(settings, RuleBookAdapter(database))
         await rules.load()
         history = None

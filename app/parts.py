@@ -11,15 +11,20 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from alerts.dispatch.defaults import default_plan
 from alerts.engine import Engine
 from alerts.service import AlertService
 from api.app import close_streams, create_app
 from api.dependencies import ComponentState, ComponentStatus, Dependencies, HealthCheck
 from app import heartbeat, wiring
+from app.backtester import Backtester
 from app.doorbell import Doorbell, Poll
 from app.heartbeat import Pulse
 from app.metrics import FiguresCollector
 from app.network import listen
+from app.opening import open_records as open_records
+from app.rule_source import RuleSource
+from app.rules_view import RulesView
 from app.services import Service
 from app.settings import Settings
 from core.clock import Clock
@@ -28,12 +33,22 @@ from ingest.housekeeping import Housekeeping
 from ingest.session import MqttSession, SessionStatus
 from ingest.writer import TelemetryWriterService
 from storage.journal.sqlite import SqliteJournal
-from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, TokensAdapter, upgrade
+from storage.records import (
+    AlertActsAdapter,
+    AlertRecordsAdapter,
+    DeskRecordsAdapter,
+    OutboxAdapter,
+    QualityAdapter,
+    RecordsAdapter,
+    RegistryAdapter,
+    RotaOverridesAdapter,
+    RuleBookAdapter,
+    SuppressionsAdapter,
+    TokensAdapter,
+)
 
 _log = structlog.get_logger()
 VERSION = "0.1.0"
-_OPEN_RETRY_SECONDS = 0.5
-_OPEN_SECONDS = 60.0
 _PING_SECONDS = 1.5
 
 
@@ -202,6 +217,9 @@ class Api:
             tokens = TokensAdapter(database)
             if not await tokens.names():
                 self.new_token = await tokens.add("first", clock.now())
+            rule_book, outbox = RuleBookAdapter(database), OutboxAdapter(database, clock)
+            rules = RuleSource(builtin=settings.rules.builtin, paths=settings.rules.files, book=rule_book)
+            await rules.load()
             metrics = CollectorRegistry()
             metrics.register(FiguresCollector(settings.var, clock, journal))
             application = create_app(
@@ -214,6 +232,18 @@ class Api:
                     health=self._health(journal, store.ping),
                     metrics=metrics,
                     version=VERSION,
+                    acts=AlertActsAdapter(database),
+                    suppressions=SuppressionsAdapter(database, clock),
+                    registry=RegistryAdapter(database),
+                    quality=QualityAdapter(database),
+                    outbox=outbox,
+                    rota=RotaOverridesAdapter(database),
+                    receivers=DeskRecordsAdapter(database, clock),
+                    tests=outbox,
+                    rule_book=rule_book,
+                    rules=RulesView(rules),
+                    backtester=Backtester(settings),
+                    plan=default_plan,
                 )
             )
             yield {
@@ -292,18 +322,3 @@ async def _require_same_journal(journal: SqliteJournal, records: RecordsAdapter,
             f"alerts are decided up to position {decided}, but journal {settings.journal_path} ends at {last}: it is "
             f"not the one these records were made from; bring that one back, or start with new records as well"
         )
-
-
-async def open_records(database: RecordsDatabase, settings: Settings) -> None:
-    """Bring the schema up to date and open; a server that is still starting is waited for, up to a minute."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + _OPEN_SECONDS
-    while True:
-        try:
-            await upgrade(settings.records_url)
-            return await database.open()
-        except TemporaryError as error:
-            if loop.time() > end:
-                raise StartupError(f"records database: {error}") from None
-            _log.warning("records.unavailable", reason=str(error))
-            await asyncio.sleep(_OPEN_RETRY_SECONDS)

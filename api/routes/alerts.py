@@ -1,37 +1,37 @@
 """Alerts: finding them, reading their timeline, acknowledging, commenting."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import AfterValidator, BaseModel, Field
-from starlette.exceptions import HTTPException
+from pydantic import BaseModel, Field
 
+from alerts.history import AlertFilter
 from api.auth import CurrentActor
 from api.dependencies import Given
-from api.models import COMMENT_LIMIT, Alert, AlertWithTimeline, Transition
-from api.pagination import DEFAULT_LIMIT, Cursor, Limit, Page, page, read_number_cursor
+from api.found import found_alert
+from api.models import Alert, AlertWithTimeline, Transition
+from api.pagination import BIGGEST_NUMBER, DEFAULT_LIMIT, MAXIMUM_LIMIT, Cursor, Limit, Page, page, read_number_cursor
 from api.parameters import AlertId, MatchingAlerts
-from api.responses import NOT_FOUND, TOO_LARGE
+from api.responses import CONFLICT, NOT_FOUND, TOO_LARGE
+from api.words import Words
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
-Found = TypeVar("Found")
 
-
-def _worded(text: str) -> str:
-    if "\0" in text:  # PostgreSQL's text type cannot hold it.
-        raise ValueError("a NUL character: expected text")
-    if not (stripped := text.strip()):
-        raise ValueError("no words: expected text")
-    return stripped
-
-
-Words = Annotated[str, Field(min_length=1, max_length=COMMENT_LIMIT), AfterValidator(_worded)]
+Seen = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=BIGGEST_NUMBER,
+        description="The newest `sequence` you have seen: refused where the alert fired or became worse after it.",
+    ),
+]
 
 
 class Acknowledgement(BaseModel):
-    """What somebody says while acknowledging."""
+    """What somebody says while acknowledging, and what they have seen."""
 
     comment: Words | None = None
+    seen: Seen | None = None
 
 
 class Comment(BaseModel):
@@ -51,19 +51,29 @@ async def list_alerts(
 
 @router.get("/{alert_id}", summary="Show one alert with its timeline", responses=NOT_FOUND)
 async def get_alert(given: Given, alert_id: AlertId) -> AlertWithTimeline:
-    """One alert and everything that happened to it, in order, each step with its reason."""
-    row, timeline = _found(await given.records.alert(alert_id), alert_id)
-    return AlertWithTimeline(**dict(Alert.of(row)), timeline=[Transition.of(step) for step in timeline])
+    """One alert, everything that happened to it in order, each step with its reason, and what it stands for."""
+    row, timeline = found_alert(await given.records.alert(alert_id), alert_id)
+    inhibited = await given.records.alerts(AlertFilter(inhibited_by=alert_id), None, MAXIMUM_LIMIT)
+    return AlertWithTimeline(
+        **dict(Alert.of(row)),
+        timeline=[Transition.of(step) for step in timeline],
+        inhibits=[Alert.of(one) for one in inhibited],
+    )
 
 
-@router.post("/{alert_id}/acknowledge", summary="Acknowledge an alert", responses={**NOT_FOUND, **TOO_LARGE})
+@router.post(
+    "/{alert_id}/acknowledge", summary="Acknowledge an alert", responses={**NOT_FOUND, **CONFLICT, **TOO_LARGE}
+)
 async def acknowledge_alert(
     given: Given, actor: CurrentActor, alert_id: AlertId, said: Acknowledgement | None = None
 ) -> Alert:
-    """Record that you have seen the alert. The first acknowledgement stays: a second one changes nothing."""
-    comment = None if said is None else said.comment
-    row = await given.records.acknowledge(alert_id, actor.name, comment, given.clock.now())
-    return Alert.of(_found(row, alert_id))
+    """Record that you have seen the alert. The first acknowledgement stays: a second one changes nothing.
+
+    With `seen` it covers only what you have seen: 409 where the alert fired or became worse since.
+    """
+    said = said or Acknowledgement()
+    row = await given.records.acknowledge(alert_id, actor.name, said.comment, given.clock.now(), seen=said.seen)
+    return Alert.of(found_alert(row, alert_id))
 
 
 @router.post(
@@ -72,10 +82,4 @@ async def acknowledge_alert(
 async def comment_on_alert(given: Given, actor: CurrentActor, alert_id: AlertId, said: Comment) -> Transition:
     """Add your words to the alert's timeline."""
     row = await given.records.comment(alert_id, actor.name, said.text, given.clock.now())
-    return Transition.of(_found(row, alert_id))
-
-
-def _found(row: Found | None, alert_id: str) -> Found:
-    if row is None:
-        raise HTTPException(404, f"no alert {alert_id}")
-    return row
+    return Transition.of(found_alert(row, alert_id))

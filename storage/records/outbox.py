@@ -3,12 +3,13 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Row, Select, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.dispatch.model import OutboxEntry, OutboxStatus, TimelineNote
-from alerts.model import Reason, TransitionKind
+from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus, Purpose, TimelineNote
+from alerts.model import Reason, Severity, TransitionKind
 from core.clock import Clock, SystemClock
 from storage.records import outbox_rows, timeline
 from storage.records.database import RecordsDatabase
@@ -18,7 +19,7 @@ from storage.records.uninterrupted import uninterrupted
 
 
 class OutboxAdapter:
-    """`alerts.ports.Outbox` and the API's `OutboxView` on the records database.
+    """`alerts.ports.Outbox` and the API's `OutboxView` and `TestSender` on the records database.
 
     ``clock`` says when a step was recorded. Everything raises `TemporaryError` when the database is away.
     """
@@ -57,6 +58,17 @@ class OutboxAdapter:
         later = waiting.values(next_attempt_at=until, attempts=outbox.c.attempts + 1, detail=detail)
         async with self._database.writing() as connection:
             await connection.execute(later)
+
+    @uninterrupted
+    async def send_test(self, receiver: str, actor: str, now: datetime) -> int:
+        """Have ``receiver`` told that ``actor`` tries it out; return the number of the row. Each call is a new one."""
+        name = f"test-{uuid4().hex}"
+        incident = f"test by {actor}"
+        trial = Intent(name, incident, 1, receiver, Purpose.TEST, Severity.INFO, now, 0, "", (), 0)
+        async with self._database.writing() as connection:
+            await outbox_rows.lock(connection)
+            await outbox_rows.put(connection, [trial], now)
+            return int((await connection.execute(select(outbox.c.number).where(outbox.c.id == name))).scalar_one())
 
     @uninterrupted
     async def give_up(self, number: int, now: datetime, detail: str) -> None:

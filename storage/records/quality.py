@@ -11,7 +11,8 @@ from storage.records import rows
 from storage.records.database import RecordsDatabase
 from storage.records.desk_tables import outbox
 from storage.records.outbox_rows import status_of
-from storage.records.tables import alerts
+from storage.records.statements import device_key
+from storage.records.tables import alerts, transitions
 
 
 class QualityAdapter:
@@ -31,6 +32,17 @@ class QualityAdapter:
         async with self._database.reading() as connection:
             found = await connection.execute(select_alerts(community, since, until))
             return [rows.alert_row(row) for row in found]
+
+    async def chattering_between(self, community: str | None, since: datetime, until: datetime) -> set[tuple[str, str]]:
+        """Return the rules, each with a device's path, whose alerts that fired in the span were said to chatter."""
+        fired = select(alerts.c.id).where(alerts.c.fired_at >= since, alerts.c.fired_at < until)
+        if community is not None:
+            fired = fired.where(alerts.c.community == community)
+        said = select(transitions.c.rule, transitions.c.community, transitions.c.device_kind, transitions.c.device)
+        said = said.where(transitions.c.alert_id.in_(fired), transitions.c.reason_code == "chattering").distinct()
+        async with self._database.reading() as connection:
+            found = await connection.execute(said)
+            return {(row.rule, device_key(row.community, row.device_kind, row.device).path) for row in found}
 
     async def notified_between(self, community: str | None, since: datetime, until: datetime) -> Sequence[NotifiedRow]:
         """Return what was put into the outbox in the span, by rising instant."""

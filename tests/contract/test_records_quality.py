@@ -1,10 +1,12 @@
 """Raw rows for the figures of alarm quality. On SQLite and PostgreSQL."""
 
 import pytest
+from msgspec.structs import replace
 
+from alerts.model import Reason
 from core.clock import ManualClock
 from storage.records import AlertRecordsAdapter, DeskRecordsAdapter, OutboxAdapter, QualityAdapter, RecordsDatabase
-from tests.contract.records_cases import LIFT, OTHER_LIFT, after, commit, fired, resolved
+from tests.contract.records_cases import GATE, LIFT, OTHER_LIFT, after, commit, fired, resolved
 from tests.contract.records_desk_cases import desk_commit, intent
 
 pytestmark = pytest.mark.timeout(60)
@@ -54,3 +56,15 @@ async def test_what_was_put_into_the_outbox_in_a_span(records_database: RecordsD
     lakeside = await quality.notified_between("lakeside", after(100), after(101))
     assert [row.community for row in lakeside] == ["lakeside"]
     assert await quality.notified_between(None, after(99), after(100)) == []
+
+
+async def test_what_was_said_to_chatter(records_database: RecordsDatabase) -> None:
+    chatters = Reason("chattering", "反复触发", "chattering")
+    pending, firing = fired("a1", after(100), device=GATE, rule="door")
+    steps = [pending, replace(firing, reason=chatters), *fired("a2", after(150))]
+    await AlertRecordsAdapter(records_database).commit(commit(1, transitions=steps))
+    quality = QualityAdapter(records_database)
+    assert await quality.chattering_between(None, after(100), after(101)) == {("door", GATE.path)}
+    assert await quality.chattering_between(GATE.community, after(0), after(200)) == {("door", GATE.path)}
+    assert await quality.chattering_between("elsewhere", after(0), after(200)) == set()
+    assert await quality.chattering_between(None, after(101), after(200)) == set()

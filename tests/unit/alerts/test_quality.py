@@ -107,6 +107,12 @@ def test_chattering_is_three_of_one_rule_and_device_in_a_minute() -> None:
     assert quality.chattering == Figure(1, Target(at_most=0), False)
 
 
+def test_what_the_engine_found_chattering_counts_once() -> None:
+    chattering = [alarm(HOUR + n * 29 * SECOND) for n in range(3)]
+    said = {("door", lift(1).path), ("door", lift(2).path)}
+    assert measure(chattering, [], START, START + DAY, said).chattering.value == 2
+
+
 def test_the_ten_most_frequent_and_their_share() -> None:
     rows = [alarm(HOUR, "often", device=1), alarm(2 * HOUR, "often", device=1)]
     rows += [alarm(3 * HOUR, "once", device=number) for number in range(18)]

@@ -38,6 +38,14 @@ async def test_an_alert_says_all_there_is_to_know_in_both_languages(lan: httpx.A
         "resolved_at": None,
         "acknowledged_at": None,
         "acknowledged_by": None,
+        "latching": False,
+        "protected": False,
+        "reset_at": None,
+        "reset_by": None,
+        "assigned_to": None,
+        "false_alarm_by": None,
+        "suppression": None,
+        "inhibited_by": None,
     }  # fmt: skip
 
 
@@ -52,6 +60,14 @@ FILTERS = {
     "device": ({"device": "lift-1"}, ["alert3", "alert1"]),
     "since": ({"since": "2026-08-14T15:05:26+08:00"}, ["alert3"]),
     "until": ({"until": "2026-08-14T07:04:26Z"}, ["alert1"]),
+    "open": ({"open": "true"}, ["alert3", "alert2", "alert1"]),
+    "not open": ({"open": "false"}, []),
+    "latched": ({"state": "latched"}, []),
+    "assigned to": ({"assigned_to": "wang"}, ["alert2"]),
+    "assigned to nobody here": ({"assigned_to": "li"}, []),
+    "false alarm": ({"false_alarm": "true"}, ["alert1"]),
+    "not a false alarm": ({"false_alarm": "false"}, ["alert3", "alert2"]),
+    "inhibited by": ({"inhibited_by": "alert3"}, ["alert2"]),
     "none": ({}, ["alert3", "alert2", "alert1"]),
 }
 
@@ -59,9 +75,11 @@ FILTERS = {
 @pytest.mark.parametrize(("query", "expected"), FILTERS.values(), ids=FILTERS)
 async def test_filters(lan: httpx.AsyncClient, world: World, query: dict[str, str], expected: list[str]) -> None:
     ended = world.records.raise_alert(LIFT)
-    world.records.raise_alert(GATE, "door-forced", "minor")
+    gate = world.records.raise_alert(GATE, "door-forced", "minor")
     world.records.raise_alert(LIFT)
     world.records.resolve(ended, START + timedelta(hours=1))
+    await world.people.acts.mark_false("alert1", "wang", None, START, false=True)
+    world.records.change(gate, "assigned", "lan", START, assigned_to="wang", inhibited_by="alert3")
     await world.records.acknowledge("alert3", "wang", None, START)
     assert await _ids(lan, **query) == expected
 
@@ -93,6 +111,28 @@ async def test_acknowledging_records_who_and_when_and_the_first_one_stays(lan: h
         ("acknowledged", "lan", "acknowledged by lan"),
         ("commented", "lan", "on my way"),
     ]
+
+
+async def test_an_acknowledgement_covers_only_what_was_seen(lan: httpx.AsyncClient, world: World) -> None:
+    row = world.records.raise_alert(LIFT)
+    path = "/api/v1/alerts/alert1"
+    seen = (await lan.get(path)).json()["timeline"][-1]["sequence"]
+    world.records.add(row, "firing", None, "again", START)
+    refused = await lan.post(f"{path}/acknowledge", json={"seen": seen})
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:anju:problem:conflict")
+    assert "expected nothing after 1" in refused.json()["detail"]
+    assert (await lan.get(path)).json()["acknowledged_at"] is None
+    taken = await lan.post(f"{path}/acknowledge", json={"seen": seen + 1})
+    assert taken.json()["acknowledged_by"] == "lan"
+
+
+async def test_a_cause_shows_what_it_stands_for(lan: httpx.AsyncClient, world: World) -> None:
+    cause = world.records.raise_alert(GATE, "gateway-offline")
+    hanging = world.records.raise_alert(LIFT, "lift-offline")
+    world.records.change(hanging, "suppressed", "", START, inhibited_by=cause.id, suppression="inhibited")
+    shown = (await lan.get(f"/api/v1/alerts/{cause.id}")).json()
+    assert [(one["id"], one["suppression"]) for one in shown["inhibits"]] == [(hanging.id, "inhibited")]
+    assert (await lan.get(f"/api/v1/alerts/{hanging.id}")).json()["inhibits"] == []
 
 
 async def test_a_comment_carries_its_author(lan: httpx.AsyncClient, world: World) -> None:

@@ -20,7 +20,8 @@ SECOND = 1_000_000_000
 NOW = to_microseconds(START) * 1_000
 
 
-def _seen(world: World, *devices: DeviceKey) -> None:
+def heard(world: World, *devices: DeviceKey) -> None:
+    """Let ``devices`` have been heard."""
     for device in devices:
         latest: dict[str, dict[str, dict[str, object]]] = {
             "telemetry": {"floor": {"value": "B1", "at": "2026-08-14T07:02:20+00:00"}}
@@ -32,7 +33,7 @@ def _seen(world: World, *devices: DeviceKey) -> None:
 @pytest.fixture
 def samples(world: World) -> list[Sample]:
     """Six speeds of the lift in the last minute, one every 10 s, beside its floors."""
-    _seen(world, LIFT)
+    heard(world, LIFT)
     speeds = [Sample(NOW - (60 - 10 * count) * SECOND + 7, float(count)) for count in range(6)]
     world.telemetry.stored[LIFT.path, "elevator", "", "speed_mps"] = speeds
     world.telemetry.stored[LIFT.path, "elevator", "", "floor"] = [Sample(NOW - SECOND, "B1")]
@@ -51,13 +52,13 @@ FILTERS = {
 async def test_devices_by_community_and_kind(
     lan: httpx.AsyncClient, world: World, query: dict[str, str], expected: list[DeviceKey]
 ) -> None:
-    _seen(world, LIFT, GATE, SHED)
+    heard(world, LIFT, GATE, SHED)
     items = (await lan.get("/api/v1/devices", params=query)).json()["items"]
     assert [item["device"]["path"] for item in items] == [device.path for device in expected]
 
 
 async def test_devices_come_in_pages(lan: httpx.AsyncClient, world: World) -> None:
-    _seen(world, LIFT, GATE, SHED)
+    heard(world, LIFT, GATE, SHED)
     first = (await lan.get("/api/v1/devices", params={"limit": 2})).json()
     rest = (await lan.get("/api/v1/devices", params={"limit": 2, "cursor": first["next_cursor"]})).json()
     paths = [item["device"]["path"] for item in first["items"] + rest["items"]]
@@ -66,7 +67,7 @@ async def test_devices_come_in_pages(lan: httpx.AsyncClient, world: World) -> No
 
 
 async def test_a_device_shows_its_state_and_what_fires_now(lan: httpx.AsyncClient, world: World) -> None:
-    _seen(world, LIFT, GATE)
+    heard(world, LIFT, GATE)
     ended = world.records.raise_alert(LIFT)
     world.records.raise_alert(LIFT, "alarm-button")
     world.records.raise_alert(GATE)
@@ -153,7 +154,7 @@ async def test_what_cannot_be_asked_of_telemetry(
 
 
 async def test_more_points_than_we_give_is_said_not_cut_off(lan: httpx.AsyncClient, world: World) -> None:
-    _seen(world, LIFT)
+    heard(world, LIFT)
     begin = NOW - 1_800 * SECOND
     stored = [Sample(begin + count * SECOND // 10, 1.0) for count in range(MAXIMUM_POINTS + 1)]
     world.telemetry.stored[LIFT.path, "elevator", "", "speed_mps"] = stored
@@ -184,7 +185,7 @@ async def test_a_telemetry_store_that_is_away_leaves_alerts_alone(lan: httpx.Asy
 
 
 def _faults(world: World) -> None:
-    _seen(world, LIFT, SHED)
+    heard(world, LIFT, SHED)
     other = DeviceKey("heping", DeviceKind.ELEVATOR, "lift-9")
     rows = [
         (LIFT, "gbt24476-2017", "2", "door_close_failure", "major", 1),

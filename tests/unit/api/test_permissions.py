@@ -29,7 +29,17 @@ GUARDED = [(method, path) for method, path in OPERATIONS if path not in OPEN]
 
 
 def _filled(path: str) -> str:
-    words = {"community": "xingfu", "kind": "elevator", "device": "lift-1", "alert_id": "alert1"}
+    words = {
+        "community": "xingfu",
+        "kind": "elevator",
+        "device": "lift-1",
+        "alert_id": "alert1",
+        "suppression_id": "s1",
+        "override_id": "o1",
+        "rule": "door",
+        "rota": "nobody",
+        "receiver": "nobody",
+    }
     return re.sub(r"\{(\w+)\}", lambda found: words[found[1]], path)
 
 
@@ -57,8 +67,8 @@ async def test_nobody_gets_in_with_a_wrong_token(stranger: httpx.AsyncClient, me
 @pytest.mark.parametrize(("method", "path"), [one for one in GUARDED if one[1] != STREAM])
 async def test_a_token_opens_every_route(lan: httpx.AsyncClient, method: str, path: str) -> None:
     answer = await lan.request(method, _filled(path))
-    # The world is empty: what is asked for by name is not there, and a comment has no text.
-    assert answer.status_code in ({200} if "{" not in path else {404, 422})
+    # The world is empty: what is asked for by name is not there, and nothing is said where a body is expected.
+    assert answer.status_code in ({200} if method == "GET" and "{" not in path else {404, 422})
 
 
 @pytest.mark.parametrize("path", sorted(OPEN))

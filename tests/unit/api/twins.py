@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from operator import itemgetter
 from statistics import mean
+from typing import Any
 
 from msgspec.structs import replace
 
 from alerts.history import AlertFilter, AlertRow, DeviceRow, FaultFilter, FaultRow, TransitionRow
 from core.devices import DeviceKey
-from core.errors import AnjuError, PermanentError, TemporaryError
+from core.errors import AnjuError, Conflict, PermanentError, TemporaryError
 from core.observations import Rejection
 from core.telemetry import Aggregate, Sample, Series
 from ingest.ports import LedgerRow
@@ -64,18 +65,19 @@ class RecordsTwin:
         found = await self.alert(alert_id)
         if found is None:
             return None
-        row = found[0]
+        row, timeline = found
+        for step in timeline:
+            if seen is not None and step.sequence > seen and step.kind == "firing":
+                raise Conflict(f"alert {alert_id}: firing at sequence {step.sequence}, expected nothing after {seen}")
         if row.acknowledged_at is None:
-            row = replace(row, acknowledged_at=now, acknowledged_by=actor)
-            self.alert_rows[row.number - 1] = row
-            self._add(row, "acknowledged", actor, f"acknowledged by {actor}", now)
+            row = self.change(row, "acknowledged", actor, now, acknowledged_at=now, acknowledged_by=actor)
         if comment:
-            self._add(row, "commented", actor, comment, now)
+            self.add(row, "commented", actor, comment, now)
         return row
 
     async def comment(self, alert_id: str, actor: str, text: str, now: datetime) -> TransitionRow | None:
         found = await self.alert(alert_id)
-        return None if found is None else self._add(found[0], "commented", actor, text, now)
+        return None if found is None else self.add(found[0], "commented", actor, text, now)
 
     async def faults(self, matching: FaultFilter, before: int | None, limit: int) -> list[FaultRow]:
         self._answer()
@@ -104,15 +106,23 @@ class RecordsTwin:
             "轿厢有人", "somebody is in the car", at - timedelta(seconds=60), at, None, None, None,
         )  # fmt: skip
         self.alert_rows.append(row)
-        self._add(row, "firing", None, "somebody is in the car", at)
+        self.add(row, "firing", None, "somebody is in the car", at)
         return row
 
     def resolve(self, row: AlertRow, at: datetime) -> None:
         """End an alert."""
         self.alert_rows[row.number - 1] = replace(row, state="resolved", resolved_at=at)
-        self._add(row, "resolved", None, "the door opened", at)
+        self.add(row, "resolved", None, "the door opened", at)
 
-    def _add(self, row: AlertRow, kind: str, actor: str | None, text: str, at: datetime) -> TransitionRow:
+    def change(self, row: AlertRow, kind: str, actor: str, at: datetime, **values: Any) -> AlertRow:
+        """Change an alert, with a step that says so."""
+        row = replace(row, **values)
+        self.alert_rows[row.number - 1] = row
+        self.add(row, kind, actor, f"{kind} by {actor}", at)
+        return row
+
+    def add(self, row: AlertRow, kind: str, actor: str | None, text: str, at: datetime) -> TransitionRow:
+        """Add one step to the timeline of ``row``."""
         step = TransitionRow(
             len(self.steps) + 1, row.id, row.rule, row.severity, row.device, kind, at, at, actor, kind, text, text,
             {"speed_mps": 0.0, "door_state": "closed"},
@@ -129,6 +139,10 @@ class RecordsTwin:
 def _alert_matches(wanted: AlertFilter, row: AlertRow) -> bool:
     return (
         wanted.state in (None, row.state)
+        and wanted.open in (None, row.state != "resolved" or row.acknowledged_at is None)
+        and wanted.assigned_to in (None, row.assigned_to)
+        and wanted.false_alarm in (None, row.false_alarm_by is not None)
+        and wanted.inhibited_by in (None, row.inhibited_by)
         and wanted.severity in (None, row.severity)
         and wanted.acknowledged in (None, row.acknowledged_at is not None)
         and wanted.rule in (None, row.rule)

@@ -9,6 +9,7 @@ from api.app import ComponentState, ComponentStatus, Dependencies, create_app
 from api.ports import Records, Tokens
 from core.clock import ManualClock
 from core.devices import DeviceKey, DeviceKind
+from tests.unit.api.people import PLAN, People
 from tests.unit.api.twins import START, JournalTwin, RecordsTwin, TelemetryTwin, TokensTwin
 
 LIFT = DeviceKey("xingfu", DeviceKind.ELEVATOR, "lift-1")
@@ -51,6 +52,7 @@ class World:
     clock: ManualClock
     health: HealthTwin
     metrics: CollectorRegistry
+    people: People
 
 
 def empty_world() -> World:
@@ -58,11 +60,13 @@ def empty_world() -> World:
     metrics = CollectorRegistry()
     Counter("anju_received_messages", "Messages taken in.", registry=metrics).inc(3)
     tokens = TokensTwin({TOKEN: "lan"})
-    return World(RecordsTwin(), tokens, TelemetryTwin(), JournalTwin(), ManualClock(START), HealthTwin(), metrics)
+    records, clock = RecordsTwin(), ManualClock(START)
+    return World(records, tokens, TelemetryTwin(), JournalTwin(), clock, HealthTwin(), metrics, People(records))
 
 
 def dependencies(world: World, *, records: Records | None = None, tokens: Tokens | None = None) -> Dependencies:
     """What the application is given: ``world``, or real records and tokens in its place."""
+    people = world.people
     return Dependencies(
         records=records or world.records,
         tokens=tokens or world.tokens,
@@ -72,6 +76,18 @@ def dependencies(world: World, *, records: Records | None = None, tokens: Tokens
         health={"records": world.health.records, "telemetry": world.health.telemetry},
         metrics=world.metrics,
         version="0.1.0",
+        acts=people.acts,
+        suppressions=people.suppressions,
+        registry=people.registry,
+        quality=people.quality,
+        outbox=people.outbox,
+        rota=people.rota,
+        receivers=people.outbox,
+        tests=people.outbox,
+        rule_book=people.rule_book,
+        rules=people.rules,
+        backtester=people.backtester,
+        plan=lambda: PLAN,
     )
 
 

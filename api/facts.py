@@ -1,0 +1,47 @@
+"""What people tell of a device, as it stands on the wire."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from alerts.inventory import DeviceFacts
+from core.wire.topics import WORD
+
+# Commas separate values in matchers, and control characters are in no name.
+_Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f,]{1,64}$")]
+_Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_Figure = Annotated[float, Field(allow_inf_nan=False)]
+_FigureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+class Facts(BaseModel):
+    """The standing facts of a device; whatever is left out is unknown. The device itself sends none of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name_zh: _Name = Field(default="", description="What people call it and where it is, in Chinese.")
+    name_en: _Name = Field(default="", description="The same in English.")
+    building: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f,]{0,64}$")] = ""
+    gateway: Annotated[str, Field(pattern=f"^({WORD.pattern})?$")] = Field(
+        default="", description="The gateway of the same community through which it speaks."
+    )
+    tags: list[_Label] = Field(default=[], max_length=32, description="In order, each once.")
+    numbers: dict[_FigureName, _Figure] = Field(
+        default={}, max_length=64, description="Rated figures with the unit in the name: `rated_load_kilograms`."
+    )
+
+    @classmethod
+    def of(cls, facts: DeviceFacts) -> "Facts":
+        """Return ``facts``, which were checked when they were told, without checking them again."""
+        return cls.model_construct(
+            name_zh=facts.name_zh,
+            name_en=facts.name_en,
+            building=facts.building,
+            gateway=facts.gateway,
+            tags=sorted(facts.tags),
+            numbers=facts.numbers,
+        )
+
+    def told(self) -> DeviceFacts:
+        """Return the facts as the domain keeps them."""
+        return DeviceFacts(self.name_zh, self.name_en, self.building, self.gateway, frozenset(self.tags), self.numbers)

@@ -1,0 +1,28 @@
+"""Opens the records database, whoever needs it first."""
+
+import asyncio
+
+import structlog
+
+from app.settings import Settings
+from core.errors import StartupError, TemporaryError
+from storage.records import RecordsDatabase, upgrade
+
+_log = structlog.get_logger()
+_OPEN_RETRY_SECONDS = 0.5
+_OPEN_SECONDS = 60.0
+
+
+async def open_records(database: RecordsDatabase, settings: Settings) -> None:
+    """Bring the schema up to date and open; a server that is still starting is waited for, up to a minute."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _OPEN_SECONDS
+    while True:
+        try:
+            await upgrade(settings.records_url)
+            return await database.open()
+        except TemporaryError as error:
+            if loop.time() > end:
+                raise StartupError(f"records database: {error}") from None
+            _log.warning("records.unavailable", reason=str(error))
+            await asyncio.sleep(_OPEN_RETRY_SECONDS)

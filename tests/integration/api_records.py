@@ -1,0 +1,36 @@
+"""What the API is given over a real records database."""
+
+from dataclasses import replace
+
+from api.dependencies import Dependencies
+from storage.records import (
+    AlertActsAdapter,
+    DeskRecordsAdapter,
+    OutboxAdapter,
+    QualityAdapter,
+    RecordsAdapter,
+    RecordsDatabase,
+    RegistryAdapter,
+    RotaOverridesAdapter,
+    RuleBookAdapter,
+    SuppressionsAdapter,
+)
+from tests.unit.api.world import World, dependencies
+
+
+def over_records(world: World, database: RecordsDatabase) -> Dependencies:
+    """Return ``world`` with ``database`` in place of all its records; tokens and the rules in force stay its own."""
+    outbox = OutboxAdapter(database, world.clock)
+    return replace(
+        dependencies(world),
+        records=RecordsAdapter(database),
+        acts=AlertActsAdapter(database),
+        suppressions=SuppressionsAdapter(database, world.clock),
+        registry=RegistryAdapter(database),
+        quality=QualityAdapter(database),
+        outbox=outbox,
+        tests=outbox,
+        receivers=DeskRecordsAdapter(database, world.clock),
+        rota=RotaOverridesAdapter(database),
+        rule_book=RuleBookAdapter(database),
+    )
