@@ -13,7 +13,10 @@ import yaml
 
 from alerts.rules import Rule, load_rules
 from alerts.rules.conditions import Attribute, Condition, Events, Stay
+from alerts.rules.loading import load_file
 from alerts.rules.schema import json_schema
+from alerts.rules.series import Expectation, Input, RuleTest
+from alerts.ruletests import run_series
 from app.asyncapi import BODIES
 from core.wire import topics
 
@@ -58,6 +61,22 @@ def _keys_of_conditions() -> set[str]:
 def test_the_rules_of_the_guide_are_valid() -> None:
     text = blocks("docs/how-to/write-a-rule.md", "yaml")[0]
     assert [rule.id for rule in load_rules(text, "write-a-rule.md")] == ["shed-hot-for-its-site", "lift-open-too-long"]
+
+
+def test_the_test_of_the_guide_passes_beside_its_rules() -> None:
+    rules, *others = blocks("docs/how-to/write-a-rule.md", "yaml")
+    (tests,) = [block for block in others if block.startswith("tests:")]
+    loaded = load_file(rules + tests, "write-a-rule.md")
+    assert [run_series(test, loaded.rules).differences for test in loaded.tests] == [[]]
+    jsonschema.validate({"version": 1, "rules": []} | yaml.safe_load(tests), json_schema())
+
+
+def test_the_guide_names_every_key_of_test_series() -> None:
+    guide = (ROOT / "docs/how-to/write-a-rule.md").read_text(encoding="utf-8")
+    section = guide[guide.index("## Test it") : guide.index("## Backtest it")]
+    for struct in (RuleTest, Input, Expectation):
+        for field in msgspec.structs.fields(struct):
+            assert re.search(rf"`?{field.encode_name}\b", section), field.encode_name
 
 
 def test_the_guide_shows_each_condition_in_a_rule_that_loads() -> None:
