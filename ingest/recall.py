@@ -50,8 +50,9 @@ class Recalled(Struct, frozen=True):
 
 
 def families_of(kind: DeviceKind) -> list[str]:
-    """Return the families in which what devices of ``kind`` send is kept."""
-    return [family for family in FAMILIES if family in (kind.value, f"{kind.value}_event", _PRESENCE)]
+    """Return the families in which what devices of ``kind`` send is kept; none for what does not speak."""
+    own = [family for family in FAMILIES if family in (kind.value, f"{kind.value}_event")]
+    return [*own, _PRESENCE] if own else []
 
 
 def observations_of(device: DeviceKey, family: str, series: Iterable[Series]) -> Recalled:

@@ -150,4 +150,5 @@ def test_each_kind_is_looked_for_in_its_own_families() -> None:
         "gate": ["gate_event", "presence"],
         "thermal": ["thermal", "thermal_event", "presence"],
         "gateway": ["gateway_event", "presence"],
+        "system": [],
     }
