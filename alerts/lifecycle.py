@@ -197,21 +197,22 @@ def _judge_open(
     if state.chattering:
         return steps.resolve(rule, state, steps.quiet_reason(wait), now, device)
     if cleared is not None:
-        return steps.clear(rule, state, cleared, now, device)
+        return steps.resolve(rule, state, cleared, now, device)
     reason = steps.CONDITION_OVER if by_message or wait else steps.TIMED_OUT
     return steps.resolve(rule, state, reason, now, device)
 
 
-def _cleared(rule: CompiledRule, state: RuleState) -> Leaves | None:
-    """Return the part that says that it is over, if one does; what events have opened is over with it."""
+def _cleared(rule: CompiledRule, state: RuleState) -> Reason | None:
+    """Return why it is over, if a part says so; what events have opened is over with it."""
     name = min((name for name, leaves in state.parts.items() if rule.cleared(leaves)), default=None)
     if name is None:
         return None
+    reason = steps.cleared_reason(rule, state.parts[name])
     # The end of a fault is often never told; without this it would raise the alert again as soon as the door closes.
     for leaves in state.parts.values():
         for watch, leaf in zip(rule.watches, leaves, strict=True):
             watch.forget(leaf)
-    return state.parts[name]
+    return reason
 
 
 def _quiet_for(rule: CompiledRule, state: RuleState) -> Microseconds:

@@ -86,12 +86,11 @@ def step_down(
     return _change(rule, state, severity, _severity_reason("level_over", before, severity, ("", ""), {}), now, device)
 
 
-def clear(rule: CompiledRule, state: RuleState, leaves: Leaves, now: Microseconds, device: Device) -> Transition:
-    """End the alert, because ``leaves`` say so."""
+def cleared_reason(rule: CompiledRule, leaves: Leaves) -> Reason:
+    """Return the reason of what ends because ``leaves`` say so."""
     indexes = [] if rule.clears_when is None else rule.clears_when.because(leaves)
     zh, en = _said(rule, leaves, indexes)
-    reason = Reason("cleared", f"已解除：{zh}", f"cleared: {en}", _facts(rule, leaves, indexes))
-    return resolve(rule, state, reason, now, device)
+    return Reason("cleared", f"已解除：{zh}", f"cleared: {en}", _facts(rule, leaves, indexes))
 
 
 def resolve(rule: CompiledRule, state: RuleState, reason: Reason, now: Microseconds, device: Device) -> Transition:

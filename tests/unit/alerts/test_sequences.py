@@ -234,7 +234,10 @@ def test_what_ended_the_alert_has_ended_what_happened(
     talk = Talk()
     clears = "clears_when: {kind: event, types: [tamper_cleared], resolve_after: 1s}"
     said = [talk.gate(at, kind) for at, kind in events]
-    assert told(run([rule("gate", condition, clears)], said, until=40)) == expected
+    transitions = run([rule("gate", condition, clears)], said, until=40)
+    assert told(transitions) == expected
+    assert transitions[-1].reason.zh == "已解除：防拆报警解除"
+    assert transitions[-1].reason.facts == {"event": "tamper_cleared"}
 
 
 @pytest.mark.parametrize(
