@@ -62,8 +62,9 @@ async def test_receiver(
     given: Given, actor: CurrentActor, receiver: Annotated[str, Path(pattern=RECEIVER, description="Its name.")]
 ) -> TestUnderWay:
     """Send a trial message to the receiver, the same way as alerts go."""
-    names = {one.name for one in given.plan().receivers}
-    name = found(receiver if receiver in names else None, f"receiver {receiver} in the plan")
+    names = [one.name for one in given.plan().receivers]
+    known = receiver if receiver in names else None
+    name = found(known, f"receiver {receiver} in the plan: it has {', '.join(names)}")
     number = await given.tests.send_test(name, actor.name, given.clock.now())
     return TestUnderWay(number=number, receiver=name)
 

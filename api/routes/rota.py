@@ -1,5 +1,7 @@
 """Who is on duty, and who stands in for whom."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Query
@@ -18,7 +20,7 @@ from api.responses import NOT_FOUND, TOO_LARGE
 from api.spans import Span
 from api.times import Instant, Utc
 
-router = APIRouter(prefix="/rota/{rota}", tags=["rota"])
+router = APIRouter(prefix="/rota", tags=["rota"])
 RotaName = Annotated[str, Path(pattern=RECEIVER, description="The rota's name in the plan.")]
 OverrideId = Annotated[str, Path(pattern=r"^[\w.:-]{1,64}$", description="Its `id`.")]
 
@@ -29,6 +31,12 @@ class OnDuty(BaseModel):
     rota: str
     at: Utc
     people: list[str]
+
+
+class Rotas(BaseModel):
+    """All rotas, in the order of the plan."""
+
+    items: list[OnDuty]
 
 
 class Override(BaseModel):
@@ -67,7 +75,15 @@ class NewOverride(Span):
     person: str = Field(pattern=RECEIVER, description="A person of the plan.")
 
 
-@router.get("/on-duty", summary="Who is on duty", responses=NOT_FOUND)
+@router.get("", summary="Who is on duty now, by rota")
+async def list_rotas(given: Given) -> Rotas:
+    """Every rota of the plan with the people on duty now, those standing in for others included."""
+    planned, now = given.plan(), given.clock.now()
+    overrides = await given.rota.overrides(now)
+    return Rotas(items=[_on_duty(planned, rota, now, overrides) for rota in planned.rotas])
+
+
+@router.get("/{rota}/on-duty", summary="Who is on duty", responses=NOT_FOUND)
 async def get_on_duty(
     given: Given,
     rota: RotaName,
@@ -76,12 +92,10 @@ async def get_on_duty(
     """The people on duty at an instant, those standing in for others included."""
     planned, named = _named(given, rota)
     instant = at or given.clock.now()
-    # Those who end after it, not those who begin before: `on_duty` looks at both ends.
-    overrides = await given.rota.overrides(instant)
-    return OnDuty(rota=rota, at=instant, people=on_duty(named, instant, overrides, planned.zone))
+    return _on_duty(planned, named, instant, await given.rota.overrides(instant))
 
 
-@router.get("/overrides", summary="List who stands in", responses=NOT_FOUND)
+@router.get("/{rota}/overrides", summary="List who stands in", responses=NOT_FOUND)
 async def list_overrides(given: Given, rota: RotaName, since: Since = None) -> Overrides:
     """Who stands in for the people of this rota, now and later; with `since` those that ended after it too."""
     _named(given, rota)
@@ -89,7 +103,9 @@ async def list_overrides(given: Given, rota: RotaName, since: Since = None) -> O
     return Overrides(items=[Override.of(row) for row in rows if row.rota == rota])
 
 
-@router.post("/overrides", status_code=201, summary="Let somebody stand in", responses={**NOT_FOUND, **TOO_LARGE})
+@router.post(
+    "/{rota}/overrides", status_code=201, summary="Let somebody stand in", responses={**NOT_FOUND, **TOO_LARGE}
+)
 async def create_override(given: Given, actor: CurrentActor, rota: RotaName, said: NewOverride) -> Override:
     """Put somebody on duty in place of everybody the rota names, for a time."""
     planned, _ = _named(given, rota)
@@ -101,7 +117,9 @@ async def create_override(given: Given, actor: CurrentActor, rota: RotaName, sai
     return Override.of(await given.rota.add_override(rota, said.person, starts_at, ends_at, actor.name, now))
 
 
-@router.delete("/overrides/{override_id}", status_code=204, summary="Take a standing-in back", responses=NOT_FOUND)
+@router.delete(
+    "/{rota}/overrides/{override_id}", status_code=204, summary="Take a standing-in back", responses=NOT_FOUND
+)
 async def delete_override(given: Given, actor: CurrentActor, rota: RotaName, override_id: OverrideId) -> None:
     """The rota's own people are on duty again."""
     _named(given, rota)
@@ -112,4 +130,9 @@ async def delete_override(given: Given, actor: CurrentActor, rota: RotaName, ove
 def _named(given: Given, rota: str) -> tuple[plan.Plan, plan.Rota]:
     planned = given.plan()
     named = next((one for one in planned.rotas if one.name == rota), None)
-    return planned, found(named, f"rota {rota} in the plan")
+    names = ", ".join(one.name for one in planned.rotas) or "no rota at all"
+    return planned, found(named, f"rota {rota} in the plan: it has {names}")
+
+
+def _on_duty(planned: plan.Plan, rota: plan.Rota, at: datetime, overrides: Sequence[RotaOverrideRow]) -> OnDuty:
+    return OnDuty(rota=rota.name, at=at, people=on_duty(rota, at, overrides, planned.zone))

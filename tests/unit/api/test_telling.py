@@ -95,7 +95,10 @@ async def test_a_receiver_is_tried_out_the_way_alerts_go(lan: httpx.AsyncClient,
 
 async def test_a_receiver_that_is_not_in_the_plan_is_a_404(lan: httpx.AsyncClient, world: World) -> None:
     answer = await lan.post("/api/v1/receivers/pager/test")
-    assert (answer.status_code, answer.json()["detail"]) == (404, "no receiver pager in the plan")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        404,
+        "no receiver pager in the plan: it has duty-room, platform, siren",
+    )
     assert world.people.outbox.entries == []
 
 
@@ -104,6 +107,13 @@ async def test_who_is_on_duty_now_and_at_another_time(lan: httpx.AsyncClient) ->
     assert now == {"rota": "guards", "at": "2026-08-14T07:02:26Z", "people": ["lan"]}
     later = await lan.get("/api/v1/rota/guards/on-duty", params={"at": "2026-08-17T00:00:00+08:00"})
     assert (later.json()["people"], later.json()["at"]) == (["wang"], "2026-08-16T16:00:00Z")
+
+
+async def test_all_rotas_say_who_is_on_duty_now(lan: httpx.AsyncClient, world: World) -> None:
+    now = {"rota": "guards", "at": "2026-08-14T07:02:26Z"}
+    assert (await lan.get("/api/v1/rota")).json() == {"items": [{**now, "people": ["lan"]}]}
+    await world.people.rota.add_override("guards", "wang", START, START + HOUR, "lan", START)
+    assert (await lan.get("/api/v1/rota")).json() == {"items": [{**now, "people": ["wang"]}]}
 
 
 async def test_somebody_stands_in_until_that_is_taken_back(lan: httpx.AsyncClient) -> None:
@@ -159,4 +169,4 @@ async def test_nobody_stands_in(lan: httpx.AsyncClient, world: World, body: dict
 @pytest.mark.parametrize("path", ["on-duty", "overrides"])
 async def test_a_rota_that_is_not_in_the_plan_is_a_404(lan: httpx.AsyncClient, path: str) -> None:
     answer = await lan.get(f"/api/v1/rota/nights/{path}")
-    assert (answer.status_code, answer.json()["detail"]) == (404, "no rota nights in the plan")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "no rota nights in the plan: it has guards")
