@@ -134,7 +134,7 @@ def _judge(
 ) -> Transition | None:
     policy = rule.policy
     if policy.gap_after and state.phase is not Phase.IDLE and device.state.heard.anything + policy.gap_after <= now:
-        state.parts = begin(rule).parts
+        state.parts = _after_gap(rule, state)
         return _break_off(rule, state, steps.gap_reason(policy.gap_after), now, device)
     if policy.calendar is not None and not policy.calendar.active_at(now):
         return _break_off(rule, state, steps.OUT_OF_SCHEDULE, now, device)
@@ -163,6 +163,19 @@ def _break_off(
     if state.phase is Phase.PENDING:
         steps.rest(state)
     return None
+
+
+def _after_gap(rule: CompiledRule, state: RuleState) -> dict[str, Leaves]:
+    """Return the memories after a gap: nothing of how it was then, but what the device is usually like."""
+    parts = begin(rule).parts
+    for name, leaves in state.parts.items():
+        if not any(leaf.past for leaf in leaves):
+            continue
+        for leaf, known in zip(parts.setdefault(name, rule.begin()), leaves, strict=True):
+            if known.past is not None:
+                known.past.recent = []
+                leaf.past = known.past
+    return parts
 
 
 def _active_part(rule: CompiledRule, state: RuleState) -> str | None:

@@ -63,6 +63,23 @@ def test_door_times_beside_their_own_past(opened: Sequence[tuple[float, float]],
     assert told(run_restarting([compared], doors(talk, opened))) == ends
 
 
+def test_a_gap_ends_the_alert_but_not_what_is_known_of_the_days_before() -> None:
+    long = [(3 * DAY + 60 * one, 16.0) for one in range(1, 4)]
+    again = [(4 * DAY + 60 * one, 16.0) for one in range(1, 5)]
+    # Three days of 10 s and one of 16 s lie before: 10 s is usual still. The first opening is not seen to begin.
+    compared = rule("elevator", DOORS, "gaps: resolve\ngap_after: 12h")
+    said = doors(Talk(), [*usual(3), *long, *again])
+
+    transitions = run([compared], said)
+    assert told(transitions) == [
+        (3 * DAY + 136, "firing"),
+        (3 * DAY + 196 + DAY / 2, "resolved"),
+        (4 * DAY + 256, "firing"),
+    ]
+    assert transitions[2].reason.code == "gap"
+    assert told(run_restarting([compared], said)) == told(transitions)
+
+
 def test_a_comparison_with_the_past_is_over_at_clear_and_says_both() -> None:
     long = [(3 * DAY + 60 * one, 16.0) for one in range(1, 4)]
     normal = [(3 * DAY + 600 + 60 * one, 11.0) for one in range(2)]
