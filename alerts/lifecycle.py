@@ -52,6 +52,8 @@ def step_by_peer(
 
 def due(rule: CompiledRule, state: RuleState, device: Device) -> Microseconds:
     """Return when the next step with no message is needed, 0 for never."""
+    if state.phase is Phase.IDLE and not (rule.timed or state.rises or rule.policy.calendar):
+        return _NEVER
     return min(_instants(rule, state, device), default=_NEVER)
 
 
@@ -81,24 +83,28 @@ def holds(rule: CompiledRule, state: RuleState) -> bool:
 
 
 def _observe(rule: CompiledRule, state: RuleState, observation: Observation, now: Microseconds, device: Device) -> None:
-    heard = device.state.heard
+    heard, watches = device.state.heard, rule.watches
     interested = rule.by_channel[observation.channel]
-    for name, reading in _readings(rule, state, observation):
+    if not rule.by_part:
+        whole = state.parts[""]
+        for index in interested:
+            watches[index].observe(whole[index], observation, observation.body, now, heard)
+        return
+    for name, reading in _readings(state, observation):
         leaves = state.parts.get(name)
         if leaves is None:
             leaves = _new_part(rule, state, name)
         for index in interested:
-            rule.watches[index].observe(leaves[index], observation, reading, now, heard)
-    if rule.silences and rule.by_part:
+            watches[index].observe(leaves[index], observation, reading, now, heard)
+    if rule.silences:
         for leaves in state.parts.values():
             for index in rule.silences:
                 rule.watches[index].observe(leaves[index], observation, observation.body, now, heard)
 
 
-def _readings(rule: CompiledRule, state: RuleState, observation: Observation) -> Iterable[tuple[str, Reading]]:
+def _readings(state: RuleState, observation: Observation) -> Iterable[tuple[str, Reading]]:
+    """Return what a message says of the parts of a device that has some."""
     body = observation.body
-    if not rule.by_part:
-        return (("", body),)
     match body:
         case ThermalTelemetry():
             return [(region.region, region) for region in body.regions]
@@ -183,6 +189,9 @@ def _active_part(rule: CompiledRule, state: RuleState) -> str | None:
 
     The first is the first by name: which part was heard of first is not remembered of those at rest.
     """
+    if not rule.by_part:
+        leaves = state.parts[""]
+        return "" if rule.active(leaves) and not rule.cleared(leaves) else None
     active = [name for name, leaves in state.parts.items() if rule.active(leaves) and not rule.cleared(leaves)]
     if len(active) < 2:
         return active[0] if active else None

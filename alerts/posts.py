@@ -31,7 +31,7 @@ class Post:
     It is ``None`` where equal values do not mean that nothing changes.
     """
 
-    __slots__ = ("_prunes", "_signals", "id", "pick", "rule", "silence")
+    __slots__ = ("_counting", "_prunes", "_signals", "id", "pick", "rule", "silence")
 
     def __init__(self, rule: CompiledRule, signals: tuple[str, ...]) -> None:
         self.rule = rule
@@ -42,6 +42,8 @@ class Post:
             for index, watch in enumerate(rule.watches)
             if isinstance(watch, SignalWatch) and not rule.by_part
         ]
+        # Those that keep samples are seldom at rest, so they are asked first.
+        self._counting = [index for index, watch in enumerate(rule.watches) if not isinstance(watch, _PLAIN)]
         self.pick: Callable[[Drawn], object] | None = None
         if rule.compares:
             self.pick = itemgetter(*(signals.index(name) for name in rule.compares))
@@ -63,6 +65,8 @@ class Post:
 
     def rests(self, state: RuleState, latest: Latest, now: Microseconds) -> bool:
         """Tell whether ``state`` may be forgotten, once its parts that may be are."""
+        if self._counting and state.parts and all(leaves[self._counting[0]].samples for leaves in state.parts.values()):
+            return False
         if self._prunes:
             for name in [name for name, leaves in state.parts.items() if self._is_quiet(leaves, now)]:
                 del state.parts[name]
@@ -117,6 +121,7 @@ class Post:
 
 
 _NOTHING = Leaf()
+_PLAIN = (SignalWatch, EventWatch, SilenceWatch)
 
 
 class Roster:
