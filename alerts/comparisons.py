@@ -44,6 +44,8 @@ class PastWatch(OwnWatch):
         self.signal = _signal(condition, kind)
         self.channels = channels_of(self.signal, kind)
         self._read: Callable[[Any], Any] = attrgetter(self.signal.name)
+        values = [] if self._stay is None else sorted(map(str, self._stay.values))
+        self._of = " ".join([self.signal.name, *values])
         self._values = frozenset[object](self._stay.values if self._stay is not None else ())
         self._beyond = _beyond(condition, figure)
         self._days = microseconds(condition.past) // _DAY
@@ -55,7 +57,7 @@ class PastWatch(OwnWatch):
         return None if self._stay is None else (self.signal.name,)
 
     def begin(self) -> Leaf:
-        return Leaf(past=Past())
+        return Leaf(past=Past(of=self._of))
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
         value = self._read(reading if self.signal.of_region else observation.body)

@@ -22,6 +22,17 @@ def begin(rule: CompiledRule) -> RuleState:
     return RuleState(shape=rule.shape, parts=parts)
 
 
+def keep_past(rule: CompiledRule, parts: dict[str, Leaves], before: dict[str, Leaves]) -> None:
+    """Take over into the new ``parts`` what is known of the days ``before``, where the rule compares with the same."""
+    for name, leaves in before.items():
+        known = {leaf.past.of: leaf.past for leaf in leaves if leaf.past is not None}
+        if not known:
+            continue
+        for leaf in parts.setdefault(name, rule.begin()):
+            if leaf.past is not None:
+                leaf.past = known.get(leaf.past.of, leaf.past)
+
+
 def step(
     rule: CompiledRule, state: RuleState, observation: Observation | None, now: Microseconds, device: Device
 ) -> tuple[RuleState, Transition | None]:
@@ -173,14 +184,12 @@ def _break_off(
 
 def _after_gap(rule: CompiledRule, state: RuleState) -> dict[str, Leaves]:
     """Return the memories after a gap: nothing of how it was then, but what the device is usually like."""
+    for leaves in state.parts.values():
+        for leaf in leaves:
+            if leaf.past is not None:
+                leaf.past.recent = []
     parts = begin(rule).parts
-    for name, leaves in state.parts.items():
-        if not any(leaf.past for leaf in leaves):
-            continue
-        for leaf, known in zip(parts.setdefault(name, rule.begin()), leaves, strict=True):
-            if known.past is not None:
-                known.past.recent = []
-                leaf.past = known.past
+    keep_past(rule, parts, state.parts)
     return parts
 
 

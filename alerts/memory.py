@@ -28,6 +28,8 @@ class Past(Struct, array_like=True):
     """The median of those medians."""
     recent: list[float] = []
     """The newest samples, which are compared with those days."""
+    of: str = ""
+    """What all this was measured of; so it can outlive a rule that is changed otherwise."""
 
 
 class Leaf(Struct, array_like=True):

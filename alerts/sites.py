@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from alerts import steps
+from alerts import lifecycle, steps
 from alerts.memory import Device, DeviceState, Heard, Microseconds, Phase, RuleState
 from alerts.posts import Drawn, Latest, Post, Roster
 from core.devices import DeviceKey
@@ -123,6 +123,7 @@ def _renewed(post: Post, known: RuleState, latest: Latest) -> RuleState:
     if known.shape == post.rule.shape:
         return known
     state = post.wake(latest)
+    lifecycle.keep_past(post.rule, state.parts, known.parts)
     if known.alert is not None:
         state.phase, state.since, state.since_position = Phase.FIRING, known.since, known.since_position
         state.alert = steps.opened(post.rule, known.alert.id, known.alert.severity)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from alerts.comparisons import PastWatch, PeerWatch
+from alerts.engine import Engine
 from alerts.limits import figures
 from alerts.memory import Heard, Leaf
 from alerts.rules.conditions import Compare, Stay
@@ -78,6 +79,24 @@ def test_a_gap_ends_the_alert_but_not_what_is_known_of_the_days_before() -> None
     ]
     assert transitions[2].reason.code == "gap"
     assert told(run_restarting([compared], said)) == told(transitions)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        pytest.param(
+            DOORS.replace("above_times: 1.5", "above_times: 1.3"), [(3 * DAY + 134, "firing")], id="the limit"
+        ),
+        pytest.param(DOORS.replace("[opening, open, closing]", "[open]"), [], id="what is compared"),
+    ],
+)
+def test_a_changed_rule_still_knows_the_days_before_of_what_it_compares(changed: str, expected: Said) -> None:
+    said = doors(Talk(), [*usual(3), *((3 * DAY + 60 * one, 14.0) for one in range(1, 4))])
+    engine = Engine([rule("elevator", DOORS)])
+    before = [one for observation in said[:-9] for one in engine.observe(observation)]
+    engine.replace_rules([rule("elevator", changed)])
+    assert before == []
+    assert told(one for observation in said[-9:] for one in engine.observe(observation)) == expected
 
 
 def test_a_comparison_with_the_past_is_over_at_clear_and_says_both() -> None:
