@@ -85,7 +85,7 @@ def test_a_gap_ends_the_alert_but_not_what_is_known_of_the_days_before() -> None
     ("changed", "expected"),
     [
         pytest.param(
-            DOORS.replace("above_times: 1.5", "above_times: 1.3"), [(3 * DAY + 134, "firing")], id="the limit"
+            DOORS.replace("above_times: 1.5", "above_times: 1.3"), [(3 * DAY + 194, "firing")], id="the limit"
         ),
         pytest.param(DOORS.replace("[opening, open, closing]", "[open]"), [], id="what is compared"),
     ],
