@@ -15,7 +15,7 @@ from alerts.packs import BUILTIN, builtin_rules, builtin_text
 from alerts.rules.loading import check_file
 from api.app import create_app
 from api.quality import AlarmQuality
-from storage.records import AlertRecordsAdapter, RecordsDatabase, upgrade
+from storage.records import AlertRecordsAdapter, RecordsDatabase
 from tests.integration.api_records import over_records
 from tests.unit.api.twins import START
 from tests.unit.api.world import LIFT, RIGHT, TOKEN, empty_world
@@ -52,16 +52,6 @@ def read(command: str, names: dict[str, str]) -> Request:
     return Request(method, path, body)
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[RecordsDatabase]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'records.db'}"
-    await upgrade(url)
-    opened = RecordsDatabase(url)
-    await opened.open()
-    yield opened
-    await opened.close()
-
-
 def _step(alert: str, kind: TransitionKind, *, latching: bool) -> Transition:
     return Transition(
         alert, f"rule-{alert}", Severity.MAJOR, LIFT, kind, START, START, _REASON, 5, "困人", "trapped", latching
@@ -79,11 +69,11 @@ async def _happened(database: RecordsDatabase) -> None:
 
 
 @pytest.fixture
-async def client(database: RecordsDatabase) -> AsyncIterator[httpx.AsyncClient]:
-    await _happened(database)
+async def client(records_database: RecordsDatabase) -> AsyncIterator[httpx.AsyncClient]:
+    await _happened(records_database)
     world = empty_world()
     world.people.rules.builtin = dict(zip(_PACK, check_file(builtin_text(), BUILTIN).written, strict=True))
-    transport = httpx.ASGITransport(create_app(over_records(world, database)))
+    transport = httpx.ASGITransport(create_app(over_records(world, records_database)))
     headers = {**RIGHT, "Content-Type": "application/json"}
     async with httpx.AsyncClient(transport=transport, base_url="http://anju", headers=headers) as opened:
         yield opened
