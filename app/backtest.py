@@ -70,14 +70,16 @@ class _Pace:
             )
 
 
-async def run_backtest(rules: Sequence[Rule], present: Sequence[Rule], span: Span, sources: Sources) -> BacktestReport:
-    """Return what ``rules`` would have raised, beside those of ``present`` that have the same ids.
+async def run_backtest(
+    rules: Sequence[Rule], present: Sequence[Rule], span: Span, sources: Sources, notes: Sequence[str] = ()
+) -> BacktestReport:
+    """Return what ``rules`` would have raised, beside those of ``present`` that have the same ids; with ``notes``.
 
     Raises `PermanentError` where there is nothing to replay, `TakesTooLong`, and `TemporaryError`.
     """
     if span.since >= span.until:
         raise PermanentError(f"since {span.since.isoformat()}: expected an instant before {span.until.isoformat()}")
-    replay = _Replay(rules, present, span, sources)
+    replay = _Replay(rules, present, span, sources, notes)
     begins = sources.journal.begins() if sources.journal else None
     journalled = min(max(begins, span.since), span.until) if begins else span.until
     if span.since < journalled:
@@ -90,7 +92,9 @@ async def run_backtest(rules: Sequence[Rule], present: Sequence[Rule], span: Spa
 class _Replay:
     """One backtest on its way through the sources."""
 
-    def __init__(self, rules: Sequence[Rule], present: Sequence[Rule], span: Span, sources: Sources) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], present: Sequence[Rule], span: Span, sources: Sources, notes: Sequence[str]
+    ) -> None:
         self._rules = [*rules, *present]
         self._span = span
         self._sources = sources
@@ -98,7 +102,7 @@ class _Replay:
         self._backtest = Backtest(rules, present, sources.inventory)
         self._pace = _Pace(span.seconds_at_most)
         self._coverage: list[Coverage] = []
-        self._notes: list[str] = []
+        self._notes = [*notes]
 
     async def telemetry(self, until: datetime) -> None:
         """Replay what the store holds up to ``until``, one device after the other: it is asked by device."""

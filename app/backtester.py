@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from alerts.backtest import BacktestReport
-from alerts.rules import Rule
+from alerts.rules import Rule, RuleError
 from alerts.rules.loading import load_file, load_rule
 from alerts.rules.source import read_source
 from app import wiring
@@ -27,22 +27,24 @@ SECONDS_AT_MOST = 60.0
 
 
 class Opened(Struct, frozen=True):
-    """Open sources, and the rules that are in force."""
+    """Open sources, and where the rules in force are read from."""
 
     sources: Sources
     rules: RuleSource
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Opened]:
-    """Open records, journal and telemetry store for reading. Raises `RuleError`, `StartupError`, `TemporaryError`."""
-    wiring.require_writable(settings.var)
+async def opened(settings: Settings, *, upgrading: bool) -> AsyncIterator[Opened]:
+    """Open records (brought up to date, if ``upgrading``), journal and telemetry store for reading.
+
+    Raises `PermanentError` and `TemporaryError`.
+    """
     database, store = wiring.records(settings), wiring.telemetry(settings)
     journal = None
     try:
-        await open_records(database, settings)
-        rules = rule_source(settings, RuleBookAdapter(database))
-        await rules.load()
+        await (open_records(database, settings) if upgrading else database.open())
+        book = RuleBookAdapter(database)
+        rules = RuleSource(builtin=settings.rules.builtin, paths=settings.rules.files, book=book)
         history = None
         # Opening would make an empty one.
         if settings.journal_path.exists():
@@ -60,13 +62,11 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
             await asyncio.to_thread(journal.close)
 
 
-def rule_source(settings: Settings, book: RuleBookAdapter | None) -> RuleSource:
-    """Return the rules as the settings want them, and ``book`` before them."""
-    return RuleSource(builtin=settings.rules.builtin, paths=settings.rules.files, book=book)
-
-
 class Backtester:
-    """Runs one backtest at a time, in a thread with an event loop and connections of its own."""
+    """Runs one backtest at a time, in a thread with an event loop and connections of its own.
+
+    The records must be up to date. While a rule file is broken there is nothing to compare with; the report says so.
+    """
 
     def __init__(
         self, settings: Settings, *, span_at_most: timedelta = SPAN_AT_MOST, seconds_at_most: float = SECONDS_AT_MOST
@@ -97,8 +97,14 @@ class Backtester:
             self._running = False
 
     async def _run(self, rules: Sequence[Rule], span: Span) -> BacktestReport:
-        async with opened(self._settings) as found:
-            return await run_backtest(rules, found.rules.rules(), span, found.sources)
+        async with opened(self._settings, upgrading=False) as found:
+            present: Sequence[Rule] = ()
+            notes = []
+            try:
+                present = await found.rules.load()
+            except RuleError as error:
+                notes.append(f"compared with nothing, because the rules at hand are refused: {error}")
+            return await run_backtest(rules, present, span, found.sources, notes)
 
 
 def _rules(text: str) -> Sequence[Rule]:

@@ -136,28 +136,6 @@ class RuleSource:
                 yield path
 
 
-class FollowedRules:
-    """The API's `RulesInForce`: looks at ``source`` whenever it is asked, so that it shows what decides by now."""
-
-    def __init__(self, source: RuleSource) -> None:
-        self._source = source
-        self._looking = asyncio.Lock()
-
-    async def in_force(self) -> Sequence[RuleInForce]:
-        """Return all rules by id, those switched off among them."""
-        await self._look()
-        return self._source.in_force()
-
-    async def problem(self) -> str:
-        """Return why what is newest was refused, so that the rules before stay in force; empty where nothing was."""
-        await self._look()
-        return self._source.problem
-
-    async def _look(self) -> None:
-        async with self._looking:
-            await self._source.changed()
-
-
 def _checked(path: Path) -> Loaded:
     try:
         return check_file(path.read_text(encoding="utf-8"), str(path))

@@ -19,9 +19,9 @@ from alerts.rules.book import RuleInForce
 from alerts.rules.durations import PATTERN, microseconds
 from alerts.rules.loading import Loaded, check_file
 from alerts.ruletests import Difference, TestResult, run_series
-from app import backtest_words, settings
+from app import backtest_words, settings, wiring
 from app.backtest import Span, run_backtest
-from app.backtester import Opened, opened
+from app.backtester import opened
 from core.clock import SystemClock
 from core.errors import StartupError
 
@@ -67,15 +67,17 @@ def backtest(
 
 
 async def _backtested(loaded: settings.Settings, rule: str, span: Span) -> BacktestReport:
-    async with opened(loaded) as found:
-        return await run_backtest(_chosen(rule, found), found.rules.rules(), span, found.sources)
+    wiring.require_writable(loaded.var)
+    async with opened(loaded, upgrading=True) as found:
+        present = await found.rules.load()
+        return await run_backtest(_chosen(rule, present), present, span, found.sources)
 
 
-def _chosen(rule: str, found: Opened) -> Sequence[Rule]:
+def _chosen(rule: str, present: Sequence[Rule]) -> Sequence[Rule]:
     """Return the rules of the file ``rule``, or the rule in force of that id."""
     if Path(rule).is_file():
         return _valid(Path(rule)).rules
-    named = [one for one in found.rules.rules() if one.id == rule]
+    named = [one for one in present if one.id == rule]
     if not named:
         raise StartupError(f"rule {rule!r}: expected a rule file, or the id of a rule in force (`anju rules list`)")
     return named
@@ -115,7 +117,9 @@ def list_rules(config: Config = None) -> None:
 
 
 async def _listed(loaded: settings.Settings) -> tuple[Sequence[RuleInForce], str]:
-    async with opened(loaded) as found:
+    wiring.require_writable(loaded.var)
+    async with opened(loaded, upgrading=True) as found:
+        await found.rules.load()
         return found.rules.in_force(), found.rules.problem
 
 

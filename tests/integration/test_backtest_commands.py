@@ -145,8 +145,25 @@ async def keep(var: Path, rule: str, text: str, *, enabled: bool) -> None:
     await database.close()
 
 
-async def test_the_api_backtests_one_rule_or_a_file_while_the_event_loop_goes_on(var: Path) -> None:
-    backtester = Backtester(settings(var))
+@pytest.fixture
+async def backtester(var: Path) -> Backtester:
+    """What the API asks, over records that are up to date."""
+    await upgrade(settings(var).records_url)
+    return Backtester(settings(var))
+
+
+async def test_while_a_rule_file_is_broken_backtests_compare_with_nothing_and_say_so(
+    var: Path, backtester: Backtester
+) -> None:
+    rule_file(var / "site.yaml", HOT.replace("major", "bad"))
+    report = await backtester.backtest(HIGHER, NOW - timedelta(days=12), NOW)
+    assert (report.total, report.comparison) == (5, None)
+    assert any("compared with nothing" in note and "site.yaml:5: " in note for note in report.notes)
+
+
+async def test_the_api_backtests_one_rule_or_a_file_while_the_event_loop_goes_on(
+    var: Path, backtester: Backtester
+) -> None:
     beats = 0
 
     async def beat() -> None:
@@ -165,15 +182,14 @@ async def test_the_api_backtests_one_rule_or_a_file_while_the_event_loop_goes_on
     assert (await backtester.backtest(whole, NOW - timedelta(days=12), NOW, "demo")).total == 10
 
 
-async def test_backtests_of_the_api_are_bounded(var: Path) -> None:
+async def test_backtests_of_the_api_are_bounded(backtester: Backtester) -> None:
     with pytest.raises(RuleError, match="rule:3: rule hot: severity"):
-        await Backtester(settings(var)).backtest(HOT.replace("major", "bad"), NOW - timedelta(days=1), NOW)
+        await backtester.backtest(HOT.replace("major", "bad"), NOW - timedelta(days=1), NOW)
     with pytest.raises(PermanentError, match="expected 31 days at most"):
-        await Backtester(settings(var)).backtest(HOT, NOW - timedelta(days=32), NOW)
+        await backtester.backtest(HOT, NOW - timedelta(days=32), NOW)
 
 
-async def test_one_backtest_at_a_time(var: Path) -> None:
-    backtester = Backtester(settings(var))
+async def test_one_backtest_at_a_time(backtester: Backtester) -> None:
     first = asyncio.create_task(backtester.backtest(HOT, NOW - timedelta(days=12), NOW))
     await asyncio.sleep(0)
     with pytest.raises(TemporaryError, match="another backtest is running"):

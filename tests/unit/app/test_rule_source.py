@@ -1,6 +1,5 @@
 """Rules that change while Anju runs: taken over whole, or not at all."""
 
-import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from structlog.testing import capture_logs
 from alerts.history import RuleRevisionRow
 from alerts.packs import builtin_rules
 from alerts.rules import Rule, RuleError
-from app.rule_source import FollowedRules, RuleSource
+from app.rule_source import RuleSource
 from core.errors import TemporaryError
 from tests.unit.alerts.test_rule_book import one, row
 
@@ -154,17 +153,3 @@ async def test_two_files_with_one_id_stop_a_start(tmp_path: Path) -> None:
     )
     with pytest.raises(RuleError, match=r"2\.yaml:3: rule a: id 'a' stands in .*1\.yaml as well"):
         await source.load()
-
-
-async def test_what_the_api_shows_follows_the_files_and_names_what_is_in_the_way(tmp_path: Path) -> None:
-    path = write(tmp_path / "site.yaml", one("a"))
-    source = RuleSource(builtin=False, paths=[path])
-    await source.load()
-    shown = FollowedRules(source)
-    write(path, one("b"))
-    first, second = await asyncio.gather(shown.in_force(), shown.in_force())
-    assert [entry.id for entry in first] == [entry.id for entry in second] == ["b"]
-    assert await shown.problem() == ""
-    write(path, one("b", "bad"))
-    assert (await shown.problem()).startswith(f"{path}:5: rule b: severity")
-    assert [entry.id for entry in await shown.in_force()] == ["b"]
