@@ -232,5 +232,5 @@ def _size(value: object, seen: set[int]) -> int:
         return size + sum(_size(each, seen) for each in value.values())
     if isinstance(value, list | tuple):
         return size + sum(_size(each, seen) for each in value)
-    names: tuple[str, ...] = getattr(value, "__struct_fields__", None) or getattr(type(value), "__slots__", ())
+    names: tuple[str, ...] = getattr(value, "__struct_fields__", ()) or getattr(type(value), "__slots__", ())
     return size + sum(_size(getattr(value, name), seen) for name in names)
