@@ -6,7 +6,7 @@ from typing import Any
 
 from alerts.events import EventFilter, event_of, identity
 from alerts.limits import Figure
-from alerts.memory import Heard, Leaf, Microseconds
+from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.rules.conditions import Count, Ratio
 from alerts.rules.durations import microseconds
 from alerts.watch import OwnWatch, Reading, Sentence
@@ -50,7 +50,7 @@ class CountWatch(OwnWatch):
         return ()
 
     def begin(self) -> Leaf:
-        return Leaf()
+        return slim_leaf(opened={})
 
     def observe(self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, heard: Heard) -> None:
         event = event_of(observation.body)
@@ -122,7 +122,7 @@ class RatioWatch(OwnWatch):
         self._at_least = condition.at_least
 
     def begin(self) -> Leaf:
-        return Leaf()
+        return slim_leaf(samples=[], others=[])
 
     def observe(
         self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard

@@ -1,7 +1,7 @@
 """Conditions on events: what began, and has not ended yet."""
 
 from alerts.events import Event, EventFilter, event_of, identity
-from alerts.memory import Heard, Leaf, Microseconds
+from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.rules.conditions import EventSeen
 from alerts.rules.durations import microseconds
 from alerts.watch import OwnWatch, Reading, Sentence
@@ -33,7 +33,7 @@ class EventWatch(OwnWatch):
         return ()
 
     def begin(self) -> Leaf:
-        return Leaf()
+        return slim_leaf(opened={})
 
     def observe(
         self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard

@@ -32,7 +32,7 @@ class Past(Struct, array_like=True):
     """What all this was measured of; so it can outlive a rule that is changed otherwise."""
 
 
-class Leaf(Struct, array_like=True):
+class Leaf(Struct, array_like=True, gc=False):
     """The memory of one condition that holds no others, for one part of a device (a region, a door, or all of it)."""
 
     truth: bool = False
@@ -56,6 +56,43 @@ class Leaf(Struct, array_like=True):
     inner: list["Leaf"] = []
     """The memories of what belongs to this condition: its steps, or both sides of a comparison."""
     past: Past | None = None
+
+
+# Most conditions keep no events and no samples. An empty container of their own would be most of what they take, so
+# they share these; nobody writes to them, because only a watch that asked for its own does.
+NO_EVENTS: dict[str, Microseconds] = {}
+NO_SAMPLES: list[tuple[Microseconds, float]] = []
+NO_INSTANTS: list[Microseconds] = []
+NO_LEAVES: list[Leaf] = []
+
+
+def slim_leaf(
+    *,
+    truth: bool = False,
+    raw: bool = False,
+    value: float | bool | str | None = None,
+    opened: dict[str, Microseconds] = NO_EVENTS,
+    samples: list[tuple[Microseconds, float]] = NO_SAMPLES,
+    others: list[tuple[Microseconds, float]] = NO_SAMPLES,
+) -> Leaf:
+    """Return a leaf whose empty containers are shared, except those that are given."""
+    return Leaf(truth, raw, 0, value, opened, 0, samples, others, NO_INSTANTS, NO_LEAVES)
+
+
+def slim(leaf: Leaf, like: Leaf) -> None:
+    """Let ``leaf``, as it was read, share its empty containers where ``like`` does."""
+    for name, shared in _SHARED:
+        if getattr(like, name) is shared and not getattr(leaf, name):
+            setattr(leaf, name, shared)
+
+
+_SHARED = (
+    ("opened", NO_EVENTS),
+    ("samples", NO_SAMPLES),
+    ("others", NO_SAMPLES),
+    ("instants", NO_INSTANTS),
+    ("inner", NO_LEAVES),
+)
 
 
 class Phase(IntEnum):

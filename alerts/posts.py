@@ -10,7 +10,7 @@ from typing import Any
 
 from alerts import lifecycle
 from alerts.happenings import EventWatch
-from alerts.memory import Device, Heard, Leaf, Microseconds, Phase, RuleState
+from alerts.memory import Device, Heard, Leaf, Microseconds, Phase, RuleState, slim
 from alerts.readings import SignalWatch
 from alerts.sequences import SequenceWatch, TogetherWatch
 from alerts.silence import SilenceWatch
@@ -80,6 +80,13 @@ class Post:
             if not watch.is_settled(leaves[index], latest.get(name)):
                 return False
         return len(self._signals) == len(leaves) or self._is_quiet(leaves, now)
+
+    def share(self, state: RuleState) -> None:
+        """Let a state that was read share with others what is empty."""
+        begin = self.rule.begin()
+        for leaves in state.parts.values():
+            for leaf, like in zip(leaves, begin, strict=True):
+                slim(leaf, like)
 
     def due(self, state: RuleState | None, device: Device) -> Microseconds:
         """Return when the rule must be stepped without a message, 0 for never."""

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from alerts.limits import Figure
-from alerts.memory import Heard, Leaf, Microseconds
+from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.rules.conditions import Rate, State, Threshold
 from alerts.rules.durations import microseconds
 from alerts.rules.signals import Signal, event_fields
@@ -41,12 +41,12 @@ class SignalWatch(OwnWatch):
         return (self.signal.name,)
 
     def begin(self) -> Leaf:
-        return Leaf(truth=self._begin, raw=self._begin)
+        return slim_leaf(truth=self._begin, raw=self._begin)
 
     def settled(self, value: Any) -> Leaf:
         """Return the memory once ``value`` has stood for long, after nothing that mattered; ``None``: never sent."""
         raw = self._begin if value is None else self._test(value, self._begin)
-        return Leaf(truth=raw, raw=raw, value=value)
+        return slim_leaf(truth=raw, raw=raw, value=value)
 
     def is_settled(self, leaf: Leaf, value: Any) -> bool:
         """Tell whether ``leaf`` is what `settled` returns for ``value``."""
@@ -99,7 +99,7 @@ class RateWatch(OwnWatch):
         self._window = microseconds(rate.window)
 
     def begin(self) -> Leaf:
-        return Leaf()
+        return slim_leaf(samples=[])
 
     def observe(
         self, leaf: Leaf, observation: Observation, reading: Reading, _now: Microseconds, _heard: Heard

@@ -109,6 +109,9 @@ def restored_site(path: str, state: bytes, roster_of: Callable[[DeviceKey], Rost
     key = DeviceKey.from_path(path)
     site = Site(Device(key, path, _decode(state)), _NOBODY)
     site.assign(roster_of(key))
+    for name, known in site.device.state.rules.items():
+        if (post := site.roster.posts.get(name)) is not None:
+            post.share(known)
     return site
 
 
