@@ -1,8 +1,8 @@
 """Every error as one body, ``application/problem+json`` (RFC 9457), with what was expected where a request is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -41,11 +41,16 @@ class Problem(BaseModel):
 
 
 class InvalidRequest(Exception):
-    """A request is well-formed but asks for what cannot be; becomes a 422 that names the place."""
+    """A request is well-formed but asks for what cannot be; becomes a 422 that names the place, or places."""
 
     def __init__(self, location: str, message: str, expected: str) -> None:
         super().__init__(message)
-        self.problem = FieldProblem(location=location, message=shortened(message), expected=shortened(expected))
+        self.problems = [FieldProblem(location=location, message=shortened(message), expected=shortened(expected))]
+
+    def beside(self, others: Iterable["InvalidRequest"]) -> Self:
+        """Return this one with what ``others`` say added."""
+        self.problems = [*self.problems, *(problem for other in others for problem in other.problems)]
+        return self
 
 
 def shortened(text: str, limit: int = _TEXT_LIMIT) -> str:
@@ -99,7 +104,7 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, InvalidRequest)  # noqa: S101 - as above
-    return _unprocessable(request, [error.problem])
+    return _unprocessable(request, error.problems[:_ERRORS_LIMIT])
 
 
 async def _on_temporary(request: Request, error: Exception) -> Response:

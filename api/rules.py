@@ -11,7 +11,7 @@ from alerts.history import RuleRevisionRow
 from alerts.model import Severity
 from alerts.rules import Rule
 from alerts.rules.book import BOOK_SOURCE, RuleInForce
-from alerts.rules.loading import check_file, load_rule
+from alerts.rules.loading import check_file, check_rule, load_rule
 from alerts.rules.source import RuleError, read_source
 from api.models import Bilingual
 from api.problems import InvalidRequest
@@ -132,23 +132,30 @@ def _readable(text: str) -> Rule | None:
 
 
 async def read_rule(rule_id: str, text: str) -> Rule:
-    """Return the rule that ``text`` is; raises `InvalidRequest` with its line, also where it is another rule's."""
-    try:
-        # Parsing YAML takes a while; an executor thread keeps the event loop free.
-        rule = await asyncio.to_thread(load_rule, text, f"{rule_id}.yaml")
-    except RuleError as error:
-        raise _refused(error.line, str(error)) from None
-    if rule.id != rule_id:
-        raise InvalidRequest("body.text", f"the rule's id is {rule.id}", f"id: {rule_id}, as in the path")
+    """Return the rule that ``text`` is.
+
+    Raises `InvalidRequest` with every mistake and its line, also where it is another rule's.
+    """
+    # Parsing YAML takes a while; an executor thread keeps the event loop free.
+    rule, mistakes = await asyncio.to_thread(check_rule, text, f"{rule_id}.yaml")
+    _refuse([(mistake.line, str(mistake)) for mistake in mistakes])
+    if rule is None or rule.id != rule_id:
+        said = "" if rule is None else rule.id
+        raise InvalidRequest("body.text", f"the rule's id is {said}", f"id: {rule_id}, as in the path")
     return rule
 
 
 async def readable(text: str) -> None:
-    """Return where ``text`` is a rule file, or one rule by itself; raises `InvalidRequest` with the first mistake."""
+    """Return where ``text`` is a rule file, or one rule by itself; raises `InvalidRequest` with every mistake."""
     checked = await check(text)
-    if not checked.valid:
-        first = checked.problems[0]
-        raise _refused(first.line, first.message)
+    _refuse([(problem.line, problem.message) for problem in checked.problems])
+
+
+def _refuse(mistakes: Sequence[tuple[int, str]]) -> None:
+    """Raise `InvalidRequest` where there is any."""
+    if mistakes:
+        first, *others = (_refused(line, message) for line, message in mistakes)
+        raise first.beside(others)
 
 
 async def check(text: str) -> Checked:
@@ -162,19 +169,24 @@ def _refused(line: int, message: str) -> InvalidRequest:
 
 
 def _checked(text: str) -> Checked:
-    try:
-        single = not _is_file(read_source(text, "rules").content)
-        rules, mistakes = ([load_rule(text, "rules")], []) if single else _file(text)
-    except RuleError as error:
-        rules, mistakes = [], [error]
+    rules, mistakes = _file(text) if _is_file(text) else _single(text)
     found = [RuleProblem(line=error.line, message=str(error).split(": ", 1)[1]) for error in mistakes]
     return Checked(valid=not found, rules=[rule.id for rule in rules], problems=found)
 
 
-def _is_file(content: object) -> bool:
+def _is_file(text: str) -> bool:
+    try:
+        content = read_source(text, "rules").content
+    except RuleError:
+        return True
     return not isinstance(content, dict) or bool({"version", "rules"} & content.keys())
 
 
 def _file(text: str) -> tuple[list[Rule], list[RuleError]]:
     loaded = check_file(text, "rules")
     return loaded.rules, loaded.mistakes
+
+
+def _single(text: str) -> tuple[list[Rule], list[RuleError]]:
+    rule, mistakes = check_rule(text, "rules")
+    return [] if rule is None or mistakes else [rule], mistakes

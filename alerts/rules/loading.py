@@ -50,11 +50,20 @@ def load_file(text: str, filename: str, *, beside: Sequence[Rule] = ()) -> Loade
 
 def load_rule(text: str, filename: str) -> Rule:
     """Return the one rule that ``text`` is: an entry of the list ``rules``, by itself. Raises `RuleError`."""
-    source = read_source(text, filename)
-    rule, mistakes = _rule(source, (), source.content, "")
+    rule, mistakes = check_rule(text, filename)
     if rule is None or mistakes:
-        raise min(mistakes, key=_line)
+        raise mistakes[0]
     return rule
+
+
+def check_rule(text: str, filename: str) -> tuple[Rule | None, list[RuleError]]:
+    """Return the one rule that ``text`` is, and all of its mistakes by rising line; raises nothing."""
+    try:
+        source = read_source(text, filename)
+    except RuleError as error:
+        return None, [error]
+    rule, mistakes = _rule(source, (), source.content, "")
+    return rule, sorted(mistakes, key=_line)
 
 
 def check_file(text: str, filename: str, *, beside: Sequence[Rule] = ()) -> Loaded:

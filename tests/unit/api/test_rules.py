@@ -152,6 +152,13 @@ async def test_a_broken_rule_is_refused_with_its_line_and_what_was_expected(
     assert world.people.rule_book.rows == []
 
 
+async def test_all_mistakes_of_a_rule_are_told_at_once(lan: httpx.AsyncClient) -> None:
+    text = BROKEN.replace("signal: maximum_celsius", "signal: noise").replace("for: 30s", "for: soon")
+    for path, method in ((RULE, "PUT"), ("/api/v1/rules/backtest", "POST")):
+        answer = await lan.request(method, path, json={"text": text, "comment": "x"})
+        assert [error["location"] for error in answer.json()["errors"]] == ["body.text:3", "body.text:6"]
+
+
 TEXTS = {
     "another rule's id": (HOT.replace("shed-hot", "shed-cold"), "body.text"),
     "no YAML": ("id: [", "body.text:1"),
