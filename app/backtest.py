@@ -58,10 +58,13 @@ class _Pace:
         return time.perf_counter() - self._began
 
     async def step(self) -> None:
-        """Count one message. Raises `TakesTooLong`."""
+        """Count one message, and rest now and then. Raises `TakesTooLong`."""
         self._steps += 1
-        if self._steps % _STRIDE:
-            return
+        if self._steps % _STRIDE == 0:
+            await self.rest()
+
+    async def rest(self) -> None:
+        """Give way to others, among them whoever wants to cancel this. Raises `TakesTooLong`."""
         await asyncio.sleep(0)
         if self._seconds_at_most is not None and self.seconds > self._seconds_at_most:
             raise TakesTooLong(
@@ -137,11 +140,12 @@ class _Replay:
         if self._sources.journal is None:
             return
         before = self._backtest.messages
-        for observation in self._sources.journal.observations(
-            self._kinds, self._span.community, since, self._span.until
-        ):
-            self._backtest.observe(observation)
-            await self._pace.step()
+        stretches = self._sources.journal.stretches(self._kinds, self._span.community, since, self._span.until)
+        for stretch in stretches:
+            await self._pace.rest()
+            for observation in stretch:
+                self._backtest.observe(observation)
+                await self._pace.step()
         self._backtest.advance(self._span.until)
         if messages := self._backtest.messages - before:
             self._coverage.append(Coverage("journal", since, self._span.until, messages))

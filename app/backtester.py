@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from alerts.rules import Rule, RuleError
 from alerts.rules.loading import load_file, load_rule
 from alerts.rules.source import read_source
 from app import wiring
-from app.backtest import Sources, Span, run_backtest
+from app.backtest import Sources, Span, TakesTooLong, run_backtest
 from app.opening import open_records
 from app.replay import JournalHistory, Points
 from app.rule_source import RuleSource
@@ -75,6 +75,8 @@ class Backtester:
         self._span_at_most = span_at_most
         self._seconds_at_most = seconds_at_most
         self._running = False
+        self._given_up = False
+        self._inner: tuple[asyncio.AbstractEventLoop, asyncio.Task[BacktestReport]] | None = None
 
     async def backtest(
         self, text: str, since: datetime, until: datetime, community: str | None = None
@@ -82,21 +84,47 @@ class Backtester:
         """Return what the rule (or rule file) ``text`` would have raised, beside the rules in force.
 
         Raises `RuleError`, `PermanentError` (nothing to replay, too long a span or taking too long), or
-        `TemporaryError` while another one runs.
+        `TemporaryError` while another one runs. Cancelled, it gives up and has closed everything when it returns.
         """
-        rules = _rules(text)
+        # A long YAML text takes a while to read.
+        rules = await asyncio.to_thread(_rules, text)
         if until - since > self._span_at_most:
             raise PermanentError(f"a span of {until - since}: expected {self._span_at_most.days} days at most")
         if self._running:
             raise TemporaryError("another backtest is running: expected one at a time")
-        self._running = True
+        self._running, self._given_up, self._inner = True, False, None
+        span = Span(since, until, community, self._seconds_at_most)
+        running = asyncio.create_task(asyncio.to_thread(self._run_apart, rules, span), name="backtest")
         try:
-            span = Span(since, until, community, self._seconds_at_most)
-            return await asyncio.to_thread(lambda: asyncio.run(self._run(rules, span)))
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # The thread would go on for up to a minute, and a process that stops waits for its threads.
+            self._give_up()
+            await asyncio.gather(running, return_exceptions=True)
+            raise
         finally:
             self._running = False
 
+    def _give_up(self) -> None:
+        self._given_up = True
+        if self._inner is not None:
+            loop, task = self._inner
+            with suppress(RuntimeError):  # It has just ended, and its loop is closed.
+                loop.call_soon_threadsafe(task.cancel)
+
+    def _run_apart(self, rules: Sequence[Rule], span: Span) -> BacktestReport:
+        """Run in this thread, with an event loop of its own."""
+        try:
+            return asyncio.run(self._run(rules, span))
+        except asyncio.CancelledError:
+            raise TakesTooLong("the backtest was given up") from None
+
     async def _run(self, rules: Sequence[Rule], span: Span) -> BacktestReport:
+        task = asyncio.current_task()
+        if task is not None:
+            self._inner = asyncio.get_running_loop(), task
+        if self._given_up:
+            raise TakesTooLong("the backtest was given up before it began")
         async with opened(self._settings, upgrading=False) as found:
             present: Sequence[Rule] = ()
             notes = []

@@ -69,19 +69,20 @@ class JournalHistory:
         first = self._journal.read(0, 1)
         return first[0].received_at if first else None
 
-    def observations(
+    def stretches(
         self, kinds: Collection[DeviceKind], community: str | None, since: datetime, until: datetime
-    ) -> Iterator[Observation]:
-        """Yield what devices of ``kinds`` (in ``community``, or in all) sent in the span, in the journal's order."""
+    ) -> Iterator[list[Observation]]:
+        """Yield what devices of ``kinds`` (in ``community``, or in all) sent in the span, in the journal's order.
+
+        A stretch is what two thousand entries hold of it, which may be nothing: so that others have their turn.
+        """
         position = self._position_before(since)
         while entries := self._journal.read(position, _ENTRIES):
-            for entry in entries:
-                if entry.received_at >= until:
-                    return
-                if _concerns(entry, kinds, community):
-                    observation = self._decode(entry)
-                    if isinstance(observation, Observation):
-                        yield observation
+            within = [entry for entry in entries if entry.received_at < until]
+            decoded = [self._decode(entry) for entry in within if _concerns(entry, kinds, community)]
+            yield [one for one in decoded if isinstance(one, Observation)]
+            if len(within) < len(entries):
+                return
             position = entries[-1].position
 
     def _position_before(self, instant: datetime) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -191,8 +192,24 @@ async def test_backtests_of_the_api_are_bounded(backtester: Backtester) -> None:
 
 async def test_one_backtest_at_a_time(backtester: Backtester) -> None:
     first = asyncio.create_task(backtester.backtest(HOT, NOW - timedelta(days=12), NOW))
-    await asyncio.sleep(0)
-    with pytest.raises(TemporaryError, match="another backtest is running"):
-        await backtester.backtest(HOT, NOW - timedelta(days=12), NOW)
-    assert (await first).total == 10
+    second = asyncio.create_task(backtester.backtest(HOT, NOW - timedelta(days=12), NOW))
+    outcomes = await asyncio.gather(first, second, return_exceptions=True)
+    (refused,) = [one for one in outcomes if isinstance(one, BaseException)]
+    (report,) = [one for one in outcomes if not isinstance(one, BaseException)]
+    assert isinstance(refused, TemporaryError)
+    assert "another backtest is running" in str(refused)
+    assert report.total == 10
+    assert (await backtester.backtest(HOT, NOW - timedelta(days=12), NOW)).total == 10
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.005, 0.05, 0.2])
+async def test_a_cancelled_backtest_ends_soon_and_leaves_nothing_behind(
+    seconds: float, var: Path, backtester: Backtester
+) -> None:
+    running = asyncio.create_task(backtester.backtest(HOT, NOW - timedelta(days=12), NOW))
+    await asyncio.wait([running], timeout=seconds)
+    running.cancel()
+    await asyncio.wait([running], timeout=10)
+    assert running.done()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("telemetry")]
     assert (await backtester.backtest(HOT, NOW - timedelta(days=12), NOW)).total == 10
