@@ -60,6 +60,7 @@ SORTS = [
         ]
     )
 ]
+EVERY = RULES + SORTS
 LIFTS = [DeviceKey("demo", DeviceKind.ELEVATOR, name) for name in ("lift-1", "lift-2")]
 GATES = [DeviceKey("demo", DeviceKind.GATE, "gate-1")]
 CAMERAS = [DeviceKey("demo", DeviceKind.THERMAL, "shed-1")]
@@ -189,31 +190,31 @@ strategy = settings(max_examples=60, deadline=None, suppress_health_check=[Healt
 @given(stories, st.data())
 def test_ticks_anywhere_change_nothing(steps: list[Step], draw: st.DataObject) -> None:
     observations = told(steps)
-    engine, said = Engine(RULES), []
+    engine, said = Engine(EVERY), []
     for before, observation in zip([None, *observations], observations, strict=False):
         if before is not None and draw.draw(st.booleans()):
             share = draw.draw(st.floats(0, 1))
             said += engine.advance(before.received_at + share * (observation.received_at - before.received_at))
         said += engine.observe(observation)
     said += engine.advance(observations[-1].received_at + timedelta(days=2))
-    assert said == undisturbed(observations, RULES)
+    assert said == undisturbed(observations, EVERY)
 
 
 @strategy
 @given(stories, st.data())
 def test_restarts_anywhere_change_nothing(steps: list[Step], draw: st.DataObject) -> None:
     observations = told(steps)
-    engine, said = Engine(RULES), []
+    engine, said = Engine(EVERY), []
     stored: dict[str, bytes] = {}
     for observation in observations:
         said += engine.observe(observation)
         if draw.draw(st.booleans()):
             stored |= {path: state for path, state in engine.dirty().items() if state is not None}
             if draw.draw(st.booleans()):
-                engine = Engine(RULES)
+                engine = Engine(EVERY)
                 engine.restore(stored)
     said += engine.advance(observations[-1].received_at + timedelta(days=2))
-    assert said == undisturbed(observations, RULES)
+    assert said == undisturbed(observations, EVERY)
 
 
 @strategy
@@ -222,21 +223,21 @@ def test_a_crash_and_a_replay_from_the_last_commit_tell_the_same(
     steps: list[Step], batch: int, killed: set[int]
 ) -> None:
     observations = told(steps)
-    engine, committed, position = Engine(RULES), [], 0
+    engine, committed, position = Engine(EVERY), [], 0
     stored: dict[str, bytes] = {}
     for attempt in count():
         if position >= len(observations):
             break
         said = [one for each in observations[position : position + batch] for one in engine.observe(each)]
         if attempt in killed:  # before the commit
-            engine = Engine(RULES)
+            engine = Engine(EVERY)
             engine.restore(stored)
             continue
         committed += said
         stored |= {path: state for path, state in engine.dirty().items() if state is not None}
         position += batch
     committed += engine.advance(observations[-1].received_at + timedelta(days=2))
-    assert committed == undisturbed(observations, RULES)
+    assert committed == undisturbed(observations, EVERY)
 
 
 def both(steps: list[Step], rules: list[Rule]) -> tuple[list[Transition], list[Transition]]:
@@ -263,7 +264,7 @@ def test_so_it_is_with_rules_of_every_sort(steps: list[Step]) -> None:
 @strategy
 @given(stories, st.data())
 def test_the_same_rules_put_in_force_again_anywhere_change_nothing(steps: list[Step], draw: st.DataObject) -> None:
-    observations, rules = told(steps), RULES + SORTS
+    observations, rules = told(steps), EVERY
     engine, said = Engine(rules), []
     for observation in observations:
         if draw.draw(st.booleans()):
