@@ -11,7 +11,7 @@ from alerts.dispatch import notes
 from alerts.dispatch.audiences import Audiences
 from alerts.dispatch.holds import INHIBITED, Hold, Holds
 from alerts.dispatch.joining import Router
-from alerts.dispatch.memory import RANK, Alert, AlertMemory, ChannelTest, Flood, Incident, TestMemory
+from alerts.dispatch.memory import RANK, Alert, AlertMemory, ChannelTest, Flood, Incident, TestMemory, by_age
 from alerts.dispatch.model import Suppression, Told
 from alerts.dispatch.plan import Plan, inhibitions_of
 from alerts.dispatch.rota import next_weekly
@@ -167,9 +167,8 @@ class Desk:
 
     def _reconsider(self, now: Microseconds) -> None:
         """See of every firing alert whether people are told of it."""
-        for alert in sorted(self._shelf.alerts.values(), key=lambda each: (each.memory.fired_at, each.memory.id)):
-            if alert.firing:
-                self._judge(alert, now)
+        for alert in by_age(self._shelf.alerts.values()):
+            self._judge(alert, now)
 
     def _arrange_tests(self, now: Microseconds) -> None:
         plan = self._teller.audiences.plan
@@ -262,7 +261,7 @@ class Desk:
         for incident in self._incidents(alert):
             self._teller.mention(incident, now)
             self._teller.settle(incident, now)
-        for other in list(self._hanging.get(memory.id, {}).values()):
+        for other in by_age(self._hanging.get(memory.id, {}).values()):
             self._judge(other, now)
         if not memory.incidents:
             self._shelf.alerts.pop(memory.id, None)
@@ -278,6 +277,8 @@ class Desk:
     def _judge(self, alert: Alert, now: Microseconds) -> None:
         """Hold ``alert`` back, or let people be told of it, as the reasons for it stand at ``now``."""
         memory = alert.memory
+        if not alert.firing:
+            return
         before = Hold(memory.held, memory.held_by) if memory.held else None
         hold = self._holds.reason(alert, now)
         if hold is not None:
@@ -353,4 +354,5 @@ def _memory_of(told: Told) -> AlertMemory:
         latching=told.latching,
         protected=told.protected,
         maintenance=told.maintenance,
+        number=told.sequence,
     )

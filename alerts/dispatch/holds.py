@@ -1,11 +1,11 @@
 """Why people are not told of an alert: silences, maintenance, shelving, and alerts that are its cause."""
 
-from collections.abc import Hashable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from alerts.dispatch.memory import Alert
+from alerts.dispatch.memory import Alert, by_age
 from alerts.dispatch.model import Suppression
 from alerts.dispatch.plan import EqualLabel, Inhibition
 from alerts.matchers import all_match
@@ -17,6 +17,7 @@ from core.devices import DeviceKey, DeviceKind
 INHIBITED = "inhibited"
 MAINTENANCE = "maintenance"
 _Key = TypeVar("_Key", bound=Hashable)
+_Groups = dict[tuple[str, ...], dict[str, Alert]]
 
 
 class Hold(Struct, frozen=True):
@@ -32,19 +33,28 @@ class _Causes:
     def __init__(self, inhibition: Inhibition) -> None:
         self.inhibition = inhibition
         self.grace = microseconds(inhibition.grace)
-        self.sources: dict[tuple[str, ...], dict[str, Alert]] = {}
-        self.targets: dict[tuple[str, ...], dict[str, Alert]] = {}
+        self.sources: _Groups = {}
+        self.targets: _Groups = {}
 
-    def side(self, alert: Alert) -> dict[tuple[str, ...], dict[str, Alert]] | None:
-        """Return where ``alert`` belongs: one that matches both is a cause."""
-        if all_match(self.inhibition.source, alert.labels):
-            return self.sources
-        return self.targets if all_match(self.inhibition.target, alert.labels) else None
+    def side(self, alert: Alert) -> "_Side | None":
+        """Return where ``alert`` belongs: one that matches both is a cause; one without what must be equal nowhere."""
+        cause = all_match(self.inhibition.source, alert.labels)
+        if not cause and not all_match(self.inhibition.target, alert.labels):
+            return None
+        common = tuple(_equal_value(label, alert) for label in self.inhibition.equal)
+        return _Side(self, cause, common) if all(common) else None
 
-    def common(self, alert: Alert) -> tuple[str, ...] | None:
-        """Return what must be equal of ``alert``, ``None`` where some of it is not known."""
-        values = tuple(_equal_value(label, alert) for label in self.inhibition.equal)
-        return values if all(values) else None
+    def on(self, side: "_Side") -> _Groups:
+        """Return the alerts on ``side``."""
+        return self.sources if side.cause else self.targets
+
+
+class _Side(NamedTuple):
+    """Where an alert stands in an inhibition: a cause or a target, and with which others."""
+
+    causes: _Causes
+    cause: bool
+    common: tuple[str, ...]
 
 
 class Holds:
@@ -55,13 +65,12 @@ class Holds:
         self._suppressions: Sequence[Suppression] = ()
         self._working_on: dict[DeviceKey, dict[str, Alert]] = {}
         self._by_device: dict[DeviceKey, dict[str, Alert]] = {}
-        self._alerts: dict[str, Alert] = {}
-        self._places: dict[str, list[tuple[dict[tuple[str, ...], dict[str, Alert]], tuple[str, ...]]]] = {}
+        self._sides: dict[str, list[_Side]] = {}
 
     def set_inhibitions(self, inhibitions: Iterable[Inhibition]) -> None:
         """Go by ``inhibitions`` from now on; every alert must be added again."""
         self._causes = [_Causes(inhibition) for inhibition in inhibitions]
-        self._places, self._working_on, self._by_device, self._alerts = {}, {}, {}, {}
+        self._working_on, self._by_device, self._sides = {}, {}, {}
 
     def set_suppressions(self, suppressions: Sequence[Suppression]) -> None:
         """Go by ``suppressions`` from now on."""
@@ -71,68 +80,82 @@ class Holds:
         """Take in a firing alert (again, with new labels); return those that may be held because of it."""
         self.remove(alert)
         its_id = alert.memory.id
-        places = self._places[its_id] = []
-        self._alerts[its_id] = alert
+        sides = self._sides[its_id] = []
         self._by_device.setdefault(alert.device, {})[its_id] = alert
         affected: dict[str, Alert] = {}
         if alert.memory.maintenance:
             self._working_on.setdefault(alert.device, {})[its_id] = alert
             affected |= self._by_device[alert.device]
         for causes in self._causes:
-            side, common = causes.side(alert), causes.common(alert)
-            if side is None or common is None:
+            side = causes.side(alert)
+            if side is None:
                 continue
-            side.setdefault(common, {})[its_id] = alert
-            places.append((side, common))
-            if side is causes.sources and len(side[common]) == 1:
-                affected |= causes.targets.get(common, {})
+            sides.append(side)
+            causes.on(side).setdefault(side.common, {})[its_id] = alert
+            if side.cause:
+                affected |= causes.targets.get(side.common, {})
         affected.pop(its_id, None)
-        return list(affected.values())
+        return by_age(each for each in affected.values() if not each.memory.held or each.memory.grace_until)
 
     def remove(self, alert: Alert) -> None:
         """Forget an alert that fires no more."""
         its_id = alert.memory.id
-        self._alerts.pop(its_id, None)
-        for side, common in self._places.pop(its_id, []):
-            _take_out(side, common, its_id)
+        for side in self._sides.pop(its_id, []):
+            _take_out(side.causes.on(side), side.common, its_id)
         _take_out(self._by_device, alert.device, its_id)
         _take_out(self._working_on, alert.device, its_id)
 
     def reason(self, alert: Alert, now: Microseconds) -> Hold | None:
-        """Return why people are not told of ``alert`` at ``now``: the reason before, where it still holds."""
+        """Return why people are not told of ``alert`` at ``now``: the reason before, for as long as that holds."""
         if alert.memory.protected:
             return None
+        first: Hold | None = None
+        for hold in self._reasons(alert, now):
+            if (hold.code, hold.by) == (alert.memory.held, alert.memory.held_by):
+                return hold
+            first = first or hold
+        return first
+
+    def _reasons(self, alert: Alert, now: Microseconds) -> Iterator[Hold]:
+        """Yield the suppressions in force, and of each sort of cause the one there was before, or else the oldest."""
         for suppression in self._suppressions:
             if in_force(suppression, now) and all_match(suppression.matchers, alert.labels):
-                return Hold(suppression.kind.value, suppression.id)
-        working = self._working_on.get(alert.device)
-        if working and not alert.memory.maintenance:
-            return Hold(MAINTENANCE, alert.memory.held_by if alert.memory.held_by in working else next(iter(working)))
-        return self._cause(alert)
+                yield Hold(suppression.kind.value, suppression.id)
+        if not alert.memory.maintenance:
+            worker = self._source(alert, self._working_on.get(alert.device, {}))
+            if worker is not None:
+                yield Hold(MAINTENANCE, worker)
+        for side in self._sides[alert.memory.id]:
+            sources = {} if side.cause else side.causes.sources.get(side.common, {})
+            if (source := self._source(alert, sources)) is not None:
+                yield Hold(INHIBITED, source)
 
-    def _cause(self, alert: Alert) -> Hold | None:
-        for causes in self._causes:
-            common = causes.common(alert) if causes.side(alert) is causes.targets else None
-            if common is not None and (source := self._free_source(alert, causes.sources.get(common, {}))) is not None:
-                return Hold(INHIBITED, source)
-        return None
-
-    def _free_source(self, alert: Alert, sources: dict[str, Alert]) -> str | None:
-        """Return the source it is held by already, or the first that is not itself held because of ``alert``."""
-        if alert.memory.held_by in sources:
+    def _source(self, alert: Alert, sources: dict[str, Alert]) -> str | None:
+        if alert.memory.held_by in sources and self._holds(sources[alert.memory.held_by], alert):
             return alert.memory.held_by
-        return next((its_id for its_id, source in sources.items() if not self._hangs_on(source, alert)), None)
+        if not sources:
+            return None
+        oldest = min(sources.values(), key=lambda source: source.memory.number)
+        if self._holds(oldest, alert):
+            return oldest.memory.id
+        return next((each.memory.id for each in by_age(sources.values()) if self._holds(each, alert)), None)
 
-    def _hangs_on(self, source: Alert, alert: Alert) -> bool:
-        # Two causes of each other would both be held, and nobody told: whoever came first is told.
-        cause: Alert | None = source
-        while cause is not None and cause is not alert:
-            cause = self._alerts.get(cause.memory.held_by) if cause.memory.held else None
-        return cause is alert
+    def _holds(self, source: Alert, alert: Alert) -> bool:
+        # Two causes of each other would both be held, and nobody told: whichever came first is told.
+        return source.memory.number < alert.memory.number or not self._is_source(alert, source)
+
+    def _is_source(self, alert: Alert, other: Alert) -> bool:
+        """Tell whether ``alert`` is a cause of ``other``."""
+        if other.memory.protected:
+            return False
+        if alert.memory.maintenance and alert.device == other.device and not other.memory.maintenance:
+            return True
+        causes = [(side.causes, side.common) for side in self._sides[alert.memory.id] if side.cause]
+        return any((side.causes, side.common) in causes for side in self._sides[other.memory.id] if not side.cause)
 
     def grace(self, alert: Alert) -> Microseconds:
         """Return for how long ``alert`` is still held after its cause."""
-        return max((each.grace for each in self._causes if each.side(alert) is each.targets), default=0)
+        return max((side.causes.grace for side in self._sides[alert.memory.id] if not side.cause), default=0)
 
     def next_boundary(self, after: Microseconds) -> Microseconds:
         """Return when the next suppression begins or ends after ``after``, 0 for never."""

@@ -1,5 +1,6 @@
 """What the desk remembers of alerts, incidents, floods and tests; MessagePack arrays, so fields are only appended."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Protocol
 
@@ -56,6 +57,8 @@ class AlertMemory(Struct, array_like=True):
     incidents: list[str] = []
     fresh: list[str] = []
     told: bool = False
+    number: int = 0
+    """The sequence of the step that raised it: which of two alerts came first."""
 
 
 class IncidentMemory(Struct, array_like=True):
@@ -179,6 +182,11 @@ class Alert:
     def encoded(self) -> bytes:
         """Return what is kept of it."""
         return msgspec.msgpack.encode(self.memory)
+
+
+def by_age(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return ``alerts`` in the order they were raised, whether the desk heard of them in one life or in two."""
+    return sorted(alerts, key=lambda alert: alert.memory.number)
 
 
 class Incident:

@@ -15,11 +15,11 @@ _DAY_MINUTES = 24 * 60
 def on_duty(rota: Rota, at: datetime, overrides: Iterable[RotaOverrideRow] = (), zone: str = "UTC") -> list[str]:
     """Return the people on duty at ``at``, in the order of the layers; ``zone`` is the plan's, for a rota without one.
 
-    Whoever stands in (`RotaOverrideRow`) takes the place of everybody the rota names.
+    Whoever stands in (`RotaOverrideRow`) takes the place of everybody the rota names; of two the one named later.
     """
     instead = [each for each in overrides if each.rota == rota.name and each.starts_at <= at < each.ends_at]
     if instead:
-        return list(dict.fromkeys(each.person for each in sorted(instead, key=lambda each: each.id)))
+        return [max(instead, key=lambda each: (each.created_at, each.id)).person]
     local = ZoneInfo(rota.zone or zone)
     people = (person for layer in rota.layers if (person := _turn(layer, at, local)) is not None)
     return list(dict.fromkeys(people))

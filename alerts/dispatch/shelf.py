@@ -17,6 +17,7 @@ from alerts.dispatch.memory import (
     IncidentMemory,
     Kept,
     TestMemory,
+    by_age,
 )
 from alerts.memory import Microseconds
 
@@ -108,7 +109,7 @@ class Shelf:
                 self.open_groups[tuple(incident.memory.key)] = incident
         self.floods |= self._made(states, "flood/", lambda name, raw: Flood(name, _decoded(raw, FloodMemory)))
         self.tests |= self._made(states, "test/", lambda name, raw: ChannelTest(name, _decoded(raw, TestMemory)))
-        for alert in sorted(self.alerts.values(), key=lambda alert: (alert.memory.fired_at, alert.memory.id)):
+        for alert in by_age(self.alerts.values()):
             for its_id in alert.memory.incidents:
                 self.incidents[its_id].place(alert)
             for its_id in alert.memory.fresh:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from alerts.dispatch import notes
 from alerts.dispatch.audiences import Audience, Audiences
 from alerts.dispatch.briefs import worst_first
-from alerts.dispatch.memory import Alert, ChannelTest, Flood, Incident, Standing
+from alerts.dispatch.memory import Alert, ChannelTest, Flood, Incident, Standing, by_age
 from alerts.dispatch.model import Purpose
 from alerts.dispatch.plan import Policy
 from alerts.dispatch.rota import next_weekly
@@ -104,7 +104,7 @@ class Teller:
 
     def _flush(self, incident: Incident, now: Microseconds) -> None:
         memory = incident.memory
-        fresh = [alert for alert in incident.fresh.values() if alert.standing is Standing.WANTING]
+        fresh = [alert for alert in by_age(incident.fresh.values()) if alert.standing is Standing.WANTING]
         self._no_longer_fresh(incident)
         if fresh and not memory.climbing:
             self._begin(incident, now, fresh)

@@ -87,6 +87,7 @@ PURE = {
 }
 IMPURE = {
     "dispatch/defaults",
+    "dispatch/service",
     "notify/apprise",
     "notify/book",
     "notify/deliverer",

@@ -80,15 +80,13 @@ def step(
     device: DeviceKey | None = None,
     rule: str = "door",
     severity: Severity = Severity.MAJOR,
-    **flags: bool,
 ) -> Told:
     """Return one step of a timeline."""
     at = instant(seconds)
     facts: dict[str, str | float | int | bool] = {"next_step_zh": "去看", "next_step_en": "look"}
     reason = Reason("state", "门开着", "the door is open", facts)
     device = device or lift()
-    told = Told(1, alert, rule, severity, device, kind, at, at, None, reason, "电梯门", "Lift door", at)
-    return replace(told, **flags)
+    return Told(1, alert, rule, severity, device, kind, at, at, None, reason, "电梯门", "Lift door", at)
 
 
 class Scene:
@@ -101,7 +99,8 @@ class Scene:
         self.said = Decision()
         self.states: dict[str, bytes] = {}
         self._suppressions: Sequence[Suppression] = ()
-        self._flags: dict[str, Told] = {}
+        self.fired: list[Told] = []
+        self._newest: dict[str, Told] = {}
         self._sequence = 0
 
     def apply(self, told: Told) -> list[Intent]:
@@ -119,18 +118,20 @@ class Scene:
         severity: Severity = Severity.MAJOR,
         **flags: bool,
     ) -> list[Intent]:
-        told = step(seconds, TransitionKind.FIRING, alert, device=device, rule=rule, severity=severity, **flags)
-        self._flags[alert] = told
+        told = step(seconds, TransitionKind.FIRING, alert, device=device, rule=rule, severity=severity)
+        told = replace(told, **flags)
+        self.fired.append(told)
+        self._newest[alert] = told
         return self.apply(told)
 
     def act(
         self, seconds: float, kind: TransitionKind, alert: str = "a1", severity: Severity | None = None
     ) -> list[Intent]:
         """Let something else happen to an alert: what a person did, its end, another severity."""
-        fired = self._flags[alert]
+        fired = self._newest[alert]
         at = instant(seconds)
-        self._flags[alert] = replace(fired, severity=severity or fired.severity)
-        return self.apply(replace(self._flags[alert], kind=kind, at=at, recorded_at=at, actor="li"))
+        self._newest[alert] = replace(fired, severity=severity or fired.severity)
+        return self.apply(replace(self._newest[alert], kind=kind, at=at, recorded_at=at, actor="li"))
 
     def resolve(self, seconds: float, alert: str = "a1") -> list[Intent]:
         return self.act(seconds, TransitionKind.RESOLVED, alert)

@@ -5,7 +5,7 @@ import pytest
 from alerts.dispatch.model import Purpose
 from alerts.inventory import DeviceFacts
 from alerts.model import Severity, TransitionKind
-from tests.unit.alerts.dispatch.scene import PLAN, Scene, brief, instant, lift, plan
+from tests.unit.alerts.dispatch.scene import PLAN, Scene, brief, instant, lift, plan, step
 
 FIRING, UPDATE, RESOLVED = Purpose.FIRING, Purpose.UPDATE, Purpose.RESOLVED
 CRITICAL, MAJOR = Severity.CRITICAL, Severity.MAJOR
@@ -152,9 +152,10 @@ routes:
 def test_a_step_of_an_alert_that_the_desk_does_not_know_changes_nothing() -> None:
     scene = Scene()
     scene.fire(0)
-    scene._flags["old"] = scene._flags["a1"]
-    assert scene.apply(scene._flags["a1"]) == []
-    assert len(scene.desk.dirty()) == 3
+    before = scene.remembered
+    assert scene.apply(step(5, TransitionKind.ACKNOWLEDGED, "older")) == []
+    assert scene.apply(scene.fired[0]) == []
+    assert scene.remembered == before
 
 
 @pytest.mark.parametrize("seconds", [0, 29, 30, 331])

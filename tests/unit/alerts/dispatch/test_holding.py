@@ -222,3 +222,13 @@ flood: null""",
         scene.resolve(70, first)
         scene.pass_until(1_000)
         assert second in {each.id for one in scene.said.intents for each in one.alerts}
+
+
+def test_a_device_that_is_worked_on_and_its_own_cause_are_not_both_held() -> None:
+    # The work holds back the gateway's alert, and the gateway's alert the work.
+    scene = Scene()
+    scene.fire(0, "gw", device=gateway(), rule="gateway-offline")
+    scene.fire(10, "work", device=gateway(), rule="work-offline", maintenance=True)
+    scene.pass_until(60)
+    assert [each.id for one in scene.said.intents for each in one.alerts] == ["gw"]
+    assert scene.fire(70, "other", device=gateway(), rule="other-offline") == []

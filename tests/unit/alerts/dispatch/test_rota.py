@@ -81,6 +81,9 @@ def test_whoever_stands_in_takes_the_place_of_everybody() -> None:
         "1", "duty", "zhao", instant, instant + timedelta(hours=2), "boss", instant - timedelta(days=1)
     )
     assert on_duty(ROTA, instant, [instead]) == ["zhao"]
+    later = RotaOverrideRow("2", "duty", "wang", instant, instant + timedelta(hours=1), "boss", instant)
+    assert on_duty(ROTA, instant, [later, instead]) == ["wang"]
+    assert on_duty(ROTA, instant + timedelta(hours=1), [later, instead]) == ["zhao"]
     assert on_duty(ROTA, instant + timedelta(hours=2), [instead]) == ["li"]
     assert on_duty(ROTA, instant - timedelta(microseconds=1), [instead]) == ["li"]
     assert on_duty(WEEKS, instant, [instead]) == ["a"]

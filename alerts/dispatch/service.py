@@ -1,0 +1,221 @@
+"""The desk service: follows the timelines, lets the desk decide, and commits what it decided with its sequence."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from alerts.dispatch.desk import Desk
+from alerts.dispatch.model import DeskCommit, Told
+from alerts.dispatch.plan import Plan
+from alerts.dispatch.speaking import Decision
+from alerts.dispatch.system import RECEIVER, SystemWatch
+from alerts.history import RotaOverrideRow
+from alerts.model import Transition, TransitionKind
+from alerts.ports import DeskRecords, Registry
+from core.clock import Clock
+from core.errors import TemporaryError
+
+BATCH = 2_000
+# What follows from this many steps at most is committed together: about 30 ms of work.
+SLICE = 256
+IDLE_SECONDS = 0.02
+# A step gets its `recorded_at` inside the transaction that commits it, and is seen when that is through. Time is
+# believed to have passed only this far, so that no timer overtakes a step recorded before it.
+SETTLING = timedelta(milliseconds=500)
+# Silences, overrides and the plan are looked at this often, and whenever somebody shelves an alert.
+LOOK_EVERY = timedelta(seconds=1)
+_FIRST_RETRY_SECONDS = 0.1
+_LONGEST_RETRY_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 2.0
+_SHELVING = frozenset({TransitionKind.SHELVED, TransitionKind.UNSHELVED})
+_Answer = TypeVar("_Answer")
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the desk goes by beside the timelines.
+
+    ``plan`` is the one in force; a new one is a new object. ``overrides`` gives those that end after an instant, and
+    raises `TemporaryError`. ``health`` says of each component what is wrong with it, ``None`` for nothing.
+    """
+
+    plan: Callable[[], Plan]
+    registry: Registry
+    overrides: Callable[[datetime], Awaitable[Sequence[RotaOverrideRow]]]
+    health: Callable[[], Mapping[str, str | None]]
+
+
+@dataclass
+class DeskStats:
+    """What the service has done since it started; ``detail`` says what is in its way, empty when nothing is."""
+
+    sequence: int = 0
+    steps: int = 0
+    intents: int = 0
+    notes: int = 0
+    commits: int = 0
+    retries: int = 0
+    last_commit_seconds: float = 0.0
+    detail: str = ""
+
+
+class DeskService:
+    """Reads the timelines, lets the desk decide, and commits memory, intents, notes and sequence in one transaction.
+
+    ``wait(seconds)`` returns when there may be new steps or the time is up. Killed at any instant, the service goes on
+    from the last commit and decides the same again.
+    """
+
+    def __init__(
+        self,
+        records: DeskRecords,
+        surroundings: Surroundings,
+        clock: Clock,
+        *,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._records = records
+        self._around = surroundings
+        self._clock = clock
+        self._wait = wait
+        self._pause = pause
+        self._plan = surroundings.plan()
+        self._desk = Desk(self._plan)
+        self._system = SystemWatch()
+        self._inventory_version: int | None = None
+        self._decision = Decision()
+        self._transitions: list[Transition] = []
+        self._read = self._committed = 0
+        self._pending_commit: DeskCommit | None = None
+        self._looked_at = datetime.min.replace(tzinfo=UTC)
+        self.stats = DeskStats()
+
+    async def run(self) -> None:
+        """Decide until cancelled, then commit what is decided; what cannot be is decided again at the next start.
+
+        Raises `Fenced` when a second desk works on the same records.
+        """
+        snapshot = await self._persist("desk.load", self._records.load)
+        self._desk.restore(snapshot.states)
+        self._system.restore(snapshot.states)
+        self._read = self._committed = self.stats.sequence = snapshot.sequence
+        try:
+            while True:
+                await self._turn()
+        except asyncio.CancelledError:
+            await self._finish()
+            raise
+
+    async def _turn(self) -> None:
+        # Taken before the timelines are read: what is not in them by then was recorded after this, less the settling.
+        now = self._clock.now()
+        told = await self._persist("desk.read", partial(self._records.told, self._read, BATCH))
+        if now - self._looked_at >= LOOK_EVERY or any(step.kind in _SHELVING for step in told):
+            await self._look_around(now)
+        for start in range(0, len(told), SLICE):
+            self._observe(told[start : start + SLICE])
+            await self._commit_if_due()
+            await asyncio.sleep(0)
+        if len(told) < BATCH:
+            # Only at the end of the timelines may time pass by itself; before it, the steps carry the time.
+            self._decision.add(self._desk.advance(now - SETTLING))
+            await self._commit_if_due()
+        if not told:
+            await self._wait(IDLE_SECONDS)
+
+    async def _look_around(self, now: datetime) -> None:
+        """Take what people have set since the last look, and how the components do."""
+        suppressions = await self._persist("desk.suppressions", partial(self._records.suppressions, now))
+        overrides = await self._persist("desk.overrides", partial(self._around.overrides, now - LOOK_EVERY))
+        inventory = await self._persist("desk.inventory", self._around.registry.inventory)
+        failing = await self._persist("desk.receivers", self._records.failing_receivers)
+        self._desk.set_suppressions(tuple(suppressions))
+        self._desk.set_overrides(overrides)
+        if inventory.version != self._inventory_version:
+            self._inventory_version = inventory.version
+            self._desk.set_inventory(inventory)
+        if (plan := self._around.plan()) is not self._plan:
+            self._plan = plan
+            self._desk.replace_plan(plan)
+            _log.info("desk.plan_replaced", routes=len(plan.routes), receivers=len(plan.receivers))
+        self._transitions += self._system.observe(self._reports(failing), now)
+        self._looked_at = now
+
+    def _reports(self, failing: Mapping[str, str]) -> dict[str, str | None]:
+        """Return the reports on all components; a receiver that the plan has no longer cannot fail."""
+        known = {receiver.name for receiver in self._plan.receivers}
+        receivers = {RECEIVER + name: error for name, error in failing.items() if name in known}
+        return {**self._around.health(), **receivers}
+
+    def _observe(self, told: Sequence[Told]) -> None:
+        for step in told:
+            self._decision.add(self._desk.observe(step))
+        self._read = told[-1].sequence
+        self.stats.steps += len(told)
+
+    async def _commit_if_due(self) -> None:
+        decided = self._gathered()
+        if decided is None:
+            return
+        self._pending_commit = decided
+        began = self._clock.now()
+        await self._persist("desk.commit", partial(self._records.commit, decided))
+        self._pending_commit = None
+        self._note(decided, (self._clock.now() - began).total_seconds())
+
+    def _gathered(self) -> DeskCommit | None:
+        """Take everything decided since the last commit together; ``None`` when that is nothing."""
+        states = {**self._desk.dirty(), **self._system.dirty()}
+        decision, self._decision = self._decision, Decision()
+        transitions, self._transitions = self._transitions, []
+        if not (states or decision.intents or decision.notes or transitions) and self._read == self._committed:
+            return None
+        return DeskCommit(self._read, self._committed, states, decision.intents, decision.notes, transitions)
+
+    async def _finish(self) -> None:
+        """Commit once more, without a second try: the interrupted commit as it was, or else what has come since."""
+        decided = self._pending_commit or self._gathered()
+        if decided is None:
+            return
+        try:
+            await asyncio.wait_for(self._records.commit(decided), _LAST_WORDS_SECONDS)
+        except (TemporaryError, TimeoutError) as error:
+            _log.warning("desk.uncommitted", reason=str(error), sequence=decided.sequence)
+        else:
+            self._note(decided, 0.0)
+
+    def _note(self, decided: DeskCommit, seconds: float) -> None:
+        self._committed = self.stats.sequence = decided.sequence
+        self.stats.intents += len(decided.intents)
+        self.stats.notes += len(decided.notes)
+        self.stats.commits += 1
+        self.stats.last_commit_seconds = seconds
+        for one in decided.intents:
+            _log.info(f"notification.{one.purpose.value}", receiver=one.receiver, incident=one.incident, intent=one.id)
+        for each in decided.transitions:
+            _log.info(f"alert.{each.kind.value}", alert=each.alert_id, rule=each.rule, device=each.device.path)
+
+    async def _persist(self, name: str, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Return what ``attempt`` returns, trying again for as long as its failure is a temporary one."""
+        wait_seconds = _FIRST_RETRY_SECONDS
+        while True:
+            try:
+                answer = await attempt()
+            except TemporaryError as error:
+                if self.stats.detail != f"{name}: {error}":
+                    _log.warning(f"{name}.unavailable", reason=str(error))
+                self.stats.detail = f"{name}: {error}"
+                self.stats.retries += 1
+                await self._pause(wait_seconds * (1 - random.random() / 2))  # noqa: S311 - jitter, not a secret
+                wait_seconds = min(_LONGEST_RETRY_SECONDS, 2 * wait_seconds)
+            else:
+                self.stats.detail = ""
+                return answer

@@ -1,0 +1,79 @@
+"""Alerts about Anju itself: raised when it lasts, once, and over when it is over."""
+
+from datetime import timedelta
+
+import pytest
+
+from alerts.dispatch.system import SystemWatch, device_of, receiver_of
+from alerts.model import Severity, Transition, TransitionKind
+from tests.unit.alerts.dispatch.scene import START, instant
+
+PENDING, FIRING, RESOLVED = TransitionKind.PENDING, TransitionKind.FIRING, TransitionKind.RESOLVED
+
+
+def kinds(said: list[Transition]) -> list[tuple[str, TransitionKind]]:
+    return [(one.rule, one.kind) for one in said]
+
+
+@pytest.mark.parametrize("component", ["broker", "ingest"])
+def test_a_component_that_is_away_for_half_a_minute_raises_an_alert_of_its_own(component: str) -> None:
+    watch = SystemWatch()
+    assert watch.observe({component: "refused"}, instant(0)) == []
+    assert watch.observe({component: "refused"}, instant(29.999)) == []
+    said = watch.observe({component: "timed out"}, instant(30))
+    assert kinds(said) == [(f"{component}-away", PENDING), (f"{component}-away", FIRING)]
+    assert (said[0].at, said[1].at, said[1].pending_since) == (START, instant(30), START)
+    assert said[1].device.path == f"anju/system/{component}"
+    assert said[1].reason.en == f"{component}: timed out"
+    assert said[1].reason.facts["next_step_zh"]
+    assert watch.observe({component: "timed out"}, instant(31)) == []
+    (over,) = watch.observe({component: None}, instant(40))
+    assert (over.kind, over.alert_id, over.at) == (RESOLVED, said[1].alert_id, instant(40))
+    assert watch.observe({component: None}, instant(41)) == []
+
+
+def test_a_short_absence_raises_nothing() -> None:
+    watch = SystemWatch()
+    watch.observe({"broker": "refused"}, instant(0))
+    assert watch.observe({"broker": None}, instant(20)) == []
+    assert watch.observe({"broker": "refused"}, instant(25)) == []
+    assert watch.observe({"broker": "refused"}, instant(54)) == []
+
+
+def test_a_receiver_that_fails_is_told_of_at_once_and_by_name() -> None:
+    watch = SystemWatch()
+    said = watch.observe({"receiver/phone-li": "404 Not Found"}, instant(0))
+    assert kinds(said) == [("notification-failed", PENDING), ("notification-failed", FIRING)]
+    assert said[1].severity is Severity.MAJOR
+    assert said[1].device == device_of("receiver/phone-li")
+    assert receiver_of(said[1].device) == "phone-li"
+    assert kinds(watch.observe({}, instant(1))) == [("notification-failed", RESOLVED)]
+
+
+def test_components_that_nobody_knows_are_passed_over() -> None:
+    assert SystemWatch().observe({"telemetry": "away"}, instant(0)) == []
+
+
+def test_a_restart_neither_forgets_nor_repeats() -> None:
+    states: dict[str, bytes] = {}
+    said: list[Transition] = []
+    watch = SystemWatch()
+    for seconds in range(0, 100, 10):
+        watch = SystemWatch()
+        watch.restore(states)
+        away = "refused" if seconds < 60 else None
+        said += watch.observe({"broker": away, "receiver/wall": "410"}, START + timedelta(seconds=seconds))
+        for key, state in watch.dirty().items():
+            if state is None:
+                states.pop(key)
+            else:
+                states[key] = state
+    assert kinds(said) == [
+        ("notification-failed", PENDING),
+        ("notification-failed", FIRING),
+        ("broker-away", PENDING),
+        ("broker-away", FIRING),
+        ("broker-away", RESOLVED),
+    ]
+    assert set(states) == {"system/receiver/wall"}
+    assert watch.dirty() == {}
