@@ -1,6 +1,7 @@
 """Plan files: the built-in one, the schema, and every way to be wrong with the line it is told on."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from jsonschema import Draft202012Validator
 from alerts.dispatch.defaults import DEFAULT, default_plan
 from alerts.dispatch.plan_loading import check_plan, json_schema, load_plan, schema_text
 from alerts.matchers import Matcher, Operator
+from alerts.packs import builtin_rules
 from alerts.rules import RuleError
 from alerts.rules.source import read_source
 from tests.unit.alerts.dispatch.scene import PLAN
@@ -104,3 +106,17 @@ def test_inhibitions_in_an_order_are_taken(inhibitions: str) -> None:
 def test_hours_without_anybody_can_be_meant() -> None:
     text = PLAN.replace("policies:", ROTA.replace("[li, wang]", '[li, wang], hours: "08:00-20:00"'))
     load_plan(text.replace("- name: duty", "- name: duty\n    gaps: allow"), "plan.yaml")
+
+
+def test_the_plan_of_the_guide_is_valid() -> None:
+    guide = (ROOT / "docs/how-to/notify-people.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    guided = load_plan(text, "notify-people.md")
+    assert [policy.name for policy in guided.policies] == ["urgent", "by-day"]
+    assert len(guided.rotas[0].layers) == 2
+
+
+def test_the_causes_of_the_built_in_plan_are_rules_of_the_built_in_pack() -> None:
+    rules = {rule.id for rule in builtin_rules()}
+    causes = {matcher.value for each in default_plan().inhibitions for matcher in each.source}
+    assert causes <= rules
