@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from alerts.limits import Figure
-from alerts.memory import Heard, Leaf, Microseconds, Past
+from alerts.memory import Heard, Leaf, Microseconds, Past, slim_leaf
 from alerts.readings import channels_of
 from alerts.rules.conditions import Compare, Stay
 from alerts.rules.durations import microseconds
@@ -57,7 +57,7 @@ class PastWatch(OwnWatch):
         return None if self._stay is None else (self.signal.name,)
 
     def begin(self) -> Leaf:
-        return Leaf(past=Past(of=self._of))
+        return slim_leaf(past=Past(of=self._of))
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
         value = self._read(reading if self.signal.of_region else observation.body)
@@ -151,7 +151,7 @@ class PeerWatch(OwnWatch):
         return frozenset({self._peer})
 
     def begin(self) -> Leaf:
-        return Leaf(inner=[Leaf(), Leaf()])
+        return slim_leaf(inner=[slim_leaf(), slim_leaf()])
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
         self._take(leaf, 0, self._read(reading if self.signal.of_region else observation.body), now)

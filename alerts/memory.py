@@ -74,9 +74,11 @@ def slim_leaf(
     opened: dict[str, Microseconds] = NO_EVENTS,
     samples: list[tuple[Microseconds, float]] = NO_SAMPLES,
     others: list[tuple[Microseconds, float]] = NO_SAMPLES,
+    inner: list[Leaf] = NO_LEAVES,
+    past: Past | None = None,
 ) -> Leaf:
     """Return a leaf whose empty containers are shared, except those that are given."""
-    return Leaf(truth, raw, 0, value, opened, 0, samples, others, NO_INSTANTS, NO_LEAVES)
+    return Leaf(truth, raw, 0, value, opened, 0, samples, others, NO_INSTANTS, inner, past)
 
 
 def slim(leaf: Leaf, like: Leaf) -> None:
@@ -84,6 +86,8 @@ def slim(leaf: Leaf, like: Leaf) -> None:
     for name, shared in _SHARED:
         if getattr(like, name) is shared and not getattr(leaf, name):
             setattr(leaf, name, shared)
+    for inner, inner_like in zip(leaf.inner, like.inner, strict=True):
+        slim(inner, inner_like)
 
 
 _SHARED = (

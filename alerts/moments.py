@@ -4,7 +4,7 @@ from typing import Protocol
 
 from alerts.events import EventFilter, event_of
 from alerts.limits import Figure
-from alerts.memory import Heard, Leaf, Microseconds
+from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.readings import SignalWatch, state_watch, threshold_watch
 from alerts.rules.conditions import EventSeen, Limit, Moment, Scalar, State, Threshold
 from alerts.rules.signals import signals_of
@@ -62,7 +62,7 @@ class EventMoment:
         self.name = event_words(condition.types)
 
     def begin(self) -> Leaf:
-        return Leaf()
+        return slim_leaf()
 
     def came(self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard) -> bool:
         event = event_of(observation.body)

@@ -4,7 +4,7 @@ from itertools import repeat
 
 from alerts.events import event_of
 from alerts.limits import Figure
-from alerts.memory import Heard, Leaf, Microseconds
+from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.moments import MomentWatch, moment_watch
 from alerts.rules.conditions import Sequence, Together
 from alerts.rules.durations import microseconds
@@ -40,7 +40,7 @@ class SequenceWatch(OwnWatch):
         return _compared(self._steps)
 
     def begin(self) -> Leaf:
-        return Leaf(inner=[step.begin() for step in self._steps])
+        return slim_leaf(opened={}, inner=[step.begin() for step in self._steps])
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
         if self._without and self._undoes(observation):
@@ -116,7 +116,7 @@ class TogetherWatch(OwnWatch):
         return _compared(self._moments)
 
     def begin(self) -> Leaf:
-        return Leaf(inner=[moment.begin() for moment in self._moments])
+        return slim_leaf(inner=[moment.begin() for moment in self._moments])
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
         for index, moment in self._by_channel[observation.channel]:
