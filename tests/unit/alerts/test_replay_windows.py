@@ -190,4 +190,4 @@ def test_what_conditions_share_is_never_written_to(said: list[Saying]) -> None:
         if number % 5 == 4:
             engine = Engine(RULES)
             engine.restore(stored)
-    assert not (NO_EVENTS or NO_SAMPLES or NO_INSTANTS or NO_LEAVES)
+    assert (NO_EVENTS, NO_SAMPLES, NO_INSTANTS, NO_LEAVES) == ({}, [], [], [])
