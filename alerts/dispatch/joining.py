@@ -59,7 +59,7 @@ class Router:
                     return
 
     def _open(self, group: _Group, route: Route, alert: Alert) -> Incident:
-        cause = "|".join((*group, alert.memory.id))
+        cause = "|".join((*group, alert.memory.id, str(self._shelf.number_incident())))
         memory = IncidentMemory(
             id=hashlib.blake2b(cause.encode(), digest_size=8).hexdigest(),
             key=list(group),

@@ -118,9 +118,10 @@ class TestMemory(Struct, array_like=True):
 
 
 class DeskMemory(Struct, array_like=True):
-    """The instant up to which the desk has decided."""
+    """The instant up to which the desk has decided, and how many incidents it has opened."""
 
     clock: Microseconds = _NEVER
+    incidents: int = 0
 
 
 class Kept(Protocol):

@@ -53,6 +53,12 @@ class Shelf:
             self._clock_moved = True
         return self._clock.clock
 
+    def number_incident(self) -> int:
+        """Return the number of a new incident: the same alert may open one again, after it was held back."""
+        self._clock.incidents += 1
+        self._clock_moved = True
+        return self._clock.incidents
+
     def touch(self, thing: Kept) -> None:
         """Remember that ``thing`` is new or has changed, and when it is due now."""
         self._things[thing.key] = thing

@@ -3,7 +3,7 @@
 import pytest
 
 from alerts.dispatch.model import Purpose
-from alerts.inventory import DeviceFacts
+from alerts.inventory import DeviceFacts, Inventory
 from alerts.model import Severity, TransitionKind
 from tests.unit.alerts.dispatch.scene import PLAN, Scene, brief, instant, lift, plan, step
 
@@ -172,3 +172,15 @@ def test_the_same_decision_has_the_same_name(seconds: float) -> None:
         names.append([one.id for one in scene.said.intents])
     assert names[0] == names[1]
     assert len(set(names[0])) == len(names[0]) > 5
+
+
+def test_an_incident_that_an_alert_opens_a_second_time_has_a_name_of_its_own() -> None:
+    scene = Scene(plan(PLAN.replace("severity: critical, policy", "rule: nothing, policy")), FACTS)
+    scene.fire(0, severity=Severity.INFO)
+    scene.pass_until(30)
+    for seconds, building, severity in ((40, "4", Severity.MINOR), (80, "3", MAJOR)):
+        scene.desk.set_inventory(Inventory({lift(1): DeviceFacts(building=building)}, int(seconds)))
+        scene.act(seconds, TransitionKind.SEVERITY_CHANGED, severity=severity)
+        scene.pass_until(seconds + 35)
+    assert [one.purpose for one in scene.said.intents] == [FIRING] * 3
+    assert len({one.incident for one in scene.said.intents}) == 3
