@@ -1,12 +1,10 @@
 """The alert service: the one reader of the journal that decides, and commits what it decided with its position."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 import structlog
 
@@ -15,6 +13,7 @@ from alerts.faults import fault_of
 from alerts.inventory import Inventory
 from alerts.live import LiveView
 from alerts.model import Commit, FaultCleared, FaultRaised, Transition
+from alerts.persistence import Persistence
 from alerts.ports import AlertRecords, Decoder, JournalReader, Registry, RuleSource
 from core.clock import Clock
 from core.errors import TemporaryError
@@ -31,15 +30,12 @@ IDLE_SECONDS = 0.25
 # disk. Time is believed to have passed only this far, so that no timer overtakes a message that came before it. A
 # message that took longer still counts from the instant its turn came; nothing is lost by it.
 SETTLING = timedelta(milliseconds=250)
-_FIRST_RETRY_SECONDS = 0.1
-_LONGEST_RETRY_SECONDS = 5.0
 
 # Longer than any restart of this part alone, shorter than the patience of a rule that waits for silence.
 UNHEARD_FOR = timedelta(seconds=60)
 _LAST_WORDS_SECONDS = 2.0
 # Under this prefix the live view keeps its state beside the engine's; no community can be called so.
 _LIVE = "live:"
-_Answer = TypeVar("_Answer")
 _log = structlog.get_logger()
 
 
@@ -87,7 +83,6 @@ class AlertService:
         self._engine = engine
         self._clock = clock
         self._wait = wait
-        self._pause = pause
         self._rules = rules
         self._registry = registry
         self._live = LiveView()
@@ -99,6 +94,7 @@ class AlertService:
         self._caught_up = False
         self._asked_at = self._committed_at = self._told_at = datetime.min.replace(tzinfo=UTC)
         self.stats = AlertStats()
+        self._persist = Persistence(self.stats, pause)
 
     async def run(self) -> None:
         """Decide until cancelled, then commit what is decided; what cannot be is decided again at the next start.
@@ -250,20 +246,3 @@ class AlertService:
         self.stats.last_commit_seconds = seconds
         for one in decided.transitions:
             _log.info(f"alert.{one.kind.value}", alert=one.alert_id, rule=one.rule, device=one.device.path)
-
-    async def _persist(self, name: str, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
-        """Return what ``attempt`` returns, trying again for as long as its failure is a temporary one."""
-        wait_seconds = _FIRST_RETRY_SECONDS
-        while True:
-            try:
-                answer = await attempt()
-            except TemporaryError as error:
-                if self.stats.detail != f"{name}: {error}":
-                    _log.warning(f"{name}.unavailable", reason=str(error))
-                self.stats.detail = f"{name}: {error}"
-                self.stats.retries += 1
-                await self._pause(wait_seconds * (1 - random.random() / 2))  # noqa: S311 - jitter, not a secret
-                wait_seconds = min(_LONGEST_RETRY_SECONDS, 2 * wait_seconds)
-            else:
-                self.stats.detail = ""
-                return answer

@@ -1,12 +1,10 @@
 """The desk service: follows the timelines, lets the desk decide, and commits what it decided with its sequence."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 import structlog
 
@@ -17,6 +15,7 @@ from alerts.dispatch.speaking import Decision
 from alerts.dispatch.system import RECEIVER, SystemWatch
 from alerts.history import RotaOverrideRow
 from alerts.model import Transition, TransitionKind
+from alerts.persistence import Persistence
 from alerts.ports import DeskRecords, Registry
 from core.clock import Clock
 from core.errors import TemporaryError
@@ -30,11 +29,8 @@ IDLE_SECONDS = 0.02
 SETTLING = timedelta(milliseconds=500)
 # Silences, overrides and the plan are looked at this often, and whenever somebody shelves an alert.
 LOOK_EVERY = timedelta(seconds=1)
-_FIRST_RETRY_SECONDS = 0.1
-_LONGEST_RETRY_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 2.0
 _SHELVING = frozenset({TransitionKind.SHELVED, TransitionKind.UNSHELVED})
-_Answer = TypeVar("_Answer")
 _log = structlog.get_logger()
 
 
@@ -86,7 +82,6 @@ class DeskService:
         self._around = surroundings
         self._clock = clock
         self._wait = wait
-        self._pause = pause
         self._plan = surroundings.plan()
         self._desk = Desk(self._plan)
         self._system = SystemWatch()
@@ -97,6 +92,7 @@ class DeskService:
         self._pending_commit: DeskCommit | None = None
         self._looked_at = datetime.min.replace(tzinfo=UTC)
         self.stats = DeskStats()
+        self._persist = Persistence(self.stats, pause)
 
     async def run(self) -> None:
         """Decide until cancelled, then commit what is decided; what cannot be is decided again at the next start.
@@ -202,20 +198,3 @@ class DeskService:
             _log.info(f"notification.{one.purpose.value}", receiver=one.receiver, incident=one.incident, intent=one.id)
         for each in decided.transitions:
             _log.info(f"alert.{each.kind.value}", alert=each.alert_id, rule=each.rule, device=each.device.path)
-
-    async def _persist(self, name: str, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
-        """Return what ``attempt`` returns, trying again for as long as its failure is a temporary one."""
-        wait_seconds = _FIRST_RETRY_SECONDS
-        while True:
-            try:
-                answer = await attempt()
-            except TemporaryError as error:
-                if self.stats.detail != f"{name}: {error}":
-                    _log.warning(f"{name}.unavailable", reason=str(error))
-                self.stats.detail = f"{name}: {error}"
-                self.stats.retries += 1
-                await self._pause(wait_seconds * (1 - random.random() / 2))  # noqa: S311 - jitter, not a secret
-                wait_seconds = min(_LONGEST_RETRY_SECONDS, 2 * wait_seconds)
-            else:
-                self.stats.detail = ""
-                return answer

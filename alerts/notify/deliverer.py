@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 import structlog
 
@@ -16,14 +15,12 @@ from alerts.model import Severity
 from alerts.notify.book import Channel, MessengerBook
 from alerts.notify.lane import Lane
 from alerts.notify.patience import Patience
+from alerts.persistence import Persistence
 from alerts.ports import Outbox
 from core.clock import Clock
 from core.errors import PermanentError, TemporaryError
 
-_FIRST_RETRY_SECONDS = 0.1
-_LONGEST_RETRY_SECONDS = 5.0
 _SEVERITIES = list(Severity)
-_Answer = TypeVar("_Answer")
 _log = structlog.get_logger()
 
 Wait = Callable[[asyncio.Event, float], Awaitable[None]]
@@ -80,12 +77,12 @@ class Deliverer:
         self._limits = limits or Limits()
         self._patience = patience or Patience()
         self._wait = wait or wait_for
-        self._pause = pause
         self._woken = asyncio.Event()
         self._lanes: dict[str, Lane] = {}
         self._flying: dict[int, asyncio.Task[None]] = {}
         self._broken: BaseException | None = None
         self.stats = DelivererStats()
+        self._persist = Persistence(self.stats, pause)
 
     def wake(self) -> None:
         """Say that the outbox holds something new, or that the plan has changed; from this loop's thread."""
@@ -257,23 +254,6 @@ class Deliverer:
             for task in flying:
                 task.cancel()
             await asyncio.gather(*flying, return_exceptions=True)
-
-    async def _persist(self, name: str, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
-        """Return what ``attempt`` returns, trying again for as long as its failure is a temporary one."""
-        wait_seconds = _FIRST_RETRY_SECONDS
-        while True:
-            try:
-                answer = await attempt()
-            except TemporaryError as error:
-                if self.stats.detail != f"{name}: {error}":
-                    _log.warning(f"{name}.unavailable", reason=str(error))
-                self.stats.detail = f"{name}: {error}"
-                self.stats.retries += 1
-                await self._pause(wait_seconds * (1 - random.random() / 2))  # noqa: S311 - jitter, not a secret
-                wait_seconds = min(_LONGEST_RETRY_SECONDS, 2 * wait_seconds)
-            else:
-                self.stats.detail = ""
-                return answer
 
 
 async def wait_for(woken: asyncio.Event, seconds: float) -> None:

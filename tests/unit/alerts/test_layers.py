@@ -97,6 +97,7 @@ IMPURE = {
     "notify/services",
     "notify/webhook",
     "packs/__init__",
+    "persistence",
     "service",
 }
 UNWANTED = {

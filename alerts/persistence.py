@@ -1,0 +1,47 @@
+"""Doing again what failed for now, for as long as it takes, and saying meanwhile what is in the way."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+import structlog
+
+from core.errors import TemporaryError
+
+_FIRST_RETRY_SECONDS = 0.1
+_LONGEST_RETRY_SECONDS = 5.0
+_Answer = TypeVar("_Answer")
+_log = structlog.get_logger()
+
+
+class Hindered(Protocol):
+    """The figures of a service; ``detail`` says what is in its way, empty when nothing is."""
+
+    detail: str
+    retries: int
+
+
+class Persistence:
+    """Repeats what raises `TemporaryError`, with capped and jittered pauses; ``stats`` tell of it."""
+
+    def __init__(self, stats: Hindered, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._stats = stats
+        self._pause = pause
+
+    async def __call__(self, name: str, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Return what ``attempt`` returns, however often it has to be made; ``name`` says what it is."""
+        wait_seconds = _FIRST_RETRY_SECONDS
+        while True:
+            try:
+                answer = await attempt()
+            except TemporaryError as error:
+                if self._stats.detail != f"{name}: {error}":
+                    _log.warning(f"{name}.unavailable", reason=str(error))
+                self._stats.detail = f"{name}: {error}"
+                self._stats.retries += 1
+                await self._pause(wait_seconds * (1 - random.random() / 2))  # noqa: S311 - jitter, not a secret
+                wait_seconds = min(_LONGEST_RETRY_SECONDS, 2 * wait_seconds)
+            else:
+                self._stats.detail = ""
+                return answer
