@@ -19,7 +19,7 @@ from app.replay import JournalHistory, Points
 from app.rule_source import RuleSource
 from app.settings import Settings
 from core.errors import PermanentError, TemporaryError
-from storage.records import RecordsAdapter, RegistryAdapter, RuleBookAdapter
+from storage.records import RecordsAdapter, RegistryAdapter
 
 # Through the API a backtest shares the processor with everybody who looks at the console.
 SPAN_AT_MOST = timedelta(days=31)
@@ -43,8 +43,7 @@ async def opened(settings: Settings, *, upgrading: bool) -> AsyncIterator[Opened
     journal = None
     try:
         await (open_records(database, settings) if upgrading else database.open())
-        book = RuleBookAdapter(database)
-        rules = RuleSource(builtin=settings.rules.builtin, paths=settings.rules.files, book=book)
+        rules = wiring.rule_source(settings, database)
         history = None
         # Opening would make an empty one.
         if settings.journal_path.exists():

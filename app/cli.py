@@ -1,6 +1,7 @@
 """The ``anju`` command."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,10 @@ from typing import Annotated, TypeVar
 import typer
 
 from app import heartbeat, logging, parts, rules_cli, wiring
+from app.channels import Channels
 from app.doorbell import Doorbell
+from app.opening import open_records
+from app.plan_source import PlanSource
 from app.run import App
 from app.services import run_until
 from app.settings import Settings, load
@@ -96,7 +100,7 @@ def ingest(config: Config = None) -> None:
 
 @cli.command()
 def alerts(config: Config = None) -> None:
-    """Run the alert engine."""
+    """Run the alert engine, the notification desk and the deliverer."""
     settings = _started(config)
     wiring.require_writable(settings.var)
 
@@ -161,11 +165,12 @@ def _planned(text: str) -> PlannedIncident:
 
 @cli.command(name="check-config")
 def check_config(config: Config = None) -> None:
-    """Check the settings and the rule files, and say what would run where."""
+    """Check the settings, the rule files and the plan of who is told, and say what would run where."""
     settings = load(config)
-    rules = wiring.rules(settings)
+    rules = asyncio.run(wiring.rule_source(settings, None).load())
+    plan = asyncio.run(PlanSource(settings.notify.plan, Channels(settings, SystemClock(), os.environ)).load())
     print(settings.model_dump_json(indent=2))
-    print(f"settings are valid; {len(rules)} rules")
+    print(f"settings are valid; {len(rules)} rules, {len(plan.receivers)} receivers")
 
 
 @cli.command()
@@ -201,7 +206,7 @@ async def _with_tokens(settings: Settings, act: Callable[[TokensAdapter], Awaita
     wiring.require_writable(settings.var)
     database = wiring.records(settings)
     try:
-        await parts.open_records(database, settings)
+        await open_records(database, settings)
         return await act(TokensAdapter(database))
     finally:
         await database.close()

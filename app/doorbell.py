@@ -2,8 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 POLL_SECONDS = 0.005
+
+
+class Waiting(Protocol):
+    """Wakes a reader when the journal has grown."""
+
+    async def wait(self, after: int, seconds: float) -> None:
+        """Return when the journal reaches beyond ``after``, or after ``seconds``."""
+        ...
 
 
 class Doorbell:

@@ -1,4 +1,4 @@
-"""Opens the records database, whoever needs it first."""
+"""Opens the records database, whoever needs it first, and sees that it belongs to the journal."""
 
 import asyncio
 
@@ -6,7 +6,8 @@ import structlog
 
 from app.settings import Settings
 from core.errors import StartupError, TemporaryError
-from storage.records import RecordsDatabase, upgrade
+from storage.journal.sqlite import SqliteJournal
+from storage.records import RecordsAdapter, RecordsDatabase, upgrade
 
 _log = structlog.get_logger()
 _OPEN_RETRY_SECONDS = 0.5
@@ -26,3 +27,13 @@ async def open_records(database: RecordsDatabase, settings: Settings) -> None:
                 raise StartupError(f"records database: {error}") from None
             _log.warning("records.unavailable", reason=str(error))
             await asyncio.sleep(_OPEN_RETRY_SECONDS)
+
+
+async def require_same_journal(journal: SqliteJournal, records: RecordsAdapter, settings: Settings) -> None:
+    """Refuse a journal that ends before the decided position: it was replaced, and the engine would wait for ever."""
+    decided, last = await records.alert_position(), await asyncio.to_thread(journal.last_position)
+    if decided > last:
+        raise StartupError(
+            f"alerts are decided up to position {decided}, but journal {settings.journal_path} ends at {last}: it is "
+            f"not the one these records were made from; bring that one back, or start with new records as well"
+        )

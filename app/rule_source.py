@@ -12,10 +12,10 @@ from alerts.packs import BUILTIN, builtin_text
 from alerts.rules import Rule, RuleError
 from alerts.rules.book import BUILTIN_SOURCE, RuleInForce, differences, enabled, merged
 from alerts.rules.loading import Loaded, check_file
+from app.files import Fingerprint, fingerprint
 from core.errors import TemporaryError
 
-_Print = tuple[tuple[str, int, int, int], ...]
-"""Of every file: name, instant of its last change, size and inode; so a file put in its place is seen as well."""
+_Print = tuple[Fingerprint, ...]
 _log = structlog.get_logger()
 
 
@@ -118,7 +118,7 @@ class RuleSource:
         self._away = problem
 
     async def _look(self) -> tuple[_Print, int]:
-        prints = await asyncio.to_thread(lambda: tuple(_print(path) for path in self._expanded()))
+        prints = await asyncio.to_thread(lambda: tuple(fingerprint(path) for path in self._expanded()))
         return prints, 0 if self._book is None else await self._book.version()
 
     async def _revisions(self) -> Sequence[RuleRevisionRow]:
@@ -143,11 +143,3 @@ def _checked(path: Path) -> Loaded:
         return Loaded([], [], [], [], [], [RuleError(str(path), 1, f"{error.strerror}: expected a rule file")])
     except UnicodeDecodeError as error:
         return Loaded([], [], [], [], [], [RuleError(str(path), 1, f"not UTF-8 at byte {error.start}")])
-
-
-def _print(path: Path) -> tuple[str, int, int, int]:
-    try:
-        said = path.stat()
-    except OSError:
-        return str(path), 0, 0, 0
-    return str(path), said.st_mtime_ns, said.st_size, said.st_ino

@@ -9,6 +9,7 @@ import structlog
 
 from alerts.history import AlertFilter
 from app import broker, wiring
+from app.demo import tell_facts
 from app.doorbell import Doorbell
 from app.parts import Alerts, Api, Ingest
 from app.services import Service, run_until
@@ -16,6 +17,7 @@ from app.settings import Settings
 from core.clock import Clock
 from core.errors import AnjuError
 from simulators.run import SimulationOptions, simulate
+from simulators.spec import load
 
 _log = structlog.get_logger()
 _PLAIN_EVERY_SECONDS = 10.0
@@ -45,6 +47,7 @@ class App:
             services |= await stack.enter_async_context(self.alerts.opened())
             await self.ingest.ready()
             if self._simulation is not None:
+                await tell_facts(self.api.registry, load(self._simulation.community), self._clock.now())
                 services["simulators"] = self._simulate
             services["status line"] = self._status
             self._greet(broker_name)

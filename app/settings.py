@@ -98,7 +98,16 @@ class RulesSettings(Section):
     """Which rules are in force."""
 
     builtin: bool = Field(True, description="Use the built-in pack")
-    files: list[Path] = Field([], description="Further rule files, YAML")
+    files: list[Path] = Field([], description="Further rule files, YAML, or folders of them")
+
+
+class NotifySettings(Section):
+    """Who is told of alerts, and how."""
+
+    plan: Path | None = Field(None, description="Plan of receivers, rota, ladder and routes, YAML; default built in")
+    base_url: str | None = Field(
+        None, pattern=r"^https?://", description="Where people reach Anju: links in messages begin with it"
+    )
 
 
 class TimeSettings(Section):
@@ -145,6 +154,7 @@ class Settings(BaseSettings):
     influx: InfluxSettings = InfluxSettings()
     records: RecordsSettings = RecordsSettings()
     rules: RulesSettings = RulesSettings()
+    notify: NotifySettings = NotifySettings()
     time: TimeSettings = TimeSettings()
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()

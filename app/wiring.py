@@ -6,8 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from alerts.packs import builtin_rules
-from alerts.rules import Rule, load_rules
+from app.rule_source import RuleSource
 from app.settings import Settings
 from core.errors import StartupError
 from ingest.decoders.native import NativeDecoder
@@ -15,7 +14,7 @@ from ingest.session import SessionSettings
 from ingest.writer_state import WriterSettings
 from simulators.link import BrokerAddress
 from storage.journal.sqlite import SqliteJournal
-from storage.records import RecordsDatabase
+from storage.records import RecordsDatabase, RuleBookAdapter
 from storage.telemetry.embedded import EmbeddedTelemetry
 from storage.telemetry.influx import InfluxTelemetry
 
@@ -101,19 +100,10 @@ def _pseudonym_key(path: Path) -> bytes:
     return key
 
 
-def rules(settings: Settings) -> list[Rule]:
-    """Return every rule in force; raises `RuleError` (file, line, what was expected) or `StartupError`."""
-    loaded = builtin_rules() if settings.rules.builtin else []
-    for path in settings.rules.files:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise StartupError(f"rule file {path}: {error.strerror}") from None
-        loaded += load_rules(text, str(path))
-    names = [rule.id for rule in loaded]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise StartupError(f"rules named twice over all files: {', '.join(twice)}")
-    return loaded
+def rule_source(settings: Settings, database: RecordsDatabase | None) -> RuleSource:
+    """Return where the rules come from: built-in pack and files, and before them those kept in ``database``."""
+    book = None if database is None else RuleBookAdapter(database)
+    return RuleSource(builtin=settings.rules.builtin, paths=settings.rules.files, book=book)
 
 
 def session_settings(settings: Settings) -> SessionSettings:

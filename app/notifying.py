@@ -1,0 +1,116 @@
+"""Telling people, put together: the plan, the desk that decides by it, and the deliverer with its channels."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+
+import structlog
+
+from alerts.dispatch.service import DeskService, Surroundings
+from alerts.dispatch.system import RECEIVER
+from alerts.notify.book import MessengerBook
+from alerts.notify.deliverer import Deliverer
+from alerts.ports import Registry
+from app import heartbeat
+from app.channels import Channels
+from app.plan_source import PlanSource
+from app.services import Service
+from app.settings import Settings
+from core.clock import Clock
+from storage.records import DeskRecordsAdapter, OutboxAdapter, RecordsDatabase, RotaOverridesAdapter
+
+_log = structlog.get_logger()
+LOOK_EVERY_SECONDS = 1.0
+# The desk finds a new step within this time; looking costs about a millisecond.
+IDLE_SECONDS = 0.05
+# Given up means tried for a day; people want to know sooner that a receiver cannot be reached.
+UNREACHABLE_AFTER = timedelta(minutes=10)
+
+
+class Notifying:
+    """Desk and deliverer on ``database``, with the plan they go by."""
+
+    def __init__(self, settings: Settings, clock: Clock, database: RecordsDatabase, registry: Registry) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._database = database
+        self._registry = registry
+        self._announced = 0
+        self._source = PlanSource(settings.notify.plan, Channels(settings, clock, os.environ))
+        self._book = MessengerBook()
+        self.desk: DeskService
+        self.deliverer: Deliverer
+
+    @property
+    def problem(self) -> str:
+        """What keeps people from being told, or the newest plan from being in force; empty when nothing does."""
+        plan = f"plan: {self._source.problem}" if self._source.problem else ""
+        return plan or self.desk.stats.detail or self.deliverer.stats.detail
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[Mapping[str, Service]]:
+        """Read the plan; yield the services to run; close the channels. Raises `RuleError` or `StartupError`."""
+        await self._source.load()
+        await self._book.replace(self._source.receivers)
+        self.deliverer = Deliverer(OutboxAdapter(self._database, self._clock), self._book, self._clock)
+        self.desk = DeskService(
+            DeskRecordsAdapter(self._database, self._clock), self._surroundings(), self._clock, wait=self._wait
+        )
+        try:
+            yield {
+                "notification desk": self.desk.run,
+                "deliverer": self.deliverer.run,
+                "notification plan": self._follow_plan,
+            }
+        finally:
+            await self._book.close()
+
+    def figures(self) -> dict[str, float]:
+        """Return counters and gauges by name."""
+        decided, delivered = self.desk.stats, self.deliverer.stats
+        return {
+            "told_sequence": decided.sequence,
+            "notifications_total": decided.intents,
+            "delivered_total": delivered.delivered,
+            "undelivered_total": delivered.given_up,
+            "delivery_retries_total": delivered.postponed,
+            "deliveries_under_way": delivered.in_flight,
+            "receivers_failing": len(delivered.failing),
+        }
+
+    def _surroundings(self) -> Surroundings:
+        overrides = RotaOverridesAdapter(self._database)
+        return Surroundings(
+            plan=lambda: self._source.plan,
+            registry=self._registry,
+            overrides=overrides.overrides,
+            health=self._health,
+        )
+
+    def _health(self) -> dict[str, str | None]:
+        """Return how ingest, the broker behind it and the receivers do, as far as they tell."""
+        said = heartbeat.read(self._settings.var, "ingest", self._clock.now())
+        away = said.figures.get("broker_connected", 1.0) == 0.0
+        alive = said.status != "down"
+        unreachable = self.deliverer.unreachable(UNREACHABLE_AFTER)
+        return {
+            "ingest": None if alive else said.detail,
+            "broker": said.detail if alive and away else None,
+            **{RECEIVER + name: error for name, error in unreachable.items()},
+        }
+
+    async def _wait(self, seconds: float) -> None:
+        """Let time pass before the next look; what the desk has just committed goes out meanwhile."""
+        if self.desk.stats.intents != self._announced:
+            self._announced = self.desk.stats.intents
+            self.deliverer.wake()
+        await asyncio.sleep(max(seconds, IDLE_SECONDS))
+
+    async def _follow_plan(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            if await self._source.changed() is not None:
+                await self._book.replace(self._source.receivers)
+                self.deliverer.wake()

@@ -1,0 +1,83 @@
+"""The part that decides and tells: alert engine, notification desk and deliverer, over the records."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+
+from alerts.engine import Engine
+from alerts.service import AlertService
+from app import heartbeat, wiring
+from app.doorbell import Doorbell, Poll, Waiting
+from app.heartbeat import Pulse
+from app.notifying import Notifying
+from app.opening import open_records, require_same_journal
+from app.rule_source import RuleSource
+from app.services import Service
+from app.settings import Settings
+from core.clock import Clock
+from storage.records import AlertRecordsAdapter, RecordsAdapter, RegistryAdapter
+
+
+class Alerts:
+    """Alert engine, notification desk and deliverer, with their records."""
+
+    def __init__(self, settings: Settings, clock: Clock, waiting: Doorbell | None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._doorbell = waiting
+        self.rules: RuleSource
+        self.service: AlertService
+        self.notifying: Notifying
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[Mapping[str, Service]]:
+        """Open files and connections; yield the services to run; close in the opposite order."""
+        settings, clock = self._settings, self._clock
+        journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
+        database = wiring.records(settings)
+        waiting: Waiting = self._doorbell or Poll(journal.last_position)
+        registry = RegistryAdapter(database)
+        self.notifying = Notifying(settings, clock, database, registry)
+        try:
+            await open_records(database, settings)
+            await require_same_journal(journal, RecordsAdapter(database), settings)
+            self.rules = wiring.rule_source(settings, database)
+            self.service = AlertService(
+                journal,
+                wiring.decoder(settings),
+                AlertRecordsAdapter(database, clock),
+                Engine(await self.rules.load()),
+                clock,
+                wait=waiting.wait,
+                rules=self.rules,
+                registry=registry,
+            )
+            async with self.notifying.opened() as telling:
+                yield {
+                    "alert engine": self.service.run,
+                    **telling,
+                    "alerts heartbeat": lambda: heartbeat.beat(settings.var, "alerts", clock, self.pulse),
+                }
+        finally:
+            await database.close()
+            await asyncio.to_thread(journal.close)
+
+    def pulse(self) -> Pulse:
+        """Return how the engine and the desk do, with their counters."""
+        stats = self.service.stats
+        problem = stats.detail or self.notifying.problem or self._rules_problem()
+        return Pulse(
+            "degraded" if problem else "up",
+            problem or "deciding and telling",
+            {
+                "evaluated_total": stats.evaluated,
+                "transitions_total": stats.transitions,
+                "commit_retries_total": stats.retries,
+                "last_commit_seconds": stats.last_commit_seconds,
+                "decided_position": stats.position,
+                **self.notifying.figures(),
+            },
+        )
+
+    def _rules_problem(self) -> str:
+        return f"rules: {self.rules.problem}" if self.rules.problem else ""

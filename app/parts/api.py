@@ -1,0 +1,125 @@
+"""The part that answers: the HTTP API over records, journal and telemetry store."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+
+from prometheus_client import CollectorRegistry
+
+from api.app import create_app
+from api.dependencies import Dependencies
+from app import heartbeat, wiring
+from app.backtester import Backtester
+from app.heartbeat import Pulse
+from app.metrics import FiguresCollector
+from app.network import listen
+from app.opening import open_records
+from app.parts.health import HealthChecks
+from app.parts.server import Server
+from app.plan_source import PlanSource
+from app.rules_view import RulesView
+from app.services import Service
+from app.settings import Settings
+from core.clock import Clock
+from storage.journal.sqlite import SqliteJournal
+from storage.records import (
+    AlertActsAdapter,
+    DeskRecordsAdapter,
+    OutboxAdapter,
+    QualityAdapter,
+    RecordsAdapter,
+    RecordsDatabase,
+    RegistryAdapter,
+    RotaOverridesAdapter,
+    RuleBookAdapter,
+    SuppressionsAdapter,
+    TokensAdapter,
+)
+from storage.telemetry.embedded import EmbeddedTelemetry
+from storage.telemetry.influx import InfluxTelemetry
+
+VERSION = "0.1.0"
+_LOOK_SECONDS = 1.0
+
+
+class Api:
+    """The HTTP API and its server."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._plan = PlanSource(settings.notify.plan)
+        self.records: RecordsAdapter
+        self.registry: RegistryAdapter
+        self.new_token: str | None = None
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[Mapping[str, Service]]:
+        """Open files and connections and take the port; yield the services to run; close in the opposite order."""
+        settings, clock = self._settings, self._clock
+        listening = listen(settings.api.host, settings.api.port)
+        journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
+        database = wiring.records(settings)
+        store = wiring.telemetry(settings)
+        try:
+            await open_records(database, settings)
+            self.records, self.registry = RecordsAdapter(database), RegistryAdapter(database)
+            tokens = TokensAdapter(database)
+            if not await tokens.names():
+                self.new_token = await tokens.add("first", clock.now())
+            await self._plan.load()
+            application = create_app(await self._dependencies(database, tokens, journal, store))
+            yield {
+                "http server": lambda: Server(application).serve_on([listening]),
+                "notification plan": self._follow_plan,
+                "api heartbeat": lambda: heartbeat.beat(settings.var, "api", clock, self._pulse),
+            }
+        finally:
+            listening.close()
+            await store.close()
+            await database.close()
+            await asyncio.to_thread(journal.close)
+
+    async def _dependencies(
+        self,
+        database: RecordsDatabase,
+        tokens: TokensAdapter,
+        journal: SqliteJournal,
+        store: InfluxTelemetry | EmbeddedTelemetry,
+    ) -> Dependencies:
+        settings, clock = self._settings, self._clock
+        rules, outbox = wiring.rule_source(settings, database), OutboxAdapter(database, clock)
+        await rules.load()
+        metrics = CollectorRegistry()
+        metrics.register(FiguresCollector(settings.var, clock, journal))
+        return Dependencies(
+            records=self.records,
+            tokens=tokens,
+            telemetry=store,
+            journal=journal,
+            clock=clock,
+            health=HealthChecks(settings, clock).over(self.records, journal, store.ping),
+            metrics=metrics,
+            version=VERSION,
+            acts=AlertActsAdapter(database),
+            suppressions=SuppressionsAdapter(database, clock),
+            registry=self.registry,
+            quality=QualityAdapter(database),
+            outbox=outbox,
+            rota=RotaOverridesAdapter(database),
+            receivers=DeskRecordsAdapter(database, clock),
+            tests=outbox,
+            rule_book=RuleBookAdapter(database),
+            rules=RulesView(rules),
+            backtester=Backtester(settings),
+            plan=lambda: self._plan.plan,
+        )
+
+    async def _follow_plan(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            await self._plan.changed()
+
+    def _pulse(self) -> Pulse:
+        problem = self._plan.problem
+        return Pulse("degraded", f"plan: {problem}", {}) if problem else Pulse("up", "serving", {})

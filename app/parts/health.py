@@ -1,0 +1,56 @@
+"""How each thing that the API hangs on does, for ``/readyz``."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from api.dependencies import ComponentState, ComponentStatus, HealthCheck
+from app import heartbeat
+from app.settings import Settings
+from core.clock import Clock
+from core.errors import TemporaryError
+from storage.journal.sqlite import SqliteJournal
+from storage.records import RecordsAdapter
+
+PING_SECONDS = 1.5
+
+
+class HealthChecks:
+    """Asks records, journal, telemetry store and, by their heartbeats, the other parts."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+
+    def over(
+        self, records: RecordsAdapter, journal: SqliteJournal, ping_telemetry: Callable[[], Awaitable[None]]
+    ) -> Mapping[str, HealthCheck]:
+        """Return one check for each component, by name."""
+
+        async def database() -> ComponentState:
+            await records.ping()
+            return ComponentState(ComponentStatus.UP)
+
+        async def journal_file() -> ComponentState:
+            last = await asyncio.to_thread(journal.last_position)
+            return ComponentState(ComponentStatus.UP, f"reaches position {last}")
+
+        async def telemetry() -> ComponentState:
+            # Alerts do not need it: down is shown, but the service stays ready.
+            try:
+                async with asyncio.timeout(PING_SECONDS):
+                    await ping_telemetry()
+            except TimeoutError:
+                return ComponentState(ComponentStatus.DOWN, "does not answer", vital=False)
+            except TemporaryError as error:
+                return ComponentState(ComponentStatus.DOWN, str(error), vital=False)
+            return ComponentState(ComponentStatus.UP, vital=False)
+
+        parts = {name: self._part(name) for name in ("ingest", "alerts")}
+        return {"records": database, "journal": journal_file, "telemetry": telemetry, **parts}
+
+    def _part(self, part: str) -> HealthCheck:
+        async def state() -> ComponentState:
+            said = heartbeat.read(self._settings.var, part, self._clock.now())
+            return ComponentState(ComponentStatus(said.status), said.detail)
+
+        return state

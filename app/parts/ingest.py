@@ -1,0 +1,99 @@
+"""The part that listens: MQTT session, journal, telemetry writer."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+
+from app import heartbeat, wiring
+from app.doorbell import Doorbell
+from app.heartbeat import Pulse
+from app.services import Service
+from app.settings import Settings
+from core.clock import Clock
+from core.errors import StartupError
+from ingest.housekeeping import Housekeeping
+from ingest.session import MqttSession, SessionStatus
+from ingest.writer import TelemetryWriterService
+from storage.journal.sqlite import SqliteJournal
+
+
+class Ingest:
+    """MQTT session, journal, telemetry writer."""
+
+    def __init__(self, settings: Settings, clock: Clock, doorbell: Doorbell) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._doorbell = doorbell
+        self.session: MqttSession
+        self.writer: TelemetryWriterService
+        self.journal: SqliteJournal
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[Mapping[str, Service]]:
+        """Open files and connections; yield the services to run; close in the opposite order."""
+        settings, clock = self._settings, self._clock
+        journal = self.journal = await asyncio.to_thread(wiring.journal, settings, appending=True)
+        self._doorbell.attach()
+        self._doorbell.ring(journal.last_position())
+        store = wiring.telemetry(settings)
+        self.session = MqttSession(wiring.session_settings(settings), journal.append, clock, self._doorbell.ring)
+        self.writer = TelemetryWriterService(
+            journal,
+            wiring.decoder(settings),
+            store,
+            clock,
+            wait_for_more=self._doorbell.wait,
+            settings=wiring.writer_settings(settings),
+        )
+        housekeeping = Housekeeping(
+            journal,
+            store,
+            clock,
+            max_age=settings.journal_age,
+            max_bytes=settings.journal.max_bytes,
+            retention=settings.retention,
+        )
+        self.session.start()
+        try:
+            yield {
+                "mqtt session": self._session_ended,
+                "telemetry writer": self.writer.run,
+                "housekeeping": housekeeping.run,
+                "ingest heartbeat": lambda: heartbeat.beat(settings.var, "ingest", clock, self.pulse),
+            }
+        finally:
+            await asyncio.to_thread(self.session.stop)
+            await store.close()
+            await asyncio.to_thread(journal.close)
+
+    async def _session_ended(self) -> None:
+        # Shielded: cancelling us must not cancel the future that the session's thread will still set.
+        await asyncio.shield(asyncio.wrap_future(self.session.failure))
+
+    async def ready(self) -> None:
+        """Return when the broker has let us in; raises `StartupError` in one line when it does not."""
+        mqtt = self._settings.mqtt
+        state = await asyncio.to_thread(self.session.wait_ready, mqtt.startup_seconds)
+        if state.status is not SessionStatus.CONNECTED:
+            raise StartupError(f"broker {mqtt.host}:{mqtt.port}: {state.detail or state.status.value}")
+
+    def pulse(self) -> Pulse:
+        """Return how ingest does, with its counters."""
+        link, received, written = self.session.state, self.session.stats, self.writer.stats
+        up = link.status is SessionStatus.CONNECTED
+        return Pulse(
+            "up" if up else "degraded",
+            f"broker: {link.status.value} {link.detail}".strip() + f"; telemetry: {written.detail or 'writing'}",
+            {
+                "received_total": received.received,
+                "journaled_total": received.appended,
+                "acknowledged_total": received.acked,
+                "reconnects_total": received.reconnects,
+                "written_messages_total": written.messages,
+                "written_points_total": written.points,
+                "rejected_total": written.rejected,
+                "write_retries_total": written.retries,
+                "written_position": written.position,
+                "broker_connected": float(up),
+            },
+        )
