@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from core.clock import SystemClock
-from tests.acceptance.compose import ComposedMosquitto, ComposedService, World, load_services
+from tests.acceptance.compose import COMPOSE, ComposedMosquitto, ComposedService, World, load_services
 from tests.servers.influx import BUCKET, ORG, Influx
 from tests.servers.plugin import required_program
 from tests.servers.postgres import Postgres
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.timeout(300)
 DEADLINE_SECONDS = 30.0
 POLL_SECONDS = 0.1
 LIFT = "anju/v1/jinxiu/elevator/block-9-lift"
+CONFIG = COMPOSE.parent / "deploy" / "anju" / "config"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         described = load_services(values)
         _prepare_databases(described, postgres)
         ports = {"influxdb": influx.port, "postgres": postgres.port, "mosquitto": free_port(), "api": free_port()}
-        world = World(ports, _folders(tmp_path_factory.mktemp("volumes")))
+        folders = _folders(tmp_path_factory.mktemp("volumes")) | {"/etc/anju": CONFIG}
+        world = World(ports, folders)
         services: dict[str, ComposedService] = {}
         for name in ("mosquitto", "ingest", "alerts", "api", "simulators"):
             assert set(described[name].get("depends_on", {})) <= {"influxdb", "postgres", *services}
@@ -165,6 +167,29 @@ def test_an_event_ends_as_an_alert_in_the_api_and_in_postgresql(deployment: Depl
     assert latest["event"]["value"] == "alarm_pressed"
     with psycopg.connect(deployment.postgres_url) as connection:
         assert connection.execute("SELECT id FROM alerts WHERE device = 'block-9-lift'").fetchall() == [(alert["id"],)]
+
+
+def test_people_are_told_on_the_topic_of_their_community(deployment: Deployment) -> None:
+    told = asyncio.run(_first_told(deployment, "block-8-lift"))
+    assert (told["purpose"], told["severity"]) == ("firing", "critical")
+    assert "轿厢报警按钮动作" in json.dumps(told, ensure_ascii=False)
+    waiting = deployment.get("/api/v1/notifications", status="delivered")["items"]
+    assert told["id"] in {one["id"] for one in waiting}
+
+
+async def _first_told(deployment: Deployment, device: str) -> dict[str, Any]:
+    """Press the alarm button of ``device``, and return what its community's account is then told of it."""
+    port, password = deployment.ports["mosquitto"], deployment.demo_password
+    async with aiomqtt.Client("127.0.0.1", port, username="jinxiu", password=password) as client:
+        await client.subscribe("anju-notify/v1/jinxiu/#", qos=1)
+        topic = f"anju/v1/jinxiu/elevator/{device}/event"
+        await client.publish(topic, json.dumps({"at": _now(), "type": "alarm_pressed"}), qos=1)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            async for message in client.messages:
+                if isinstance(message.payload, bytes) and device in message.payload.decode():
+                    found: dict[str, Any] = json.loads(message.payload)
+                    return found
+    raise AssertionError("the broker ended the connection")
 
 
 def test_a_simulated_incident_raises_an_alert(deployment: Deployment) -> None:

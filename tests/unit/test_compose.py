@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from alerts.dispatch.plan_loading import load_plan
+from alerts.rules import load_rules
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
@@ -89,10 +92,25 @@ def test_nothing_is_published_beyond_this_machine_by_default() -> None:
 
 def test_the_parts_of_anju_share_one_journal() -> None:
     for name in ("ingest", "alerts", "api"):
-        assert SERVICES[name]["volumes"] == ["anju:/var/lib/anju"]
+        assert SERVICES[name]["volumes"][0] == "anju:/var/lib/anju"
         assert SERVICES[name]["environment"]["ANJU_VAR"] == "/var/lib/anju"
 
 
 def test_every_named_volume_is_declared() -> None:
     mounted = {mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])}
     assert {name for name in mounted if not name.startswith(".")} == COMPOSE["volumes"].keys()
+
+
+def test_the_shipped_rules_and_plan_are_mounted_where_the_settings_look() -> None:
+    for name in ("alerts", "api"):
+        assert "./deploy/anju/config:/etc/anju:ro" in SERVICES[name]["volumes"]
+        environment = SERVICES[name]["environment"]
+        assert environment["ANJU_RULES__FILES"] == '["/etc/anju/rules"]'
+        assert environment["ANJU_NOTIFY__PLAN"] == "/etc/anju/notify.yaml"
+
+
+def test_the_shipped_plan_and_rules_are_valid() -> None:
+    folder = ROOT / "deploy" / "anju" / "config"
+    assert load_plan((folder / "notify.yaml").read_text(encoding="utf-8"), "notify.yaml").receivers
+    for path in (folder / "rules").glob("*.yaml"):
+        assert load_rules(path.read_text(encoding="utf-8"), path.name) == []
