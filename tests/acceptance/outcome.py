@@ -7,12 +7,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from alerts.dispatch.model import OutboxEntry, OutboxStatus
 from alerts.history import AlertFilter, TransitionRow
 from core.clock import SystemClock
 from core.devices import DeviceKey
 from ingest.ports import LedgerRow
 from storage.journal.sqlite import SqliteJournal
-from storage.records import RecordsAdapter, RecordsDatabase
+from storage.records import OutboxAdapter, RecordsAdapter, RecordsDatabase
 from storage.telemetry.influx import InfluxTelemetry
 from tests.acceptance.lifts import Alert
 from tests.servers.influx import Influx
@@ -81,11 +82,34 @@ class Records:
 
         return asyncio.run(self._ask(ask))
 
+    def outbox(self) -> list[OutboxEntry]:
+        """Everything that was to be told, newest first."""
+        return self._entries(None)
+
+    def waiting(self) -> list[OutboxEntry]:
+        """What is still to be delivered."""
+        return self._entries(OutboxStatus.WAITING.value)
+
+    def _entries(self, status: str | None) -> list[OutboxEntry]:
+        async def ask(database: RecordsDatabase) -> list[OutboxEntry]:
+            outbox, found = OutboxAdapter(database), list[OutboxEntry]()
+            while True:
+                before = found[-1].number if found else None
+                page = await outbox.outbox(status=status, receiver=None, alert_id=None, before=before, limit=PAGE)
+                found += page
+                if len(page) < PAGE:
+                    return found
+
+        return asyncio.run(self._with_database(ask))
+
     async def _ask(self, ask: Callable[[RecordsAdapter], Awaitable[_Answer]]) -> _Answer:
+        return await self._with_database(lambda database: ask(RecordsAdapter(database)))
+
+    async def _with_database(self, ask: Callable[[RecordsDatabase], Awaitable[_Answer]]) -> _Answer:
         database = RecordsDatabase(self._url)
         await database.open()
         try:
-            return await ask(RecordsAdapter(database))
+            return await ask(database)
         finally:
             await database.close()
 

@@ -85,7 +85,19 @@ def publish(
     ca_file: str | None = None,
     login: Mapping[str, str] | None = None,
 ) -> None:
-    """Publish and return once the broker has acknowledged everything."""
+    """Publish on one topic and return once the broker has acknowledged everything."""
+    publish_all(port, [(topic, payload) for payload in payloads], qos=qos, ca_file=ca_file, login=login)
+
+
+def publish_all(
+    port: int,
+    messages: Sequence[tuple[str, bytes]],
+    *,
+    qos: int = 1,
+    ca_file: str | None = None,
+    login: Mapping[str, str] | None = None,
+) -> None:
+    """Publish each payload on its topic, in order, and return once the broker has acknowledged everything."""
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.max_inflight_messages_set(1_000)
     if ca_file:
@@ -94,7 +106,7 @@ def publish(
         client.username_pw_set(login["username"], login["password"])
     client.connect("127.0.0.1", port)
     client.loop_start()
-    sent = [client.publish(topic, payload, qos=qos) for payload in payloads]
+    sent = [client.publish(topic, payload, qos=qos) for topic, payload in messages]
     for message in sent:
         message.wait_for_publish(DEADLINE_SECONDS)
         assert message.is_published()

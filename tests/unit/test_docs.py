@@ -58,6 +58,12 @@ def _keys_of_conditions() -> set[str]:
     return {field.encode_name for each in structs for field in msgspec.structs.fields(each)}
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_rule_of_the_readme_is_valid(name: str) -> None:
+    (text,) = blocks(name, "yaml")
+    assert [rule.id for rule in load_rules(text, name)] == ["shed-warm-at-night"]
+
+
 def test_the_rules_of_the_guide_are_valid() -> None:
     text = blocks("docs/how-to/write-a-rule.md", "yaml")[0]
     assert [rule.id for rule in load_rules(text, "write-a-rule.md")] == ["shed-hot-for-its-site", "lift-open-too-long"]
