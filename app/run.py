@@ -75,6 +75,7 @@ class App:
             "telemetry": f"InfluxDB at {settings.influx.url}" if influx else settings.telemetry_path,
             "records": settings.var / "records.sqlite" if settings.records.url is None else "the database you set",
             "devices": "the simulated demo community" if self._simulation else "yours",
+            "told": settings.notify.plan or "topic anju-notify/v1/… of the broker, until you write a plan",
             "API": f"{address}/api/v1/alerts",
             "live": f"{address}/api/v1/stream",
             "reference": f"{address}/docs",
@@ -101,7 +102,8 @@ class App:
         firing = await self.api.records.alerts(AlertFilter(state="firing"), None, 100)
         return (
             f"received {received.received} · stored {written.messages} · rejected {written.rejected} · "
-            f"decided up to {self.alerts.service.stats.position} · alerts firing {len(firing)}"
+            f"decided up to {self.alerts.service.stats.position} · "
+            f"told {self.alerts.notifying.deliverer.stats.delivered} · alerts firing {len(firing)}"
             + (f" ({firing[0].title_zh} / {firing[0].title_en})" if firing else "")
         )
 
