@@ -209,4 +209,16 @@ def test_a_car_that_stops_after_the_button_was_pressed_is_one_too() -> None:
         talk.lift_event(10, Lift.ALARM_PRESSED),
         talk.lift(15, **STALLED),
     ]
-    assert story("trapped-passenger", said, 120) == [(15, "firing")]
+    # At five seconds it is believed to stand.
+    assert story("trapped-passenger", said, 120) == [(20, "firing")]
+
+
+def test_a_trapping_that_a_mechanic_set_off_and_whose_end_got_lost_is_forgotten_in_a_day() -> None:
+    talk = Talk()
+    inspected = {"service_mode": "inspection"}
+    said = [
+        talk.lift(0, **STANDING | inspected),
+        talk.lift_event(10, Lift.FAULT_RAISED, source="gbt24476-2017", code="93"),
+        talk.lift(DAY + 20, **STANDING),
+    ]
+    assert story("trapped-passenger", said, DAY + 60) == []
