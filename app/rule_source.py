@@ -58,11 +58,11 @@ class RuleSource:
         A rule of the book that a newer Anju does not understand is left out and named in ``problem``: no person could
         mend it if nothing started.
         """
+        seen = await self._look()  # Before the files are read: what is saved meanwhile is seen to have changed.
         files = await asyncio.to_thread(self._files)
         for loaded in files.values():
             if loaded.mistakes:
                 raise loaded.mistakes[0]
-        seen = await self._look()
         found = merged(files, await self._revisions())
         for mistake in found.mistakes:
             if mistake.filename in files:

@@ -1,7 +1,7 @@
 """Rules that change while Anju runs: taken over whole, or not at all."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -94,6 +94,25 @@ async def test_a_file_that_goes_away_is_a_problem_and_nothing_else(tmp_path: Pat
     write(path, one("a"))
     assert await source.changed() is None
     assert source.problem == ""
+
+
+class EditedMeanwhile(tuple[Path, ...]):
+    """Paths of which somebody saves the first between the first and the second time they are looked at."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[Path]:
+        self.looks += 1
+        if self.looks == 2:
+            write(self[0], one("b"))
+        return super().__iter__()
+
+
+async def test_a_file_that_is_saved_while_anju_starts_is_not_missed(tmp_path: Path) -> None:
+    paths = EditedMeanwhile([write(tmp_path / "site.yaml", one("a"))])
+    source = RuleSource(builtin=False, paths=paths)
+    loaded = await source.load()
+    assert names(await source.changed() or loaded) == ["b:major"]
 
 
 async def test_every_file_of_a_folder_counts_in_the_order_of_names(tmp_path: Path) -> None:
