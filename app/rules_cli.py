@@ -58,7 +58,8 @@ def backtest(
     """Replay history through rules: what they would have raised, and how that compares with the rules in force."""
     loaded = settings.load(config)
     now, zone = SystemClock().now(), ZoneInfo(loaded.time.zone)
-    span = Span(_instant(since, now, zone), now if until is None else _instant(until, now, zone), community)
+    end = now if until is None else min(_instant(until, now, zone), now)  # Beyond it every device would seem silent.
+    span = Span(_instant(since, now, zone), end, community)
     report = asyncio.run(_backtested(loaded, rule, span))
     if json:
         print(msgspec.json.format(msgspec.json.encode(report)).decode())

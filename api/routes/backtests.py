@@ -34,7 +34,8 @@ async def backtest_rules(given: Given, said: Trial) -> Backtest:
 
     Nothing is raised and nobody told. One at a time (503 meanwhile); 400 where there is nothing to replay, or too much.
     """
-    end = said.until or given.clock.now()
+    now = given.clock.now()
+    end = min(said.until or now, now)  # Beyond it every device would seem silent.
     begin = said.since or end - _DEFAULT
     if begin >= end:
         raise InvalidRequest("body.since", f"{begin.isoformat()} is not before until", f"before {end.isoformat()}")

@@ -67,6 +67,15 @@ async def test_a_rule_in_force_is_replayed_by_its_name(lan: httpx.AsyncClient, w
     assert (text, until - since, community) == (HOT, timedelta(days=1), "xingfu")
 
 
+async def test_what_lies_ahead_is_not_replayed_for_nobody_has_been_silent_there(
+    lan: httpx.AsyncClient, world: World
+) -> None:
+    body = {"rule": "shed-hot", "until": (world.clock.now() + timedelta(days=1)).isoformat()}
+    assert (await lan.post(BACKTEST, json=body)).status_code == 200
+    [(_, since, until, _)] = world.people.backtester.asked
+    assert (since, until) == (world.clock.now() - timedelta(days=7), world.clock.now())
+
+
 REFUSED: dict[str, tuple[dict[str, Any], int, str | None]] = {
     "a broken rule": ({"text": BROKEN}, 422, "body.text:3"),
     "nothing": ({}, 422, "body.text"),
