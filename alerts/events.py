@@ -29,6 +29,13 @@ class EventFilter:
             return False
         return not self._of_faults or self._wanted(meaning_of(event.source, event.code))
 
+    def accepts_known(self, type_name: object, name: str) -> bool:
+        """Tell whether an event of which only its type and its `identity` are known can be meant."""
+        if type_name not in self.types:
+            return False
+        source, separator, code = name.partition(FAULT_SEPARATOR)
+        return not (self._of_faults and separator) or self._wanted(meaning_of(source, code))
+
     def _wanted(self, meaning: FaultMeaning) -> bool:
         if self._severities and meaning.severity not in self._severities:
             return False

@@ -68,6 +68,16 @@ class EventWatch(OwnWatch):
         if leaf.opened:
             leaf.truth, leaf.opened = False, {}
 
+    def take_over(self, leaf: Leaf, before: Leaf) -> None:
+        """Take into ``leaf`` what stands of the memory ``before`` of a rule that was changed, as far as it is meant."""
+        if before.instants or before.inner:
+            return  # What others keep in ``opened`` says until when, not what.
+        standing = [name for name in before.opened if self._filter.accepts_known(before.value, name)]
+        if standing:
+            ends = before.changed_at + self._resolve_after if self._resolve_after else _NEVER
+            leaf.opened |= dict.fromkeys(standing, ends)
+            leaf.truth, leaf.value, leaf.changed_at = True, before.value, before.changed_at
+
     def tell(self, leaf: Leaf) -> Sentence:
         if not leaf.opened:
             zh, en = event_words(self._filter.types)

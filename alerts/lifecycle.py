@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from alerts import steps
+from alerts.happenings import EventWatch
 from alerts.memory import Device, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition
 from alerts.policy import worse
@@ -31,6 +32,19 @@ def keep_past(rule: CompiledRule, parts: dict[str, Leaves], before: dict[str, Le
         for leaf in parts.setdefault(name, rule.begin()):
             if leaf.past is not None:
                 leaf.past = known.get(leaf.past.of, leaf.past)
+
+
+def keep_events(rule: CompiledRule, parts: dict[str, Leaves], before: dict[str, Leaves]) -> None:
+    """Take over into the new ``parts`` the events that stand in the parts ``before``, where the rule asks for them."""
+    watches = [(index, watch) for index, watch in enumerate(rule.watches) if isinstance(watch, EventWatch)]
+    for name, leaves in before.items():
+        standing = [leaf for leaf in leaves if leaf.opened]
+        if not (watches and standing):
+            continue
+        new = parts.setdefault(name, rule.begin())
+        for index, watch in watches:
+            for leaf in standing:
+                watch.take_over(new[index], leaf)
 
 
 def step(

@@ -119,7 +119,7 @@ _NOBODY = Roster([])
 
 
 def _renewed(post: Post, known: RuleState, latest: Latest) -> RuleState:
-    """Return ``known`` where its conditions are the rule's; else begin anew, but keep an open alert open.
+    """Return ``known`` where its conditions are the rule's; else begin anew, but keep an open alert and what stands.
 
     A rule that was changed decides about it with the next message.
     """
@@ -127,6 +127,7 @@ def _renewed(post: Post, known: RuleState, latest: Latest) -> RuleState:
         return known
     state = post.wake(latest)
     lifecycle.keep_past(post.rule, state.parts, known.parts)
+    lifecycle.keep_events(post.rule, state.parts, known.parts)
     if known.alert is not None:
         state.phase, state.since, state.since_position = Phase.FIRING, known.since, known.since_position
         state.alert = steps.opened(post.rule, known.alert.id, known.alert.severity)

@@ -6,7 +6,9 @@ from alerts.engine import Engine
 from alerts.inventory import DeviceFacts, Inventory
 from alerts.model import Transition
 from core.devices import DeviceKey, DeviceKind
+from core.wire.payloads import ElevatorEventType as Event
 from core.wire.payloads import ElevatorTelemetry
+from core.wire.payloads import GateEventType as Gate
 from tests.unit.alerts.talk import LIFT, Talk, instant, rule, told
 
 DOOR = "{kind: state, signal: door_state, equals: open}"
@@ -140,3 +142,53 @@ def test_only_devices_in_the_scope_wait_for_silence() -> None:
     for name in ("lift-1", "lift-2"):
         engine.observe(talk.say(0, lift(name), ElevatorTelemetry(at=instant(0))))
     assert [one.device.device for one in engine.advance(instant(400))] == ["lift-2", "lift-2"]
+
+
+FAULT = "{kind: event, types: [fault_raised], clears_on: [fault_cleared], resolve_after: 24h}"
+SHORTER = FAULT.replace("24h", "60s")
+CHANGED_EVENTS = {
+    "another time": (SHORTER, [(50, "resolved")]),
+    "more beside it": (f"{{kind: any_of, of: [{DOOR}, {FAULT}]}}", [(50, "resolved")]),
+    "those faults among others": (
+        FAULT.replace("24h}", "24h, kinds: [brake, door_close_failure]}"),
+        [(50, "resolved")],
+    ),
+    "other faults only": (FAULT.replace("24h}", "24h, kinds: [brake]}"), [(40, "resolved")]),
+    "other events only": ("{kind: event, types: [alarm_pressed], resolve_after: 24h}", []),
+    "a count of them": ("{kind: count, of: {types: [fault_raised]}, at_least: 3, within: 1h}", [(40, "resolved")]),
+}
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize(("changed", "expected"), CHANGED_EVENTS.values(), ids=CHANGED_EVENTS)
+def test_a_changed_rule_knows_what_events_stand(changed: str, expected: list[tuple[float, str]], restart: bool) -> None:
+    talk, engine = Talk(), Engine([rule("elevator", FAULT)])
+    firing = engine.observe(talk.lift_event(0, Event.FAULT_RAISED, "2"))[-1]
+    if restart:
+        states = {path: state for path, state in engine.dirty().items() if state is not None}
+        engine = Engine([rule("elevator", changed)])
+        engine.restore(states)
+    else:
+        engine.replace_rules([rule("elevator", changed)])
+    said = engine.observe(talk.lift_event(40, Event.ALARM_PRESSED))
+    said += engine.observe(talk.lift_event(50, Event.FAULT_CLEARED, "2"))
+    assert told(said) == expected
+    assert {one.alert_id for one in said} <= {firing.alert_id}
+
+
+def test_what_stands_ends_after_the_time_of_the_changed_rule() -> None:
+    talk, engine = Talk(), Engine([rule("elevator", FAULT)])
+    engine.observe(talk.lift_event(0, Event.FAULT_RAISED, "2"))
+    engine.advance(instant(20))
+    engine.replace_rules([rule("elevator", SHORTER)])
+    assert told(engine.advance(instant(100))) == [(60, "resolved")]
+
+
+def test_a_changed_rule_of_a_gate_knows_at_which_door_something_stands() -> None:
+    forced = "{kind: event, types: [forced_open], clears_on: [door_closed]}"
+    talk, engine = Talk(), Engine([rule("gate", forced)])
+    engine.observe(talk.gate(0, Gate.FORCED_OPEN, door="1"))
+    engine.replace_rules([rule("gate", forced.replace("forced_open", "forced_open, tamper"))])
+    said = engine.observe(talk.gate(10, Gate.DOOR_CLOSED, door="2"))
+    said += engine.observe(talk.gate(20, Gate.DOOR_CLOSED, door="1"))
+    assert told(said) == [(20, "resolved")]
