@@ -26,6 +26,9 @@ class EventWatch(OwnWatch):
         self._filter = EventFilter(condition)
         self._clears_on = frozenset(condition.clears_on)
         self._resolve_after = microseconds(condition.resolve_after)
+        self._repeat_after = microseconds(condition.repeat_after)
+        self.repeats = self._repeat_after > 0
+        """Whether ``raw`` tells of the newest message that it happened again."""
         self.timed = self._resolve_after > 0
 
     @property
@@ -47,6 +50,9 @@ class EventWatch(OwnWatch):
         at = to_microseconds(observation.at)
         if at < leaf.changed_at:
             return  # Only late ones get here: a newer event has told more since.
+        if self.repeats:
+            # A button that is held down, or a gateway that says everything twice, is one happening.
+            leaf.raw = begins and identity(event) in leaf.opened and at - leaf.changed_at >= self._repeat_after
         leaf.changed_at = at
         if begins:
             self._begin(leaf, event, now)

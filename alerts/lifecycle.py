@@ -60,7 +60,22 @@ def step(
     else:
         _observe(rule, state, observation, now, device)
     _forget_rises(rule, state, now)
-    return state, _judge(rule, state, now, device, by_message=observation is not None)
+    again = _take_repeat(rule, state) if rule.repeats and observation is not None else None
+    said = _judge(rule, state, now, device, by_message=observation is not None)
+    if said is None and again is not None and state.phase is Phase.FIRING:
+        said = steps.repeat(rule, state, *again, now, device)
+    return state, said
+
+
+def _take_repeat(rule: CompiledRule, state: RuleState) -> tuple[Leaves, list[int]] | None:
+    """Return what the message tells as happening again; asked a second time there is nothing."""
+    found = None
+    for leaves in state.parts.values():
+        for index in rule.repeats:
+            if leaves[index].raw:
+                leaves[index].raw = False
+                found = found or (leaves, [index])
+    return found
 
 
 def step_by_peer(

@@ -30,12 +30,14 @@ class AlertState(StrEnum):
 
 
 class TransitionKind(StrEnum):
-    """One step of a timeline. The first four are the engine's, then what people do, then what telling them came to."""
+    """One step of a timeline. The first five are the engine's, then what people do, then what telling them came to."""
 
     PENDING = "pending"
     FIRING = "firing"
     SEVERITY_CHANGED = "severity_changed"
     """Up or down on the same alert; ``severity`` is the new one, the fact ``from`` the one before."""
+    REPEATED = "repeated"
+    """What raised it has happened again; whoever acknowledged it did so before."""
     RESOLVED = "resolved"
 
     ACKNOWLEDGED = "acknowledged"

@@ -78,6 +78,15 @@ def step_up(
     return _change(rule, state, severity, reason, now, device)
 
 
+def repeat(
+    rule: CompiledRule, state: RuleState, leaves: Leaves, indexes: list[int], now: Microseconds, device: Device
+) -> Transition:
+    """Say of an open alert that what raised it has happened again."""
+    zh, en = _said(rule, leaves, indexes)
+    reason = Reason("repeated", f"再次发生：{zh}", f"again: {en}", _facts(rule, leaves, indexes))
+    return transition(rule.id, state, _open(rule, state, device), TransitionKind.REPEATED, now, reason, device)
+
+
 def step_down(
     rule: CompiledRule, state: RuleState, severity: Severity, now: Microseconds, device: Device
 ) -> Transition:

@@ -88,6 +88,7 @@ class CompiledRule:
         self.shape = _shape(rule) if self.applies else ""
         self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
         self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
+        self.repeats = [i for i, watch in enumerate(self.watches) if isinstance(watch, EventWatch) and watch.repeats]
         self.stands = self._stands()
         self.only_silence = len(self.silences) == len(self.watches) and not self.stands
         self.by_part = rule.kind in _WITH_PARTS and not self.only_silence

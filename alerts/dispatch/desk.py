@@ -193,6 +193,8 @@ class Desk:
         match told.kind:
             case TransitionKind.SEVERITY_CHANGED:
                 self._change_severity(alert, told, now)
+            case TransitionKind.REPEATED:
+                self._repeat(alert, told, now)
             case TransitionKind.RESOLVED:
                 self._resolve(alert, told, now)
             case TransitionKind.ACKNOWLEDGED:
@@ -248,6 +250,15 @@ class Desk:
             self._teller.settle(incident, now)
         for other in affected:
             self._judge(other, now)
+
+    def _repeat(self, alert: Alert, told: Told, now: Microseconds) -> None:
+        """It happened again: who acknowledged it is told; who is still waited for is reminded by the ladder anyway."""
+        memory = alert.memory
+        memory.reason_zh, memory.reason_en = told.reason.zh, told.reason.en
+        seen, memory.acknowledged, memory.acknowledged_by = memory.acknowledged, False, None
+        self._placed(alert)
+        if seen and alert.firing and not memory.held:
+            self._join(alert, now)
 
     def _resolve(self, alert: Alert, told: Told, now: Microseconds) -> None:
         memory = alert.memory

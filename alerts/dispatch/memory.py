@@ -160,11 +160,16 @@ class Alert:
         return self.memory.protected or self.memory.severity is Severity.CRITICAL
 
     @property
+    def is_alarm(self) -> bool:
+        """Whether it is repeated until somebody acknowledges, over or not (EN 81-28): a pressed button, a fire."""
+        return self.memory.latching and self.memory.protected
+
+    @property
     def standing(self) -> Standing:
         """How it stands: a pressed alarm button wants somebody even when it was released (EN 81-28)."""
         memory = self.memory
         if memory.resolved_at:
-            wanting = memory.latching and memory.protected and not memory.acknowledged and not memory.reset
+            wanting = self.is_alarm and not memory.acknowledged and not memory.reset
             return Standing.WANTING if wanting else Standing.OVER
         if memory.held:
             return Standing.HELD

@@ -20,6 +20,9 @@ from core.clock import from_microseconds, to_microseconds
 AT_ONCE_PAUSE = 1_000_000
 # Nobody could be told: asked again after this time (ours), because a shift may have begun.
 NOBODY_AGAIN = 300_000_000
+# EN 81-28 has a pressed alarm button repeated until somebody acknowledges, so a ladder without reminders still has them
+# for it; how often is ours.
+ALARM_AGAIN = 300_000_000
 _NEVER = 0
 
 
@@ -170,8 +173,8 @@ class Teller:
     def _say(
         self, incident: Incident, purpose: Purpose, audience: Audience, now: Microseconds, fresh: Sequence[Alert] = ()
     ) -> None:
-        repeat = self.audiences.policy(incident).repeat
-        incident.memory.repeat_at = now + microseconds(repeat) if repeat else _NEVER
+        repeat = microseconds(self.audiences.policy(incident).repeat) or _alarm_again(incident)
+        incident.memory.repeat_at = now + repeat if repeat else _NEVER
         self._speaker.say(incident, purpose, audience, now, fresh)
         if not incident.memory.digest:
             self._leave_behind(incident)
@@ -232,6 +235,11 @@ class Teller:
         following = next_weekly(test.memory.when, from_microseconds(now), self.audiences.plan.zone)
         test.memory.due = to_microseconds(following)
         self._shelf.touch(test)
+
+
+def _alarm_again(incident: Incident) -> Microseconds:
+    alarm = any(each.is_alarm and each.standing is Standing.WANTING for each in incident.alerts.values())
+    return ALARM_AGAIN if alarm else _NEVER
 
 
 def _stop(incident: Incident) -> None:

@@ -86,12 +86,14 @@ class EventSeen(_Condition, frozen=True, tag="event"):
     """One of ``types`` happened, until one of ``clears_on`` does or ``resolve_after`` has passed since the last time.
 
     Faults are counted one by one by (source, code), camera episodes by their id: the condition holds until all of them
-    are over. ``where`` compares further fields of the event, such as ``level``.
+    are over. ``where`` compares further fields of the event, such as ``level``. With ``repeat_after``, one that comes
+    when none came for that long is told as happening again, and asks for a new acknowledgement.
     """
 
     types: Annotated[list[EventName], Meta(min_length=1)]
     clears_on: list[EventName] = []
     resolve_after: Duration | None = None
+    repeat_after: Duration | None = None
     severities: list[FaultSeverity] = []
     kinds: list[FaultKind] = []
     not_kinds: list[FaultKind] = []

@@ -58,7 +58,7 @@ class Input(_Strict, frozen=True):
 class Expectation(_Strict, frozen=True):
     """One transition: ``at`` an instant, or ``between`` two of them (both included)."""
 
-    transition: Literal["firing", "severity_changed", "resolved"]
+    transition: Literal["firing", "severity_changed", "repeated", "resolved"]
     rule: Word
     at: Instant | None = None
     between: tuple[Instant, Instant] | None = None

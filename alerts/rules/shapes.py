@@ -59,7 +59,7 @@ _CHOICES: dict[str, Iterable[str]] = {
     "gaps": ("keep", "resolve"),
     "days": (*WEEKDAYS, "workdays", "holidays"),
     "holidays": ("CN", "none"),
-    "transition": ("firing", "severity_changed", "resolved"),
+    "transition": ("firing", "severity_changed", "repeated", "resolved"),
 }
 # A file with more of them is not one to be mended line by line.
 _MISTAKES_AT_MOST = 50

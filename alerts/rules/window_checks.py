@@ -115,7 +115,7 @@ def _moment_problems(kind: DeviceKind, condition: Moment) -> Iterator[Problem]:
         )
         return
     yield from events_problems(kind, condition)
-    for name in ("clears_on", "resolve_after"):
+    for name in ("clears_on", "resolve_after", "repeat_after"):
         if getattr(condition, name):
             yield (name,), f"an event counts here at the instant it comes: expected no `{name}`"
 

@@ -36,7 +36,7 @@ class ManyAcknowledged(BaseModel):
 
 
 class Outcome(StrEnum):
-    """What became of one of them. *Conflict*: it fired or became worse since `seen`."""
+    """What became of one of them. *Conflict*: it fired, became worse or happened again since `seen`."""
 
     ACKNOWLEDGED = "acknowledged"
     UNKNOWN = "unknown"

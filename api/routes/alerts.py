@@ -22,7 +22,9 @@ Seen = Annotated[
     Field(
         ge=0,
         le=BIGGEST_NUMBER,
-        description="The newest `sequence` you have seen: refused where the alert fired or became worse after it.",
+        description=(
+            "The newest `sequence` you have seen: refused where the alert fired, became worse or happened again since."
+        ),
     ),
 ]
 
@@ -69,7 +71,7 @@ async def acknowledge_alert(
 ) -> Alert:
     """Record that you have seen the alert. The first acknowledgement stays: a second one changes nothing.
 
-    With `seen` it covers only what you have seen: 409 where the alert fired or became worse since.
+    With `seen` it covers only what you have seen: 409 where the alert fired, became worse or happened again since.
     """
     said = said or Acknowledgement()
     row = await given.records.acknowledge(alert_id, actor.name, said.comment, given.clock.now(), seen=said.seen)

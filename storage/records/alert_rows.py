@@ -13,7 +13,12 @@ from storage.records.tables import alerts
 
 _RANKS = {severity.value: rank for rank, severity in enumerate(Severity)}
 """The worst first, as `Severity` stands."""
-_CHANGING = (TransitionKind.FIRING, TransitionKind.SEVERITY_CHANGED, TransitionKind.RESOLVED)
+_CHANGING = (
+    TransitionKind.FIRING,
+    TransitionKind.SEVERITY_CHANGED,
+    TransitionKind.REPEATED,
+    TransitionKind.RESOLVED,
+)
 
 
 def is_step_up(before: str, after: str) -> bool:
@@ -38,6 +43,8 @@ async def write_alerts(connection: AsyncConnection, transitions: list[Transition
             await _open(connection, steps)
         elif kind is TransitionKind.SEVERITY_CHANGED:
             await run_many(connection, _GRADE, [_graded(step) for step in steps])
+        elif kind is TransitionKind.REPEATED:
+            await run_many(connection, _REPEAT, [{"its_id": step.alert_id} for step in steps])
         else:
             await run_many(connection, _RESOLVE, [{"its_id": step.alert_id, "its_end": step.at} for step in steps])
 
@@ -94,6 +101,13 @@ _GRADE = (
         acknowledged_at=_unless_worse(alerts.c.acknowledged_at),
         acknowledged_by=_unless_worse(alerts.c.acknowledged_by),
     )
+)
+
+# Whoever acknowledged it did so before it happened again.
+_REPEAT = (
+    update(alerts)
+    .where(alerts.c.id == bindparam("its_id"), alerts.c.resolved_at.is_(None))
+    .values(acknowledged_at=null(), acknowledged_by=null())
 )
 
 _RESOLVE = (

@@ -135,7 +135,7 @@ async def _require_seen(connection: AsyncConnection, alert_id: str, seen: int) -
     """Raise `Conflict` where the alert is no longer what it was at sequence ``seen``."""
     later = await connection.execute(rows.timeline_of(alert_id).where(transitions.c.sequence > seen))
     for step in later:
-        if step.kind == TransitionKind.FIRING or _became_worse(step):
+        if step.kind in (TransitionKind.FIRING, TransitionKind.REPEATED) or _became_worse(step):
             raise Conflict(
                 f"alert {alert_id}: {step.kind} ({step.severity}) at sequence {step.sequence},"
                 f" expected nothing new after {seen}: look at it again before acknowledging"

@@ -35,6 +35,7 @@ GRADES = [
     ("the same again keeps it", [graded(MAJOR, MAJOR)], "major", "li"),
     ("up and down again voids it", [graded(CRITICAL, MAJOR), graded(MAJOR, CRITICAL)], "major", None),
     ("down and up again voids it", [graded(MINOR, MAJOR), graded(MAJOR, MINOR)], "major", None),
+    ("again voids it", [step("a1", TransitionKind.REPEATED, after(20), severity=MAJOR)], "major", None),
     ("after its end nothing changes", [resolved("a1", after(15)), graded(CRITICAL, MAJOR)], "major", "li"),
 ]
 
@@ -89,6 +90,7 @@ SEEN = [
     ("all of it", [graded(CRITICAL, MAJOR)], 3, None),
     ("up since", [graded(CRITICAL, MAJOR)], 2, "severity_changed"),
     ("down since", [graded(MINOR, MAJOR)], 2, None),
+    ("again since", [step("a1", TransitionKind.REPEATED, after(20), severity=MAJOR)], 2, "repeated"),
     ("over since", [resolved("a1", after(20))], 2, None),
     ("only pending seen", [], 1, "firing"),
     ("more than there is", [], 99, None),

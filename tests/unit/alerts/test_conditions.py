@@ -148,6 +148,28 @@ def test_an_event_runs_out_and_each_repeat_prolongs_it() -> None:
     assert transitions[-1].reason.code == "timed_out"
 
 
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param("p0 p9", "firing 0", id="within the time it is the same"),
+        pytest.param("p0 p10", "firing 0, repeated 10", id="after it, again"),
+        pytest.param("p0 p4 p8 p12 p16", "firing 0", id="held down it is the same for as long as it lasts"),
+        pytest.param("p0 p4 p20 p24", "firing 0, repeated 20", id="told twice each time"),
+        pytest.param("p0 r5 p20", "firing 0, resolved 5, firing 20", id="after a release it is another alert"),
+        pytest.param("p0 p20 p40", "firing 0, repeated 20, repeated 40", id="each time anew"),
+    ],
+)
+def test_an_event_that_happens_again(events: str, expected: str) -> None:
+    talk, kinds = Talk(), {"p": Lift.ALARM_PRESSED, "r": Lift.ALARM_RELEASED}
+    button = rule("elevator", "{kind: event, types: [alarm_pressed], clears_on: [alarm_released], repeat_after: 10s}")
+    said = [talk.lift_event(float(event[1:]), kinds[event[0]]) for event in events.split()]
+    transitions = run([button], said)
+    assert ", ".join(f"{kind} {at:g}" for at, kind in told(transitions)) == expected
+    again = [each.reason for each in transitions if each.kind is TransitionKind.REPEATED]
+    assert {reason.en for reason in again} <= {"again: car alarm button pressed"}
+    assert {reason.facts["event"] for reason in again} <= {"alarm_pressed"}
+
+
 def test_faults_are_counted_one_by_one() -> None:
     talk = Talk()
     faults = rule("elevator", "{kind: event, types: [fault_raised], severities: [major], clears_on: [fault_cleared]}")

@@ -21,11 +21,12 @@ from simulators.spec import load
 DEMO_FACTS = Inventory(
     {DeviceKey.from_path(path): msgspec.convert(facts, DeviceFacts) for path, facts in facts_of(load("demo")).items()}
 )
+_TOLD = (TransitionKind.FIRING, TransitionKind.SEVERITY_CHANGED, TransitionKind.RESOLVED)
 START = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 
 
 def alerts_of(seconds: float, *incidents: PlannedIncident) -> list[tuple[str, str]]:
-    """Return (rule, kind) of everything that fires and resolves in so many simulated seconds."""
+    """Return (rule, kind) of everything that fires and resolves in so many simulated seconds; not what repeats."""
     fleet = Fleet(load("demo"), seed=1, start=START, incidents=incidents)
     decode, engine = NativeDecoder(pseudonym_key=b"k" * 32), Engine(builtin_rules())
     engine.set_inventory(DEMO_FACTS)
@@ -39,7 +40,7 @@ def alerts_of(seconds: float, *incidents: PlannedIncident) -> list[tuple[str, st
                 assert isinstance(observation, Observation)
                 said += engine.observe(observation)
     said += engine.advance(START + timedelta(seconds=seconds))
-    return [(one.rule, one.kind.value) for one in said if one.kind is not TransitionKind.PENDING]
+    return [(one.rule, one.kind.value) for one in said if one.kind in _TOLD]
 
 
 def as_message(output: Output, now: datetime) -> Outgoing | None:

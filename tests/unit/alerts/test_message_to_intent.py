@@ -136,6 +136,6 @@ def test_a_button_that_is_told_twice_is_one_alert_and_one_notification(milliseco
     talk = Talk()
     pressed = [talk.lift_event(0, Lift.ALARM_PRESSED), talk.lift_event(milliseconds / 1_000, Lift.ALARM_PRESSED)]
     steps = [step for step in timeline(decided(pressed, 1, set())) if step.rule == "car-alarm-button"]
-    assert [step.kind for step in steps] == [TransitionKind.FIRING]
+    assert [step.kind for step in steps] == [TransitionKind.FIRING, TransitionKind.RESOLVED]
     firing = [intent for intent in intents(steps, 1, set()) if intent.purpose is Purpose.FIRING]
     assert len(firing) == 1

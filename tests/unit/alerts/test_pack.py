@@ -153,7 +153,11 @@ def test_the_alarm_button_is_heard_even_an_hour_late() -> None:
         talk.lift_event(3610, Lift.ALARM_PRESSED),
         talk.lift_event(3700, Lift.ALARM_RELEASED),
     ]
-    assert story(said, 3701) == [(3600, "car-alarm-button", "firing"), (3700, "car-alarm-button", "resolved")]
+    assert story(said, 3701) == [
+        (3600, "car-alarm-button", "firing"),
+        (3610, "car-alarm-button", "repeated"),
+        (3700, "car-alarm-button", "resolved"),
+    ]
 
 
 def test_an_e_bike_in_the_lift() -> None:

@@ -205,7 +205,9 @@ tests:
         pytest.param("rule: hot, at: 10s", "rule: warm, at: 10s", 23, "expected one of forced, hot", id="unknown rule"),
         pytest.param("rule: hot, at: 10s", "rule: hot", 23, "exactly one of `at` and `between`", id="when"),
         pytest.param("[60s, 2m]", "[2m, 60s]", 24, "the earlier instant first", id="between"),
-        pytest.param("transition: firing", "transition: fired", 23, "firing, severity_changed, resolved", id="kind"),
+        pytest.param(
+            "transition: firing", "transition: fired", 23, "firing, severity_changed, repeated, resolved", id="kind"
+        ),
         pytest.param("- name: heat", "- name: heat\n    begins: 2026-08-14T22:00:00", 18, "with its offset", id="zone"),
         pytest.param(
             "- name: heat", "- name: heat\n    rules: [forced]", 24, "does not run in this test", id="left out"

@@ -5,7 +5,7 @@ import pytest
 from alerts.dispatch.model import Purpose
 from alerts.model import Severity, TransitionKind
 from core.devices import DeviceKey, DeviceKind
-from tests.unit.alerts.dispatch.scene import PLAN, Scene, brief, plan
+from tests.unit.alerts.dispatch.scene import PLAN, Scene, brief, plan, silence
 
 CRITICAL, MAJOR, MINOR = Severity.CRITICAL, Severity.MAJOR, Severity.MINOR
 FIRING, UPDATE, ESCALATION = Purpose.FIRING, Purpose.UPDATE, Purpose.ESCALATION
@@ -106,6 +106,49 @@ def test_a_released_alarm_button_is_repeated_until_somebody_acknowledges() -> No
     assert {one.purpose for one in scene.acknowledge(3_100)} == {RESOLVED}
     assert scene.pass_until(100_000) == []
     assert scene.remembered == {}
+
+
+def test_a_button_pressed_again_after_an_acknowledgement_is_heard_again() -> None:
+    # EN 81-28: nothing is filtered between the acknowledgement and the end of the alarm.
+    scene = Scene()
+    scene.fire(0, severity=CRITICAL, latching=True, protected=True)
+    scene.acknowledge(60)
+    assert brief(scene.act(90, TransitionKind.REPEATED)) == [(90, "wall", FIRING)]
+    assert scene.said.intents[-1].alerts[0].acknowledged_by is None
+    assert brief(scene.pass_until(400)) == [(390, "phone-li", ESCALATION)]
+    scene.acknowledge(410)
+    assert scene.pass_until(1_000) == []
+
+
+def test_while_nobody_has_acknowledged_pressing_again_changes_nothing() -> None:
+    scene = Scene()
+    scene.fire(0, severity=CRITICAL, latching=True, protected=True)
+    assert scene.act(60, TransitionKind.REPEATED) == []
+    assert brief(scene.pass_until(300)) == [(300, "phone-li", ESCALATION)]
+
+
+def test_an_alarm_button_is_repeated_also_by_a_ladder_without_reminders() -> None:
+    scene = Scene(plan(PLAN.replace("    repeat: 30m\n", "")))
+    scene.fire(0, severity=CRITICAL, latching=True, protected=True)
+    scene.pass_until(600)
+    assert brief(scene.pass_until(900))[0] == (900, "wall", REMINDER)
+    scene.acknowledge(901)
+    assert scene.pass_until(1_800) == []
+
+
+def test_other_alerts_are_repeated_only_where_the_ladder_says_so() -> None:
+    scene = Scene(plan(PLAN.replace("    repeat: 30m\n", "")))
+    scene.fire(0, severity=CRITICAL)
+    assert {one.purpose for one in scene.pass_until(99_000)} == {ESCALATION}
+
+
+def test_what_is_held_back_and_happens_again_is_told_when_the_reason_ends() -> None:
+    scene = Scene()
+    scene.fire(0, severity=CRITICAL)
+    scene.acknowledge(10)
+    scene.suppress(silence(20, 100))
+    assert scene.act(50, TransitionKind.REPEATED) == []
+    assert brief(scene.pass_until(200)) == [(100, "wall", FIRING)]
 
 
 def test_a_reset_ends_a_latched_alert_as_well() -> None:
