@@ -45,7 +45,7 @@ class Audiences:
     def reached(self, incident: Incident, now: Microseconds) -> Audience:
         """Return whom the steps taken so far reach now: after a change of shifts, those who are on duty since."""
         taken = range(min(incident.memory.step, len(self.policy(incident).steps)))
-        return self.of_steps(incident, taken, now) or dict(incident.memory.told)
+        return self.of_steps(incident, taken, now) or self.elsewhere(incident) or dict(incident.memory.told)
 
     def receivers_of(self, person: str) -> Sequence[str]:
         """Return how ``person`` is reached; not at all when the plan knows no such person."""

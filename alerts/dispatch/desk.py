@@ -204,7 +204,8 @@ class Desk:
                 alert.memory.reset = True
                 self._acted(alert, now)
             case TransitionKind.FIRING:
-                return
+                if not alert.firing:
+                    self._fire_again(alert, told, now)
             case _:
                 self._acted(alert, now)
 
@@ -218,6 +219,11 @@ class Desk:
             self._join(alert, now)
         for other in affected:
             self._judge(other, now)
+
+    def _fire_again(self, alert: Alert, told: Told, now: Microseconds) -> None:
+        """Take in one that ended and began again at one instant, and so under one name: nobody was told of that."""
+        self._leave(alert, self._incidents(alert), now)
+        self._fire(told, now)
 
     def _join(self, alert: Alert, now: Microseconds, *, at_once: bool = False) -> None:
         self._router.join(alert, now)

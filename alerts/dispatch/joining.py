@@ -53,8 +53,9 @@ class Router:
         for name, matchers, route in self._routes:
             if all_match(matchers, alert.labels) and in_schedule(route.schedule, at, self._zone):
                 values = (_value(by, alert) for by in route.group_by)
-                # Never over several communities: their people are not the same.
-                yield (name, alert.device.community, *values), route
+                # Never over several communities: their people are not the same. Nor over several ladders: where a new
+                # plan sends the route by another one, an incident that is open goes on by the old one.
+                yield (name, route.policy, alert.device.community, *values), route
                 if not route.go_on:
                     return
 

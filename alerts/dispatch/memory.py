@@ -66,7 +66,7 @@ class IncidentMemory(Struct, array_like=True):
 
     id: str
     key: list[str]
-    """Of the group: the route's name and the values it groups by."""
+    """Of the group: the route's name, its policy, the community and the values it groups by."""
     policy: str
     community: str
     group_wait: Microseconds

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
+from msgspec.structs import replace
 
 from alerts.dispatch.desk import Desk
 from alerts.dispatch.model import DeskCommit, Told
@@ -152,8 +153,11 @@ class DeskService:
         return {**self._around.health(), **receivers}
 
     def _observe(self, told: Sequence[Told]) -> None:
+        # Another machine's clock may be ahead, and would take the desk's time, and every ladder, along.
+        now = self._clock.now()
         for step in told:
-            self._decision.add(self._desk.observe(step))
+            seen = step if step.recorded_at <= now else replace(step, recorded_at=now)
+            self._decision.add(self._desk.observe(seen))
         self._read = told[-1].sequence
         self.stats.steps += len(told)
 

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.dispatch.model import Purpose
+from alerts.dispatch.system import device_of
 from alerts.inventory import Inventory
-from alerts.model import TransitionKind
+from alerts.model import Severity, TransitionKind
 from tests.unit.alerts.dispatch.scene import PLAN, Scene, brief, plan
 from tests.unit.alerts.dispatch.test_replay import FACTS, MOVES, PLANS, SILENCES, Move
 
@@ -94,3 +95,36 @@ def test_a_plan_without_the_test_ends_it_and_one_at_another_time_moves_it() -> N
     scene.desk.replace_plan(plan())
     assert scene.pass_until(3 * WEEK) == []
     assert "test/li" not in scene.remembered
+
+
+def test_a_new_alert_goes_by_the_ladder_of_the_plan_in_force_although_an_older_incident_of_its_group_is_open() -> None:
+    by_day = PLAN.replace("routes:", "  - {name: by-day, steps: [{after: 0s, notify: [person:wang]}]}\nroutes:")
+    scene = Scene(plan(by_day.replace("severity: critical, policy: ladder", "severity: critical, policy: by-day")))
+    assert [one.receiver for one in scene.fire(0, "a1", severity=Severity.CRITICAL)] == ["phone-wang"]
+    scene.desk.replace_plan(plan(by_day))
+    assert [one.receiver for one in scene.fire(60, "a2", severity=Severity.CRITICAL)] == ["wall"]
+    scene.acknowledge(90, "a2")
+    assert [one.receiver for one in scene.resolve(120, "a1")] == ["phone-wang"]
+
+
+def test_an_alert_that_ends_and_begins_again_under_the_same_name_is_told_again() -> None:
+    scene = Scene()
+    scene.fire(0, "a1", severity=Severity.CRITICAL)
+    scene.fire(2, "a2", severity=Severity.CRITICAL)
+    scene.acknowledge(3, "a1")
+    scene.acknowledge(3, "a2")
+    scene.resolve(10, "a1")
+    scene.fire(10, "a1", severity=Severity.CRITICAL)
+    said = scene.pass_until(20)
+    told = [one for one in scene.said.intents if one.at.second >= 10 and one.purpose is Purpose.FIRING]
+    assert told, said
+    assert scene.codes("a1")[-1] == "firing"
+
+
+def test_of_two_receivers_that_fail_neither_is_told_of_itself_where_a_third_is_left() -> None:
+    ladder = PLAN[PLAN.index("      - {after: 0s") : PLAN.index("    repeat:")]
+    scene = Scene(plan(PLAN.replace(ladder, "      - {after: 0s, notify: [receiver:wall, person:li]}\n")))
+    scene.fire(0, "f1", device=device_of("receiver/wall"), rule="notification-failed")
+    assert [one.receiver for one in scene.pass_until(40)] == ["phone-li"]
+    said = scene.fire(600, "f2", device=device_of("receiver/phone-li"), rule="notification-failed")
+    assert [one.receiver for one in said] == ["phone-wang"]

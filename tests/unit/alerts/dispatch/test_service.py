@@ -127,6 +127,16 @@ async def test_a_step_recorded_just_before_a_timer_and_seen_just_after_it_comes_
         assert len(world.intents) == 1
 
 
+async def test_an_act_from_a_machine_whose_clock_is_ahead_takes_no_ladder_along() -> None:
+    async with started() as world:
+        world.records.tell(step(0, FIRING, "a1", severity=CRITICAL))
+        world.records.tell(step(7_200, ACKNOWLEDGED, "a2", severity=CRITICAL))
+        await world.settle()
+        assert [one.purpose for one in world.intents] == [Purpose.FIRING]
+        await world.pass_seconds(300 + SETTLING.total_seconds())
+        assert [(one.receiver, one.at) for one in world.intents[1:]] == [("phone-li", instant(300))]
+
+
 @pytest.mark.parametrize("stored", [False, True])
 async def test_a_commit_that_fails_is_repeated_and_nothing_is_said_twice(stored: bool) -> None:
     async with started() as world:
