@@ -20,6 +20,8 @@ RECEIVER = "receiver/"
 _RECEIVER_DEVICE = "receiver-"
 _STATE = "system/"
 _NEVER = 0
+# Ours: all parts are stopped and started together, and some need longer until they give their first sign of life.
+WATCHED_AGAIN: Microseconds = 15_000_000
 
 
 class SystemRule(Struct, frozen=True):
@@ -78,12 +80,21 @@ class SystemWatch:
     def __init__(self) -> None:
         self._components: dict[str, ComponentMemory] = {}
         self._changed: dict[str, ComponentMemory | None] = {}
+        self._unwatched: set[str] = set()
+        """Restored without an alert: what they are reported to be may be older than this start."""
+        self._began: Microseconds = _NEVER
 
     def restore(self, states: Mapping[str, bytes]) -> None:
-        """Take over what `dirty` gave out before, whatever else there may be."""
+        """Take over what `dirty` gave out before, whatever else there may be.
+
+        What was away without an alert yet is watched for `WATCHED_AGAIN` first: nobody knows how it fared meanwhile.
+        """
         for key, state in states.items():
             if key.startswith(_STATE):
-                self._components[key.removeprefix(_STATE)] = msgspec.msgpack.decode(state, type=ComponentMemory)
+                name = key.removeprefix(_STATE)
+                memory = self._components[name] = msgspec.msgpack.decode(state, type=ComponentMemory)
+                if not memory.alert:
+                    self._unwatched.add(name)
 
     def dirty(self) -> dict[str, bytes | None]:
         """Return the states that changed since the last call, by key; ``None`` deletes."""
@@ -100,6 +111,7 @@ class SystemWatch:
         A component that is reported no more is as good as healthy; unknown ones are passed over.
         """
         instant = to_microseconds(now)
+        self._began = self._began or instant
         said: list[Transition] = []
         for name in sorted(health.keys() | self._components.keys()):
             rule = rule_of(name)
@@ -113,16 +125,21 @@ class SystemWatch:
             if memory is None:
                 return []
             del self._components[name]
+            self._unwatched.discard(name)
             self._changed[name] = None
             reason = Reason("healthy", "已恢复正常", "it works again")
             return [_transition(name, rule, memory, TransitionKind.RESOLVED, now, reason)] if memory.alert else []
         if memory is None:
             memory = self._components[name] = self._changed[name] = ComponentMemory(now)
-        if memory.alert or now < memory.since + rule.lasting:
+        if memory.alert or now < self._raised_from(name, rule, memory):
             return []
         memory.alert = alert_id(rule.id, device_of(name).path, memory.since, 0)
         self._changed[name] = memory
         return _begin(name, rule, memory, wrong, now)
+
+    def _raised_from(self, name: str, rule: SystemRule, memory: ComponentMemory) -> Microseconds:
+        lasted = memory.since + rule.lasting
+        return max(lasted, self._began + WATCHED_AGAIN) if rule.lasting and name in self._unwatched else lasted
 
 
 def rule_of(component: str) -> SystemRule | None:

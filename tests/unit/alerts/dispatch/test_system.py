@@ -58,11 +58,12 @@ def test_a_restart_neither_forgets_nor_repeats() -> None:
     states: dict[str, bytes] = {}
     said: list[Transition] = []
     watch = SystemWatch()
-    for seconds in range(0, 100, 10):
+    for seconds in range(0, 100, 20):
         watch = SystemWatch()
         watch.restore(states)
         away = "refused" if seconds < 60 else None
-        said += watch.observe({"broker": away, "receiver/wall": "410"}, START + timedelta(seconds=seconds))
+        for later in (0, 15):
+            said += watch.observe({"broker": away, "receiver/wall": "410"}, START + timedelta(seconds=seconds + later))
         for key, state in watch.dirty().items():
             if state is None:
                 states.pop(key)
@@ -77,3 +78,14 @@ def test_a_restart_neither_forgets_nor_repeats() -> None:
     ]
     assert set(states) == {"system/receiver/wall"}
     assert watch.dirty() == {}
+
+
+def test_what_was_away_before_a_restart_is_watched_again_before_it_is_raised() -> None:
+    watch = SystemWatch()
+    watch.observe({"ingest": "stopped"}, instant(0))
+    states = {key: state for key, state in watch.dirty().items() if state is not None}
+    later = SystemWatch()
+    later.restore(states)
+    assert later.observe({"ingest": "last heard long ago"}, instant(3_600)) == []
+    assert later.observe({"ingest": None}, instant(3_602)) == []
+    assert later.dirty() == {"system/ingest": None}
