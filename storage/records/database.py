@@ -2,8 +2,9 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -17,6 +18,7 @@ CONNECT_TIMEOUT_SECONDS = 5
 # A cut cable must not hold a commit for the kernel's fifteen minutes.
 UNANSWERED_MILLISECONDS = 10_000
 BUSY_TIMEOUT_MILLISECONDS = 5_000
+_SWITCH_AGAIN_SECONDS = 0.02
 _WRITES = "anju_writes"
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -41,7 +43,7 @@ class RecordsDatabase:
         if self._engine is None:
             engine = create_engine(self._url)
             if engine.dialect.name == "sqlite":
-                await asyncio.to_thread(_open_once, engine.url.database or "")
+                await asyncio.to_thread(open_once, engine.url.database or "")
             self._engine = engine
         await self.ping()
 
@@ -91,12 +93,23 @@ def create_engine(url: str) -> AsyncEngine:
     raise StartupError(f"records database: {backend}: expected sqlite+aiosqlite or postgresql+psycopg")
 
 
-def _open_once(path: str) -> None:
-    """See that SQLite can open the file, before aiosqlite tries: after a refusal its thread outlives the event loop."""
-    try:
-        sqlite3.connect(path).close()
-    except sqlite3.Error as error:
-        raise TemporaryError(f"records database: {path}: {error}") from error
+def open_once(path: str) -> None:
+    """See that SQLite can open the file, before aiosqlite tries: after a refusal its thread outlives the event loop.
+
+    The file is put into WAL mode here, which lasts: two that switch a new file at once refuse each other without
+    waiting, so this is tried again.
+    """
+    end = time.monotonic() + BUSY_TIMEOUT_MILLISECONDS / 1_000
+    while True:
+        try:
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise TemporaryError(f"records database: {path}: {error}") from error
+            time.sleep(_SWITCH_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _create_sqlite(url: str) -> AsyncEngine:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import text
 
 from core.errors import PermanentError, StartupError, TemporaryError
 from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, upgrade
+from storage.records.database import open_once
 from storage.records.schema import differences
 from tests.contract.records_cases import START, commit, fired
 from tests.servers.postgres import Postgres, PostgresApi
@@ -37,6 +39,14 @@ async def test_upgrading_at_once_and_again_keeps_the_rows(records_url: str) -> N
     await upgrade(records_url)
     assert await RecordsAdapter(database).last_sequence() == 2
     await database.close()
+
+
+def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    """Many rounds, since SQLite refuses only those that switch a file to WAL at the very same instant."""
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(40):
+            path = str(tmp_path / f"{number}.db")
+            list(threads.map(open_once, [path] * 8))
 
 
 async def test_upgrading_leaves_logging_alone(records_url: str) -> None:
