@@ -72,7 +72,7 @@ class Swiftness(BaseModel):
 
     acknowledged: int
     median_seconds: float | None = Field(description="Half of them took no longer.")
-    percentile_90_seconds: float | None = Field(description="9 of 10 took no longer (nearest rank).")
+    percentile_90_seconds: Figure = Field(description="9 of 10 took no longer (nearest rank). The target is ours.")
 
 
 class ToldOperator(BaseModel):
@@ -114,7 +114,7 @@ class AlarmQuality(BaseModel):
     severities: dict[Severity, Figure] = Field(description="The share of each severity in all alarms: about 80/15/5.")
     unacknowledged: int = Field(description="Alarms that nobody has acknowledged until now.")
     swiftness: Swiftness
-    false_alarms: Figure = Field(description="Alarms marked as false / all alarms.")
+    false_alarms: Figure = Field(description="Alarms marked as false / all alarms. The target is ours.")
     false_by_rule: list[FalseRate] = Field(description="Rules with false alarms, the highest rate first.")
     false_by_device: list[FalseRate] = Field(description="Devices with false alarms, the highest rate first.")
     told: list[ToldOperator] = Field(description="Notifications put into the outbox in the span, by who is meant.")

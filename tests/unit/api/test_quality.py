@@ -33,12 +33,24 @@ async def test_each_figure_stands_beside_its_target(lan: httpx.AsyncClient, worl
     assert quality["per_day"] == {"value": 3.0, "target": target, "met": True}
     assert quality["days"] == [{"begin": quality["since"], "end": quality["until"], "alarms": 3}]
     assert quality["severities"]["critical"]["met"] is False
-    assert quality["false_alarms"] == {"value": pytest.approx(1 / 3), "target": None, "met": None}
+    assert quality["false_alarms"] == {
+        "value": pytest.approx(1 / 3),
+        "target": {"at_least": None, "at_most": 0.1, "below": None},
+        "met": False,
+    }
     assert quality["false_by_rule"] == [
         {"name": "trapped-passenger", "alarms": 3, "false": 1, "rate": pytest.approx(1 / 3)}
     ]
     assert quality["most_frequent"][0]["device"] == LIFT.path
-    assert quality["swiftness"] == {"acknowledged": 1, "median_seconds": 180.0, "percentile_90_seconds": 180.0}
+    assert quality["swiftness"] == {
+        "acknowledged": 1,
+        "median_seconds": 180.0,
+        "percentile_90_seconds": {
+            "value": 180.0,
+            "target": {"at_least": None, "at_most": 300.0, "below": None},
+            "met": True,
+        },
+    }
     assert [one["name"] for one in quality["acknowledgers"]] == ["lan"]
     assert [(one["name"], one["calls"]) for one in quality["told"]] == [("lan", 1)]
 
