@@ -24,6 +24,7 @@ class Audiences:
         self.overrides: Sequence[RotaOverrideRow] = ()
         self._policies = {policy.name: policy for policy in plan.policies}
         self._receivers = {person.name: person.receivers for person in plan.people}
+        self._names = {receiver.name for receiver in plan.receivers}
         self._rotas = {rota.name: rota for rota in plan.rotas}
 
     def policy(self, incident: Incident) -> Policy:
@@ -46,6 +47,10 @@ class Audiences:
         """Return whom the steps taken so far reach now: after a change of shifts, those who are on duty since."""
         taken = range(min(incident.memory.step, len(self.policy(incident).steps)))
         return self.of_steps(incident, taken, now) or self.elsewhere(incident) or dict(incident.memory.told)
+
+    def knows_any(self, receivers: Iterable[str]) -> bool:
+        """Tell whether one of ``receivers`` is in the plan."""
+        return any(receiver in self._names for receiver in receivers)
 
     def receivers_of(self, person: str) -> Sequence[str]:
         """Return how ``person`` is reached; not at all when the plan knows no such person."""

@@ -42,20 +42,24 @@ class Desk:
         self._suppressions: Sequence[Suppression] = ()
         self._boundary: Microseconds = _NEVER
         self._passed: Microseconds = _NEVER
-        self._stale = True
+        self._stale = self._plan_is_new = True
         self.replace_plan(plan)
         self.set_inventory(self._inventory)
 
     # ---------------------------------------------------------------- what people have set
 
     def replace_plan(self, plan: Plan) -> None:
-        """Go by ``plan`` from now on: incidents stay as they are, and climb its ladders."""
+        """Go by ``plan`` from now on: incidents stay as they are, and climb its ladders.
+
+        One of which it knows nobody who was told begins at the foot of its ladder.
+        """
         overrides = self._teller.audiences.overrides
         self._teller.audiences = Audiences(plan)
         self._teller.audiences.overrides = overrides
         self._speaker.flood_rule = plan.flood
         self._router.set_plan(plan)
         self._holds.set_inhibitions(inhibitions_of(plan))
+        self._plan_is_new = True
         self._place_all()
 
     def set_inventory(self, inventory: Inventory) -> None:
@@ -137,6 +141,7 @@ class Desk:
             now = self._shelf.move_clock(self._passed or until)
             self._arrange_tests(now)
             self._reconsider(now)
+            self._reach_again(now)
         self._pass_time(until)
         self._passed = max(self._passed, until)
 
@@ -169,6 +174,13 @@ class Desk:
         """See of every firing alert whether people are told of it."""
         for alert in by_age(self._shelf.alerts.values()):
             self._judge(alert, now)
+
+    def _reach_again(self, now: Microseconds) -> None:
+        """After a new plan, and at a start, when it may be one: see that somebody in it knows of each incident."""
+        if self._plan_is_new:
+            self._plan_is_new = False
+            for its_id in sorted(self._shelf.incidents):
+                self._teller.reach_again(self._shelf.incidents[its_id], now)
 
     def _arrange_tests(self, now: Microseconds) -> None:
         plan = self._teller.audiences.plan

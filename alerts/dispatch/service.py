@@ -13,6 +13,7 @@ from alerts.dispatch.desk import Desk
 from alerts.dispatch.model import DeskCommit, Told
 from alerts.dispatch.plan import Plan
 from alerts.dispatch.speaking import Decision
+from alerts.dispatch.superseded import without_superseded
 from alerts.dispatch.system import RECEIVER, SystemWatch
 from alerts.history import RotaOverrideRow
 from alerts.model import Transition, TransitionKind
@@ -174,7 +175,7 @@ class DeskService:
     def _gathered(self) -> DeskCommit | None:
         """Take everything decided since the last commit together; ``None`` when that is nothing."""
         states = {**self._desk.dirty(), **self._system.dirty()}
-        decision, self._decision = self._decision, Decision()
+        decision, self._decision = without_superseded(self._decision), Decision()
         transitions, self._transitions = self._transitions, []
         if not (states or decision.intents or decision.notes or transitions) and self._read == self._committed:
             return None

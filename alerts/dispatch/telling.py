@@ -162,6 +162,13 @@ class Teller:
         if memory.step < len(policy.steps):
             memory.ladder_from = now - microseconds(policy.steps[memory.step].after)
 
+    def reach_again(self, incident: Incident, now: Microseconds) -> None:
+        """Begin anew where somebody has yet to take it, and nobody who was told is in the plan any more."""
+        memory = incident.memory
+        if memory.told and incident.count(Standing.WANTING) and not self.audiences.knows_any(memory.told):
+            self._begin(incident, now)
+            self._shelf.touch(incident)
+
     def _remind(self, incident: Incident, now: Microseconds) -> None:
         memory = incident.memory
         memory.repeat_at = _NEVER

@@ -27,6 +27,7 @@ PURE = {
     "dispatch/rota",
     "dispatch/shelf",
     "dispatch/speaking",
+    "dispatch/superseded",
     "dispatch/system",
     "dispatch/telling",
     "engine",

@@ -238,3 +238,46 @@ def test_a_ladder_that_a_new_plan_no_longer_has_becomes_that_of_the_route_for_ev
     text = PLAN.replace("ladder", "other").replace("notify: [person:li]", "notify: [person:wang]")
     scene.desk.replace_plan(plan(text))
     assert brief(scene.pass_until(300)) == [(300, "phone-wang", ESCALATION)]
+
+
+OTHERS = PLAN.replace("wall", "board").replace("phone-li", "pager-li").replace("phone-wang", "pager-wang")
+
+
+def test_where_a_new_plan_knows_none_of_those_told_its_own_people_are_told() -> None:
+    text = PLAN.replace("    repeat: 30m\n", "")
+    scene = Scene(plan(text))
+    scene.fire(0, severity=Severity.CRITICAL)
+    scene.pass_until(700)
+    scene.desk.replace_plan(plan(OTHERS.replace("    repeat: 30m\n", "")))
+    said = scene.pass_until(701)
+    assert [(one.receiver, one.purpose) for one in said] == [("board", Purpose.FIRING)]
+    assert [one.receiver for one in scene.pass_until(2_000)] == ["pager-li", "pager-wang"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_new_plan_that_knows_somebody_told_begins_nothing_anew(restart: bool) -> None:
+    scene = Scene()
+    scene.fire(0, severity=Severity.CRITICAL)
+    scene.pass_until(10)
+    scene.plan = plan(PLAN.replace("phone-wang", "pager-wang"))
+    if restart:
+        scene.restart()
+    else:
+        scene.desk.replace_plan(scene.plan)
+    assert scene.pass_until(20) == []
+
+
+def test_who_has_acknowledged_is_not_told_again_by_a_new_plan() -> None:
+    scene = Scene()
+    scene.fire(0, severity=Severity.CRITICAL)
+    scene.acknowledge(5)
+    scene.desk.replace_plan(plan(OTHERS))
+    assert scene.pass_until(20) == []
+
+
+def test_a_new_plan_is_noticed_at_a_start_as_well() -> None:
+    scene = Scene()
+    scene.fire(0, severity=Severity.CRITICAL)
+    scene.plan = plan(OTHERS)
+    scene.restart()
+    assert [one.receiver for one in scene.pass_until(20)] == ["board"]

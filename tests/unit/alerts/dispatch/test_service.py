@@ -267,3 +267,26 @@ async def test_what_changes_nothing_is_not_committed() -> None:
 
 def only_the_clock(commit: DeskCommit) -> bool:
     return set(commit.states) <= {"desk"} and not commit.intents and replace(commit, states={}).notes == []
+
+
+async def test_after_eight_hours_away_nobody_gets_eight_hours_of_reminders() -> None:
+    records, clock = MemoryDeskRecords(clock=ManualClock(START)), ManualClock(START)
+    async with started(records, clock) as world:
+        records.tell(step(0, FIRING, severity=CRITICAL))
+        await world.settle()
+        await world.pass_seconds(700)
+        assert [one.receiver for one in world.intents] == ["wall", "phone-li", "phone-wang"]
+    clock.advance(timedelta(hours=8))
+    before = len(world.intents)
+    async with started(records, clock) as world:
+        await world.pass_seconds(1)
+        said = world.intents[before:]
+        assert [(one.receiver, one.purpose) for one in said] == [
+            (receiver, Purpose.REMINDER) for receiver in ("wall", "phone-li", "phone-wang")
+        ]
+        # The newest of them, and the timeline tells of that one alone.
+        assert clock.now() - said[0].at < timedelta(minutes=30)
+        notes = [note for commit in records.commits for note in commit.notes if note.reason.code == "reminder"]
+        assert len(notes) == 1
+        await world.pass_seconds(1_800)
+        assert len(world.intents) == before + 6
