@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from alerts.inventory import DeviceFacts, Inventory
-from alerts.limits import attributes_of
 from alerts.posts import Roster
 from alerts.rules.model import Rule
 from alerts.rules.scopes import covers
 from alerts.trees import CompiledRule
+from alerts.watches.limits import attributes_of
 from core.devices import DeviceKey
 
 Figures = tuple[tuple[str, float | None], ...]

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from alerts import steps
-from alerts.happenings import EventWatch
 from alerts.memory import Device, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition
 from alerts.policy import worse
 from alerts.trees import CompiledRule, Leaves
-from alerts.watch import Reading
+from alerts.watches.happenings import EventWatch
+from alerts.watches.watch import Reading
 from core.observations import Observation
 from core.wire.payloads import GateEvent, ThermalEvent, ThermalTelemetry
 

@@ -9,13 +9,13 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from alerts import lifecycle
-from alerts.happenings import EventWatch
 from alerts.memory import Device, Heard, Leaf, Microseconds, Phase, RuleState, slim
-from alerts.readings import SignalWatch
-from alerts.sequences import SequenceWatch, TogetherWatch
-from alerts.silence import SilenceWatch
 from alerts.trees import CompiledRule, Leaves
-from alerts.watch import Watch
+from alerts.watches.happenings import EventWatch
+from alerts.watches.readings import SignalWatch
+from alerts.watches.sequences import SequenceWatch, TogetherWatch
+from alerts.watches.silence import SilenceWatch
+from alerts.watches.watch import Watch
 from core.devices import Channel
 from core.wire.payloads import ElevatorEvent
 

@@ -5,15 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from alerts.comparisons import PastWatch, PeerWatch
-from alerts.counts import CountWatch, RatioWatch
-from alerts.happenings import EventWatch
 from alerts.inventory import DeviceFacts
-from alerts.limits import Figure, UnknownFigure, figures
 from alerts.memory import Leaf
 from alerts.model import Severity
 from alerts.policy import Policy
-from alerts.readings import RateWatch, state_watch, threshold_watch
 from alerts.rules.conditions import (
     AllOf,
     AnyOf,
@@ -33,9 +28,14 @@ from alerts.rules.conditions import (
 )
 from alerts.rules.model import Rule
 from alerts.rules.signals import signals_of
-from alerts.sequences import SequenceWatch, TogetherWatch
-from alerts.silence import SilenceWatch
-from alerts.watch import Watch
+from alerts.watches.comparisons import PastWatch, PeerWatch
+from alerts.watches.counts import CountWatch, RatioWatch
+from alerts.watches.happenings import EventWatch
+from alerts.watches.limits import Figure, UnknownFigure, figures
+from alerts.watches.readings import RateWatch, state_watch, threshold_watch
+from alerts.watches.sequences import SequenceWatch, TogetherWatch
+from alerts.watches.silence import SilenceWatch
+from alerts.watches.watch import Watch
 from core.devices import Channel, DeviceKind
 
 _WITH_PARTS = frozenset({DeviceKind.GATE, DeviceKind.THERMAL})

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import pytest
 
-from alerts.comparisons import PastWatch, PeerWatch
 from alerts.engine import Engine
-from alerts.limits import figures
 from alerts.memory import Heard, Leaf
 from alerts.rules.conditions import Compare, Stay
+from alerts.watches.comparisons import PastWatch, PeerWatch
+from alerts.watches.limits import figures
 from core.devices import DeviceKey, DeviceKind
 from core.observations import Observation
 from core.wire.payloads import ElevatorTelemetry, Region, ThermalTelemetry

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from alerts.counts import CountWatch, RatioWatch
-from alerts.limits import figures
 from alerts.memory import Heard, Leaf
 from alerts.rules.conditions import Count, Events, Ratio
+from alerts.watches.counts import CountWatch, RatioWatch
+from alerts.watches.limits import figures
 from core.wire.payloads import ElevatorEventType as Lift
 from core.wire.payloads import ElevatorTelemetry
 from core.wire.payloads import GateEventType as Gate

@@ -3,9 +3,9 @@
 import pytest
 
 from alerts.inventory import DeviceFacts
-from alerts.limits import attributes_of, rule_is_dynamic
 from alerts.memory import Heard
 from alerts.trees import CompiledRule
+from alerts.watches.limits import attributes_of, rule_is_dynamic
 from tests.unit.alerts.talk import Talk, rule
 
 HEARD = Heard(0, 0, 0, 0)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from alerts.limits import figures
 from alerts.memory import Heard
 from alerts.rules import conditions
-from alerts.sequences import SequenceWatch, TogetherWatch
 from alerts.trees import CompiledRule
+from alerts.watches.limits import figures
+from alerts.watches.sequences import SequenceWatch, TogetherWatch
 from core.devices import DeviceKind
 from core.observations import Observation
 from core.wire.payloads import ElevatorEventType as Lift

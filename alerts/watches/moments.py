@@ -2,13 +2,13 @@
 
 from typing import Protocol
 
-from alerts.events import EventFilter, event_of
-from alerts.limits import Figure
 from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
-from alerts.readings import SignalWatch, state_watch, threshold_watch
 from alerts.rules.conditions import EventSeen, Limit, Moment, Scalar, State, Threshold
 from alerts.rules.signals import signals_of
-from alerts.watch import Reading, Sentence
+from alerts.watches.events import EventFilter, event_of
+from alerts.watches.limits import Figure
+from alerts.watches.readings import SignalWatch, state_watch, threshold_watch
+from alerts.watches.watch import Reading, Sentence
 from alerts.words import event_words, signal_names, value_names
 from core.devices import Channel, DeviceKind
 from core.observations import Observation

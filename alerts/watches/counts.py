@@ -4,12 +4,12 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from alerts.events import EventFilter, event_of, identity
-from alerts.limits import Figure
 from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.rules.conditions import Count, Ratio
 from alerts.rules.durations import microseconds
-from alerts.watch import OwnWatch, Reading, Sentence
+from alerts.watches.events import EventFilter, event_of, identity
+from alerts.watches.limits import Figure
+from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.words import FAULT_SEPARATOR, event_names, signal_names, span_names
 from core.devices import Channel
 from core.faults import meaning_of

@@ -2,13 +2,13 @@
 
 from itertools import repeat
 
-from alerts.events import event_of
-from alerts.limits import Figure
 from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
-from alerts.moments import MomentWatch, moment_watch
 from alerts.rules.conditions import Sequence, Together
 from alerts.rules.durations import microseconds
-from alerts.watch import OwnWatch, Reading, Sentence
+from alerts.watches.events import event_of
+from alerts.watches.limits import Figure
+from alerts.watches.moments import MomentWatch, moment_watch
+from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.words import span_names
 from core.devices import Channel, DeviceKind
 from core.observations import Observation

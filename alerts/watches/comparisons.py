@@ -5,13 +5,13 @@ from operator import attrgetter
 from statistics import median
 from typing import Any
 
-from alerts.limits import Figure
 from alerts.memory import Heard, Leaf, Microseconds, Past, slim_leaf
-from alerts.readings import channels_of
 from alerts.rules.conditions import Compare, Stay
 from alerts.rules.durations import microseconds
 from alerts.rules.signals import Signal, signals_of
-from alerts.watch import OwnWatch, Reading, Sentence
+from alerts.watches.limits import Figure
+from alerts.watches.readings import channels_of
+from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.words import signal_names, value_names
 from core.clock import to_microseconds
 from core.devices import DeviceKind

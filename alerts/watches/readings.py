@@ -4,12 +4,12 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from alerts.limits import Figure
 from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.rules.conditions import Rate, State, Threshold
 from alerts.rules.durations import microseconds
 from alerts.rules.signals import Signal, event_fields
-from alerts.watch import OwnWatch, Reading, Sentence
+from alerts.watches.limits import Figure
+from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.words import signal_names, value_names
 from core.clock import to_microseconds
 from core.devices import Channel, DeviceKind
