@@ -173,7 +173,8 @@ class Deliverer:
         except TemporaryError as error:
             await self._failed(entry, lane, error)
         else:
-            self._recovered(entry, lane)
+            lane.take(entry.number)
+            self._recovered(entry)
             self.stats.delivered += 1
             _log.info("notification.delivered", **_facts(entry), answer=said)
             now = self._clock.now()
@@ -199,23 +200,26 @@ class Deliverer:
         now, asked = self._clock.now(), getattr(error, "retry_after", None)
         lane.fail(now, self._patience.pause(lane.failures + 1, random.random(), asked))  # noqa: S311 - jitter, not a secret
         self._note_failing(entry, lane, str(error))
-        until = now + self._patience.pause(entry.attempts + 1, random.random(), asked)  # noqa: S311 - the same
+        attempts = entry.attempts + 1
+        until = now + self._patience.pause(attempts, random.random(), asked)  # noqa: S311 - the same
+        if self._patience.is_poisoned(attempts, lane.doubt(entry.number)):
+            await self._record_given_up(entry, lane, f"given up after {attempts} attempts, others were taken: {error}")
+            return
         if self._patience.is_over(entry, until):
-            await self._give_up_late(entry, str(error))
+            lasted = _hours(self._patience.lifetimes[entry.intent.purpose])
+            await self._record_given_up(entry, lane, f"given up after {lasted}: {error}")
             return
         self.stats.postponed += 1
         await self._persist("outbox.postpone", partial(self._outbox.postpone, entry.number, until, str(error)))
 
-    async def _give_up_late(self, entry: OutboxEntry, reason: str) -> None:
-        lasted = self._patience.lifetimes[entry.intent.purpose]
-        await self._record_given_up(entry, f"given up after {_hours(lasted)}: {reason}")
-
     async def _give_up(self, entry: OutboxEntry, lane: Lane, reason: str) -> None:
         # It answered, so it is there: what else waits for it is tried.
-        self._recovered(entry, lane)
-        await self._record_given_up(entry, reason)
+        lane.recover()
+        self._recovered(entry)
+        await self._record_given_up(entry, lane, reason)
 
-    async def _record_given_up(self, entry: OutboxEntry, reason: str) -> None:
+    async def _record_given_up(self, entry: OutboxEntry, lane: Lane, reason: str) -> None:
+        lane.forget(entry.number)
         self.stats.given_up += 1
         _log.warning("notification.given_up", **_facts(entry), reason=reason)
         now = self._clock.now()
@@ -228,8 +232,7 @@ class Deliverer:
             _log.warning("receiver.failing", receiver=receiver, reason=reason)
         self.stats.failing[receiver] = (lane.failing_since or self._clock.now(), reason)
 
-    def _recovered(self, entry: OutboxEntry, lane: Lane) -> None:
-        lane.recover()
+    def _recovered(self, entry: OutboxEntry) -> None:
         if self.stats.failing.pop(entry.intent.receiver, None) is not None:
             _log.info("receiver.recovered", receiver=entry.intent.receiver)
 

@@ -1,9 +1,18 @@
 """How one receiver stands: how much is on its way to it, whether it is resting, and how fast it may be told."""
 
 from collections import deque
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 _PACE_WINDOW = timedelta(minutes=1)
+
+
+@dataclass
+class _Doubt:
+    """A message that failed: how much its receiver had taken by then, and how often the failure was its own."""
+
+    taken: int
+    own_failures: int = 0
 
 
 class Lane:
@@ -18,6 +27,8 @@ class Lane:
         self._channel: object = None
         self._per_minute: int | None = None
         self._begun: deque[datetime] = deque()
+        self._taken = 0
+        self._doubts: dict[int, _Doubt] = {}
         self.in_flight = 0
         self.failures = 0
         self.failing_since: datetime | None = None
@@ -29,6 +40,7 @@ class Lane:
             self._channel, self._per_minute = channel, per_minute
             self._begun.clear()
             self.rests_until = None
+            self._doubts.clear()
             self.recover()
 
     def may_begin(self, now: datetime) -> bool:
@@ -56,6 +68,32 @@ class Lane:
             self.failures += 1
         self.failing_since = self.failing_since or now
         self.rests_until = max(now + pause, self.rests_until or now)
+
+    def doubt(self, number: int) -> int:
+        """Count that message ``number`` failed, and tell how many of its failures were its own.
+
+        A failure is the message's own where the receiver has taken another one since the failure before. 0 when this
+        one is not: with nothing taken in between, it may as well be the receiver that is away.
+        """
+        known = self._doubts.get(number)
+        if known is None:
+            self._doubts[number] = _Doubt(self._taken)
+            return 0
+        if known.taken == self._taken:
+            return 0
+        known.taken = self._taken
+        known.own_failures += 1
+        return known.own_failures
+
+    def forget(self, number: int) -> None:
+        """Message ``number`` is not tried any more."""
+        self._doubts.pop(number, None)
+
+    def take(self, number: int) -> None:
+        """The receiver took message ``number``."""
+        self._taken += 1
+        self.forget(number)
+        self.recover()
 
     def recover(self) -> None:
         """The receiver took a message, or gave an answer of its own."""

@@ -24,6 +24,12 @@ LIFETIMES: Mapping[Purpose, timedelta] = MappingProxyType(
 )
 
 
+# Ours. Ten attempts with their pauses last four to nine minutes: a receiver that restarts is back within them. That a
+# receiver takes others and fails with this one may happen once by chance, and twice while it is overloaded.
+POISONED_ATTEMPTS = 10
+POISONED_OWN_FAILURES = 3
+
+
 @dataclass(frozen=True)
 class Patience:
     """Pauses double from ``first`` to ``most``; what a receiver asks for counts up to ``most_asked``."""
@@ -48,3 +54,11 @@ class Patience:
     def is_over(self, entry: OutboxEntry, at: datetime) -> bool:
         """Tell whether ``entry`` would make no sense any more at ``at``."""
         return at - entry.created_at > self.lifetimes[entry.intent.purpose]
+
+    @staticmethod
+    def is_poisoned(attempts: int, own_failures: int) -> bool:
+        """Tell whether it is the message that fails, and not its receiver, after ``attempts`` without success.
+
+        ``own_failures`` is what `Lane.doubt` said of the last one.
+        """
+        return attempts >= POISONED_ATTEMPTS and own_failures >= POISONED_OWN_FAILURES

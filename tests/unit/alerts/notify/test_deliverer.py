@@ -15,6 +15,7 @@ from alerts.model import Severity
 from alerts.notify.book import Channel, MessengerBook
 from alerts.notify.deliverer import Deliverer, Limits, wait_for
 from alerts.notify.errors import TryLater
+from alerts.notify.patience import LIFETIMES, Patience
 from core.clock import ManualClock
 from core.errors import PermanentError, TemporaryError
 from storage.memory.outbox import MemoryOutbox
@@ -182,6 +183,40 @@ async def test_it_gives_up_when_the_message_makes_no_sense_any_more(purpose: Pur
         assert world.status() is WAITING
         await world.run_until(hours * 3600 + 360)
         assert (world.status(), world.detail()) == (FAILED, f"given up after {hours} h: duty: away")
+
+
+def refuses(poison: Intent) -> Callable[[Intent], None]:
+    def behave(asked: Intent) -> None:
+        if asked.id == poison.id:
+            raise AWAY
+
+    return behave
+
+
+async def test_a_message_that_fails_while_others_are_taken_holds_up_its_line_for_minutes_only() -> None:
+    poison = intent(1)
+    async with started({"duty": Mouth(refuses(poison))}) as world:
+        world.add(poison, intent(2), intent(3, purpose=Purpose.RESOLVED))
+        for minute in range(20):
+            await world.run_until(60 * minute)
+            world.add(intent(10 + minute, incident=f"other {minute}"))
+        await world.run_until(1_200)
+        assert (world.status(1), world.outbox.entries[0].attempts) == (FAILED, 10)
+        assert world.detail(1) == "given up after 10 attempts, others were taken: duty: away"
+        assert [one.id for one in world.mouths["duty"].said if one.incident == poison.incident] == [
+            "intent-2",
+            "intent-3",
+        ]
+        assert world.outbox.entries[1].finished_at is not None
+        assert world.outbox.entries[1].finished_at <= after(600)
+
+
+async def test_a_message_that_fails_alone_may_have_met_a_receiver_that_is_away() -> None:
+    poison = intent(1)
+    async with started({"duty": Mouth(refuses(poison))}) as world:
+        world.add(poison, intent(2), intent(3, incident="other"))
+        await world.run_until(23 * 3_600)
+        assert (world.status(1), world.status(2), world.status(3)) == (WAITING, WAITING, DELIVERED)
 
 
 async def test_a_message_older_than_its_sense_is_tried_once() -> None:
@@ -406,3 +441,44 @@ async def test_order_is_kept_for_each_receiver_and_incident(
         said = [one.version for one in mouths[who].said if one.incident == what]
         assert tried == sorted(tried)
         assert said == sorted(set(said))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    told=st.lists(st.tuples(st.integers(0, 3_000), st.sampled_from("xyz"), st.sampled_from(Purpose)), min_size=1),
+    outcomes=st.lists(st.sampled_from(["taken", "away", "away", "refused"]), max_size=80),
+)
+async def test_a_receiver_that_is_dead_loses_nothing_before_its_time(
+    told: list[tuple[int, str, Purpose]], outcomes: list[str]
+) -> None:
+    """However it fared before: from the first failure after the last one it took, a message is tried for its time."""
+    coming, tries = list(outcomes), list[tuple[str, str]]()
+
+    def behave(asked: Intent) -> None:
+        tries.append((asked.id, coming.pop(0) if coming else "away"))
+        match tries[-1][1]:
+            case "away":
+                raise AWAY
+            case "refused":
+                raise PermanentError("refused")
+
+    async with started({"duty": Mouth(behave)}) as world:
+        for number, (seconds, incident, purpose) in enumerate(sorted(told), 1):
+            await world.run_until(seconds)
+            world.add(intent(number, incident=incident, purpose=purpose))
+        await world.run_until(8 * 3_600)
+        for entry in world.outbox.entries:
+            assert entry.finished_at is None or may_end(entry, tries)
+
+
+def may_end(entry: OutboxEntry, tries: list[tuple[str, str]]) -> bool:
+    """It was taken or refused, its time was up, or it failed often and others were taken between its last failures."""
+    own = [at for at, (name, _) in enumerate(tries) if name == entry.intent.id]
+    if tries[own[-1]][1] != "away":
+        return True
+    assert entry.finished_at is not None
+    longest = Patience().most
+    if entry.finished_at + longest - entry.created_at > LIFETIMES[entry.intent.purpose]:
+        return True
+    between = [what for _, what in tries[own[-2] : own[-1]]]
+    return len(own) >= 10 and "taken" in between

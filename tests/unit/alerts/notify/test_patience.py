@@ -100,6 +100,41 @@ def test_another_channel_begins_anew() -> None:
     assert one.may_begin(after(1))
 
 
+@pytest.mark.parametrize(
+    ("attempts", "own_failures", "poisoned"),
+    [(10, 3, True), (50, 7, True), (9, 9, False), (10, 2, False), (10_000, 0, False)],
+)
+def test_a_message_is_poisoned_after_many_attempts_some_of_them_its_own_failures(
+    attempts: int, own_failures: int, poisoned: bool
+) -> None:
+    assert PATIENCE.is_poisoned(attempts, own_failures) is poisoned
+
+
+def test_a_failure_is_the_messages_own_only_where_another_was_taken_since_the_one_before() -> None:
+    one = lane()
+    one.take(8)
+    doubts = []
+    for takes in (0, 1, 0, 2, 0, 1):
+        for _ in range(takes):
+            one.take(9)
+        doubts.append(one.doubt(7))
+    assert doubts == [0, 1, 0, 2, 0, 3]
+
+
+def test_each_message_is_doubted_by_itself_and_anew_after_it_ended_or_over_another_channel() -> None:
+    one = lane()
+    for number in (1, 2, 3):
+        one.doubt(number)
+    one.take(3)
+    assert (one.doubt(1), one.doubt(3)) == (1, 0)
+    one.forget(1)
+    one.take(4)
+    assert (one.doubt(1), one.doubt(2)) == (0, 1)
+    one.use("another", None)
+    one.take(5)
+    assert one.doubt(2) == 0
+
+
 @given(st.integers(1, 5), st.lists(st.floats(0, 30), min_size=1, max_size=40))
 def test_within_any_minute_no_more_leave_than_the_receiver_takes(per_minute: int, gaps: list[float]) -> None:
     one, now, begun = lane(100, per_minute), START, []
