@@ -64,7 +64,11 @@ class DeskRecords(Protocol):
         ...
 
     async def failing_receivers(self) -> dict[str, str]:
-        """Return the receivers whose newest finished message was given up, with its error."""
+        """Return the receivers that cannot be reached, with the newest error; cheap, asked every second.
+
+        Those whose newest finished message was given up, and those at which every attempt has failed for
+        `UNREACHABLE_AFTER`. Both last until a message is taken, however often Anju is started meanwhile.
+        """
         ...
 
     async def commit(self, decided: DeskCommit) -> None:
@@ -91,8 +95,8 @@ class Outbox(Protocol):
         """Record that the receiver has it. May be repeated."""
         ...
 
-    async def postpone(self, number: int, until: datetime, detail: str) -> None:
-        """Record a failed attempt, to be repeated at ``until``."""
+    async def postpone(self, number: int, now: datetime, until: datetime, detail: str) -> None:
+        """Record that an attempt has failed at ``now``, to be repeated at ``until``."""
         ...
 
     async def give_up(self, number: int, now: datetime, detail: str) -> None:

@@ -215,7 +215,7 @@ class FailingReceivers(Protocol):
     """Which receivers cannot be reached. Raises `TemporaryError`."""
 
     async def failing_receivers(self) -> dict[str, str]:
-        """Return the receivers whose newest finished message was given up, with its error."""
+        """Return the receivers that cannot be reached, with the newest error, as `alerts.ports.DeskRecords` says."""
         ...
 
 

@@ -4,12 +4,10 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
 
 import structlog
 
 from alerts.dispatch.service import DeskService, Surroundings
-from alerts.dispatch.system import RECEIVER
 from alerts.notify.book import MessengerBook
 from alerts.notify.deliverer import Deliverer
 from alerts.ports import Registry
@@ -25,8 +23,6 @@ _log = structlog.get_logger()
 LOOK_EVERY_SECONDS = 1.0
 # The desk finds a new step within this time; looking costs about a millisecond.
 IDLE_SECONDS = 0.05
-# Given up means tried for a day; people want to know sooner that a receiver cannot be reached.
-UNREACHABLE_AFTER = timedelta(minutes=10)
 
 
 class Notifying:
@@ -90,15 +86,13 @@ class Notifying:
         )
 
     def _health(self) -> dict[str, str | None]:
-        """Return how ingest, the broker behind it and the receivers do, as far as they tell."""
+        """Return how ingest and the broker behind it do, as far as they tell."""
         said = heartbeat.read(self._settings.var, "ingest", self._clock.now())
         away = said.figures.get("broker_connected", 1.0) == 0.0
         alive = said.status != "down"
-        unreachable = self.deliverer.unreachable(UNREACHABLE_AFTER)
         return {
             "ingest": None if alive else said.detail,
             "broker": said.detail if alive and away else None,
-            **{RECEIVER + name: error for name, error in unreachable.items()},
         }
 
     async def _wait(self, seconds: float) -> None:

@@ -1,6 +1,6 @@
 """What the notification desk reads and what it decides."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -163,6 +163,10 @@ class OutboxStatus(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     """Given up: refused for good, or tried for as long as the message made sense."""
+
+
+# Ours. Given up means tried for a day; people want to know sooner that a receiver cannot be reached.
+UNREACHABLE_AFTER = timedelta(minutes=10)
 
 
 class OutboxEntry(Struct, frozen=True):

@@ -88,14 +88,6 @@ class Deliverer:
         """Say that the outbox holds something new, or that the plan has changed; from this loop's thread."""
         self._woken.set()
 
-    def unreachable(self, longer_than: timedelta) -> dict[str, str]:
-        """Return the receivers that have failed for ``longer_than`` and taken nothing meanwhile, with the newest error.
-
-        What waits for them is still tried: this is for telling somebody by another channel before it is given up.
-        """
-        before = self._clock.now() - longer_than
-        return {receiver: reason for receiver, (since, reason) in self.stats.failing.items() if since <= before}
-
     async def run(self) -> None:
         """Deliver until cancelled; then let what is on its way end, within a few seconds."""
         try:
@@ -210,7 +202,7 @@ class Deliverer:
             await self._record_given_up(entry, lane, f"given up after {lasted}: {error}")
             return
         self.stats.postponed += 1
-        await self._persist("outbox.postpone", partial(self._outbox.postpone, entry.number, until, str(error)))
+        await self._persist("outbox.postpone", partial(self._outbox.postpone, entry.number, now, until, str(error)))
 
     async def _give_up(self, entry: OutboxEntry, lane: Lane, reason: str) -> None:
         # It answered, so it is there: what else waits for it is tried.

@@ -29,7 +29,7 @@ class Receiver(BaseModel):
 
     name: str
     channel: ChannelKind
-    failing: bool = Field(description="Its newest message was given up.")
+    failing: bool = Field(description="Its newest message was given up, or nothing has reached it for ten minutes.")
     detail: str | None = Field(description="The error, where it fails.")
     people: list[str] = Field(description="Who is reached by it.")
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from alerts.dispatch.model import DeskCommit, DeskSnapshot, Suppression, Told
+from alerts.dispatch.model import UNREACHABLE_AFTER, DeskCommit, DeskSnapshot, Suppression, Told
 from alerts.model import DESK_KINDS, Transition, TransitionKind
 from core.clock import Clock, SystemClock
 from core.errors import Fenced, TemporaryError
@@ -69,8 +69,11 @@ class MemoryDeskRecords:
         return sorted(lasting, key=lambda each: each.id)
 
     async def failing_receivers(self) -> dict[str, str]:
-        """Return the receivers whose newest finished message was given up, with its error."""
-        return dict(self.outbox.failing)
+        """Return the receivers that cannot be reached, with the newest error."""
+        before = self._clock.now() - UNREACHABLE_AFTER
+        given_up, unreached = self.outbox.failing, self.outbox.unreached
+        newest = {name: error for name, (since, error) in unreached.items() if since <= before or name in given_up}
+        return {**given_up, **newest}
 
     async def commit(self, decided: DeskCommit) -> None:
         """Store ``decided``, as the port says."""

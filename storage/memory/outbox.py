@@ -20,6 +20,8 @@ class MemoryOutbox:
         self.undelivered: list[tuple[str, str]] = []
         self.failing: dict[str, str] = {}
         """Receivers whose newest finished message was given up, with its error."""
+        self.unreached: dict[str, tuple[datetime, str]] = {}
+        """Since when attempts at a receiver have failed with nothing ended in between, and the newest error."""
         self._failures = 0
 
     def fail(self, *, times: int) -> None:
@@ -53,12 +55,14 @@ class MemoryOutbox:
         if self._finish(number, OutboxStatus.DELIVERED, now, detail):
             self.failing.pop(self._at(number).intent.receiver, None)
 
-    async def postpone(self, number: int, until: datetime, detail: str) -> None:
+    async def postpone(self, number: int, now: datetime, until: datetime, detail: str) -> None:
         """Record a failed attempt, to be repeated at ``until``."""
         self._perhaps_fail()
         entry = self._at(number)
         if entry in self._heads():
             self._keep(replace(entry, attempts=entry.attempts + 1, next_attempt_at=until, detail=detail))
+            since, _ = self.unreached.get(entry.intent.receiver, (now, ""))
+            self.unreached[entry.intent.receiver] = since, detail
 
     async def give_up(self, number: int, now: datetime, detail: str) -> None:
         """Record that it will not be tried again."""
@@ -86,6 +90,7 @@ class MemoryOutbox:
             return False
         ended = replace(entry, status=status, attempts=entry.attempts + 1, detail=detail)
         self._keep(replace(ended, finished_at=now, next_attempt_at=now))
+        self.unreached.pop(entry.intent.receiver, None)
         for behind in self._heads():
             if _line(behind) == _line(entry) and not behind.attempts:
                 self._keep(replace(behind, next_attempt_at=now))

@@ -15,8 +15,9 @@ from storage.records import outbox_rows, timeline
 from storage.records.alert_rows import write_alerts
 from storage.records.bulk import upsert_many
 from storage.records.database import RecordsDatabase
-from storage.records.desk_tables import desk_progress, desk_states, outbox_receivers
+from storage.records.desk_tables import desk_progress, desk_states
 from storage.records.progress import advance
+from storage.records.receivers import select_failing
 from storage.records.statements import Parameters, device_key, run_many
 from storage.records.suppressions import in_force_or_later, suppression_of
 from storage.records.tables import FOR_THE_DESK, alerts, transitions
@@ -55,10 +56,10 @@ class DeskRecordsAdapter:
             return [suppression_of(row) for row in await connection.execute(in_force_or_later(now))]
 
     async def failing_receivers(self) -> dict[str, str]:
-        """Return the receivers whose newest finished message was given up, with its error."""
-        failing = select(outbox_receivers).where(outbox_receivers.c.failure.is_not(None))
+        """Return the receivers that cannot be reached, with the newest error, as the port says."""
         async with self._database.reading() as connection:
-            return {row.receiver: row.failure for row in await connection.execute(failing)}
+            failing = await connection.execute(select_failing(self._clock.now()))
+            return {row.receiver: row.error for row in failing}
 
     @uninterrupted
     async def commit(self, decided: DeskCommit) -> None:

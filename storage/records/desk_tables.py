@@ -72,11 +72,14 @@ outbox_alerts = Table(
     sqlite_with_rowid=False,
 )
 
-# How the newest finished message of each receiver ended, so that nobody needs to look through all of them.
+# How each receiver fares, so that nobody needs to look through all messages: how the newest finished one ended, and
+# since when attempts have failed without one that was taken or given up in between.
 outbox_receivers = Table(
     "outbox_receivers",
     metadata,
     Column("receiver", FreeText, primary_key=True),
-    Column("failure", FreeText, nullable=True),  # Null where it was delivered.
+    Column("failure", FreeText, nullable=True),  # Null where it was delivered, and before the first has ended.
+    Column("unreached_since", Instant, nullable=True),
+    Column("last_error", FreeText, nullable=True),
     sqlite_with_rowid=False,
 )

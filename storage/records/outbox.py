@@ -11,10 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus, Purpose, TimelineNote
 from alerts.model import Reason, Severity, TransitionKind
 from core.clock import Clock, SystemClock
-from storage.records import outbox_rows, timeline
+from storage.records import outbox_rows, receivers, timeline
 from storage.records.database import RecordsDatabase
-from storage.records.desk_tables import outbox, outbox_alerts, outbox_receivers
-from storage.records.statements import upsert_into
+from storage.records.desk_tables import outbox, outbox_alerts
 from storage.records.uninterrupted import uninterrupted
 
 
@@ -52,12 +51,14 @@ class OutboxAdapter:
             await _finish(connection, number, now, detail, failed=False)
 
     @uninterrupted
-    async def postpone(self, number: int, until: datetime, detail: str) -> None:
-        """Record a failed attempt, to be repeated at ``until``."""
+    async def postpone(self, number: int, now: datetime, until: datetime, detail: str) -> None:
+        """Record that an attempt has failed at ``now``, to be repeated at ``until``."""
         waiting = update(outbox).where(outbox.c.number == number, outbox.c.next_attempt_at.is_not(None))
         later = waiting.values(next_attempt_at=until, attempts=outbox.c.attempts + 1, detail=detail)
         async with self._database.writing() as connection:
-            await connection.execute(later)
+            receiver = (await connection.execute(later.returning(outbox.c.receiver))).scalar_one_or_none()
+            if receiver is not None:
+                await receivers.failed(connection, receiver, now, detail)
 
     @uninterrupted
     async def send_test(self, receiver: str, actor: str, now: datetime) -> int:
@@ -133,11 +134,5 @@ async def _finish(
     finished = (await connection.execute(ended)).one_or_none()
     if finished is not None:
         await outbox_rows.promote(connection, [(finished.receiver, finished.incident)], now)
-        await _remember(connection, finished.receiver, detail if failed else None)
+        await receivers.ended(connection, finished.receiver, detail if failed else None)
     return finished
-
-
-async def _remember(connection: AsyncConnection, receiver: str, failure: str | None) -> None:
-    insert = upsert_into(connection, outbox_receivers)
-    newest = insert.on_conflict_do_update(index_elements=["receiver"], set_={"failure": insert.excluded.failure})
-    await connection.execute(newest, {"receiver": receiver, "failure": failure})

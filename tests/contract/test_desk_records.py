@@ -117,3 +117,42 @@ async def test_a_receiver_fails_until_something_reaches_it(bench: Bench) -> None
     await bench.outbox.delivered(second["duty"], after(201), "200 OK")
     await bench.outbox.give_up(first["duty"], after(202), "again")
     assert await bench.desk.failing_receivers() == {}
+
+
+async def test_a_receiver_at_which_attempts_have_failed_for_ten_minutes_fails_until_something_reaches_it(
+    bench: Bench,
+) -> None:
+    """The bench stands a minute after the start."""
+    intents = [intent("n1"), intent("n2", incident="i2"), intent("n3", receiver="guard")]
+    await bench.desk.commit(desk_commit(0, 0, states={"k": b"1"}, intents=intents))
+    await bench.outbox.postpone(1, after(60 - 599), after(60), "timed out")
+    await bench.outbox.postpone(3, after(60 - 600), after(60), "timed out")
+    assert await bench.desk.failing_receivers() == {"guard": "timed out"}
+    await bench.outbox.postpone(3, after(60), after(90), "connection refused")
+    assert await bench.desk.failing_receivers() == {"guard": "connection refused"}
+    await bench.outbox.delivered(3, after(60), "200 OK")
+    assert await bench.desk.failing_receivers() == {}
+
+
+async def test_a_receiver_that_takes_others_meanwhile_is_not_failing(bench: Bench) -> None:
+    intents = [intent("n1"), intent("n2", incident="i2")]
+    await bench.desk.commit(desk_commit(0, 0, states={"k": b"1"}, intents=intents))
+    await bench.outbox.postpone(1, after(-3600), after(-1800), "timed out")
+    await bench.outbox.delivered(2, after(-900), "200 OK")
+    assert await bench.desk.failing_receivers() == {}
+    await bench.outbox.postpone(1, after(-600), after(60), "timed out again")
+    assert await bench.desk.failing_receivers() == {"duty": "timed out again"}
+
+
+async def test_a_failed_attempt_that_is_recorded_too_late_says_nothing_of_the_receiver(bench: Bench) -> None:
+    await bench.desk.commit(desk_commit(0, 0, states={"k": b"1"}, intents=[intent("n1")]))
+    await bench.outbox.delivered(1, after(-900), "200 OK")
+    await bench.outbox.postpone(1, after(-800), after(60), "timed out")
+    assert await bench.desk.failing_receivers() == {}
+
+
+async def test_one_given_up_names_the_receiver_at_once_and_newer_errors_take_its_place(bench: Bench) -> None:
+    await bench.desk.commit(desk_commit(0, 0, states={"k": b"1"}, intents=[intent("n1"), intent("n2")]))
+    await bench.outbox.give_up(1, after(60), "410 Gone")
+    await bench.outbox.postpone(2, after(60), after(90), "timed out")
+    assert await bench.desk.failing_receivers() == {"duty": "timed out"}

@@ -73,7 +73,7 @@ async def test_the_next_of_a_line_comes_when_the_one_before_is_finished(bench: B
 
 async def test_postponed_it_keeps_its_line_waiting_and_no_other(bench: Bench) -> None:
     await _put(bench, intent("a1"), intent("a2"), intent("b1", incident="i2"))
-    await bench.outbox.postpone(1, after(300), "connection refused")
+    await bench.outbox.postpone(1, after(70), after(300), "connection refused")
     assert _ids(await bench.outbox.due(after(299), 10)) == ["b1"]
     await bench.outbox.delivered(3, after(299), "ok")
     assert await bench.outbox.next_due() == after(300)
@@ -89,7 +89,7 @@ async def test_finishing_again_or_late_changes_nothing(bench: Bench) -> None:
     await bench.outbox.delivered(1, after(70), "ok")
     await bench.outbox.delivered(1, after(80), "again")
     await bench.outbox.give_up(1, after(80), "late")
-    await bench.outbox.postpone(1, after(900), "late")
+    await bench.outbox.postpone(1, after(80), after(900), "late")
     (entry,) = await bench.outbox.due(after(80), 10)
     assert (entry.intent.id, entry.next_attempt_at, entry.attempts) == ("a2", after(70), 0)
     assert await bench.desk.failing_receivers() == {}
@@ -97,7 +97,7 @@ async def test_finishing_again_or_late_changes_nothing(bench: Bench) -> None:
 
 async def test_one_that_waits_behind_another_cannot_be_postponed(bench: Bench) -> None:
     await _put(bench, intent("a1"), intent("a2"))
-    await bench.outbox.postpone(2, after(900), "too early")
+    await bench.outbox.postpone(2, after(70), after(900), "too early")
     await bench.outbox.delivered(1, after(70), "ok")
     (entry,) = await bench.outbox.due(after(70), 10)
     assert (entry.intent.id, entry.attempts) == ("a2", 0)
@@ -130,7 +130,7 @@ async def test_whatever_happens_each_line_is_delivered_in_its_order(bench: Bench
         for entry in entries:
             if chance.random() < 0.5:
                 until = now + chance.randrange(1, 5)
-                await bench.outbox.postpone(entry.number, after(until), "busy")
+                await bench.outbox.postpone(entry.number, after(now), after(until), "busy")
                 not_before[entry.number] = until
                 continue
             ending = bench.outbox.delivered if chance.random() < 0.7 else bench.outbox.give_up

@@ -228,6 +228,34 @@ async def test_a_receiver_that_fails_is_told_of_by_another() -> None:
         assert [(one.receiver, one.alerts[0].rule) for one in world.intents] == [("phone-li", "notification-failed")]
 
 
+async def test_a_restart_while_a_receiver_is_away_neither_resolves_nor_raises_again() -> None:
+    clock = ManualClock(START)
+    records = MemoryDeskRecords(clock=clock)
+    async with started(records, clock) as world:
+        records.tell(step(0, FIRING, severity=CRITICAL))
+        await world.settle()
+        await records.outbox.postpone(1, clock.now(), instant(900), "connection refused")
+        await world.pass_seconds(599)
+        assert own_steps(records) == []
+        await world.pass_seconds(2)
+        assert own_steps(records) == ["pending", "firing"]
+    for _ in range(2):
+        async with started(records, clock) as world:
+            await world.pass_seconds(30)
+            await world.pass_seconds(700)
+    assert own_steps(records) == ["pending", "firing"]
+    async with started(records, clock) as world:
+        await records.outbox.delivered(1, clock.now(), "200 OK")
+        await world.pass_seconds(2)
+    assert own_steps(records) == ["pending", "firing", "resolved"]
+
+
+def own_steps(records: MemoryDeskRecords) -> list[str]:
+    own = [one for commit in records.commits for one in commit.transitions]
+    assert {(one.rule, one.device.device) for one in own} <= {("notification-failed", "receiver-wall")}
+    return [one.kind.value for one in own]
+
+
 async def test_a_long_backlog_is_committed_in_slices() -> None:
     clock = ManualClock(instant(100))
     records = MemoryDeskRecords(clock=clock)

@@ -138,18 +138,6 @@ async def test_a_temporary_failure_is_tried_again_with_growing_pauses() -> None:
         assert world.deliverer.stats.failing == {}
 
 
-async def test_it_says_who_has_been_unreachable_for_long() -> None:
-    async with started({"duty": Mouth(fails(times=100, error=AWAY)), "desk": Mouth()}) as world:
-        world.add(intent(1), intent(2, receiver="desk"))
-        await world.run_until(599)
-        assert world.deliverer.unreachable(timedelta(minutes=10)) == {}
-        await world.run_until(600)
-        assert world.deliverer.unreachable(timedelta(minutes=10)) == {"duty": "duty: away"}
-        world.mouths["duty"].behave = lambda _intent: None
-        await world.run_until(1_000)
-        assert world.deliverer.unreachable(timedelta(0)) == {}
-
-
 async def test_it_comes_back_when_the_receiver_asks_it_to() -> None:
     async with started({"duty": Mouth(fails(times=1, error=TryLater("duty: too many", 30.0)))}) as world:
         world.add(intent(1), intent(2, incident="other"))
