@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
+from alerts import steps
 from alerts.inventory import DeviceFacts, Inventory
+from alerts.model import Reason
 from alerts.posts import Roster
 from alerts.rules.model import Rule
 from alerts.rules.scopes import covers
@@ -18,7 +20,7 @@ class Assignments:
     """Rules and inventory in force.
 
     Devices that have the same rules share a roster; a rule is compiled once for all devices with the same figures, and
-    is not on watch where a figure that it takes is not known.
+    is not on watch where a figure that it takes is not known. Of a device that is retired no silence is watched.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
@@ -50,17 +52,26 @@ class Assignments:
             compiled
             for rule in self._rules.values()
             if rule.kind is key.kind and covers(rule.scope, key, facts)
-            if (compiled := self._compile(rule, facts)).applies
+            if (compiled := self._compile(rule, facts)).applies and not (facts.retired and compiled.only_silence)
         )
         roster = self._rosters.get(chosen)
         if roster is None:
             roster = self._rosters[chosen] = Roster(chosen)
         return roster
 
-    def is_for(self, rule: str, key: DeviceKey) -> bool:
-        """Tell whether there is a rule of that id for devices of that kind, in scope or not."""
-        known = self._rules.get(rule)
-        return known is not None and known.kind is key.kind
+    def is_retired(self, key: DeviceKey) -> bool:
+        """Tell whether a device was taken out of service."""
+        return self._inventory.of(key).retired
+
+    def why_not(self, rule: str, key: DeviceKey) -> Reason:
+        """Return why a rule of that id is not on watch at a device."""
+        known, facts = self._rules.get(rule), self._inventory.of(key)
+        if known is None or known.kind is not key.kind:
+            return steps.RULE_REMOVED
+        compiled = self._compile(known, facts)
+        if facts.retired and compiled.applies and compiled.only_silence and covers(known.scope, key, facts):
+            return steps.RETIRED
+        return steps.OUT_OF_SCOPE
 
     def _compile(self, rule: Rule, facts: DeviceFacts) -> CompiledRule:
         figures = tuple((name, facts.numbers.get(name)) for name in self._attributes[rule.id])

@@ -40,6 +40,8 @@ class Engine:
         self._pushes = count()
         self._dirty: list[Site] = []
         self._orphaned: list[Site] = []
+        self._returned: list[Site] = []
+        """Those that are not retired any more, of which silence is not measured anew yet."""
         self._watchers: dict[DeviceKey, dict[str, Site]] = {}
         """By device: those that are compared with it, by path."""
         self.evaluated = 0
@@ -49,6 +51,7 @@ class Engine:
         for path, state in states.items():
             site = restored_site(path, state, self._assignments.roster_of)
             self._sites[site.device.key] = site
+            self._note_retirement(site)
             self._take_stock(site)
 
     def replace_rules(self, rules: Iterable[Rule]) -> None:
@@ -61,7 +64,10 @@ class Engine:
         self._reassign()
 
     def set_inventory(self, inventory: Inventory) -> None:
-        """Put other facts of devices in force; alerts of devices that leave the scope of a rule are resolved."""
+        """Put other facts of devices in force; alerts of devices that leave the scope of a rule are resolved.
+
+        Of a device that is retired the alerts of its silence are; when it is so no more, silence counts from then.
+        """
         self._assignments.set_inventory(inventory)
         self._reassign()
 
@@ -70,7 +76,8 @@ class Engine:
         self.evaluated += 1
         now = to_microseconds(observation.received_at)
         timers = self._timers
-        said = self._expire(now) if self._orphaned or (timers and timers[0][0] <= now) else []
+        changed = self._orphaned or self._returned
+        said = self._expire(now) if changed or (timers and timers[0][0] <= now) else []
         site = self._sites.get(observation.device) or self._meet(observation.device, now)
         if not site.dirty:
             site.dirty = True
@@ -128,8 +135,7 @@ class Engine:
         if not newest or instant - newest < unheard_for // timedelta(microseconds=1):
             return False
         for site in self._sites.values():
-            site.device.state.heard = Heard(instant, instant, instant, instant)
-            self._soil(site)
+            self._hear(site, instant)
         return True
 
     def _observe_telemetry(
@@ -233,6 +239,9 @@ class Engine:
 
     def _expire(self, until: Microseconds) -> list[Transition]:
         said: list[Transition] = []
+        for site in self._returned:
+            self._welcome(site, max(until, site.device.state.clock))
+        self._returned = []
         while self._timers and self._timers[0][0] <= until:
             instant, _, _, site = heappop(self._timers)
             if instant == site.armed:
@@ -258,6 +267,7 @@ class Engine:
 
     def _meet(self, key: DeviceKey, now: Microseconds) -> Site:
         site = self._sites[key] = new_site(key, now, self._assignments.roster_of(key))
+        self._note_retirement(site)
         self._take_stock(site)
         return site
 
@@ -268,12 +278,32 @@ class Engine:
 
     def _reassign(self) -> None:
         for site in self._sites.values():
+            self._note_retirement(site)
             roster = self._assignments.roster_of(site.device.key)
             if roster is not site.roster:
                 for peer in site.peers():
                     self._watchers[peer].pop(site.device.path, None)
                 site.assign(roster)
                 self._take_stock(site)
+
+    def _note_retirement(self, site: Site) -> None:
+        state, retired = site.device.state, self._assignments.is_retired(site.device.key)
+        if retired and not state.retired:
+            state.retired = True
+            self._soil(site)
+        elif state.retired and not retired:
+            self._returned.append(site)
+
+    def _welcome(self, site: Site, now: Microseconds) -> None:
+        """Measure the silence of a device from ``now`` on, unless it is retired again: before, none was expected."""
+        if not self._assignments.is_retired(site.device.key):
+            site.device.state.retired = False
+            self._hear(site, now)
+
+    def _hear(self, site: Site, now: Microseconds) -> None:
+        """Measure silence as if the device had spoken ``now`` on every channel."""
+        site.device.state.heard = Heard(now, now, now, now)
+        self._soil(site)
 
     def _take_stock(self, site: Site) -> None:
         """Set the timer of a device that is new or has other rules than before, and note what has to be ended there."""
@@ -286,8 +316,7 @@ class Engine:
     def _close_orphans(self, site: Site, now: Microseconds, said: list[Transition]) -> None:
         for rule, state in list(site.orphans()):
             del site.device.state.rules[rule]
-            out_of_scope = self._assignments.is_for(rule, site.device.key)
-            reason = steps.OUT_OF_SCOPE if out_of_scope else steps.RULE_REMOVED
+            reason = self._assignments.why_not(rule, site.device.key)
             ending = steps.ended(rule, state, reason, now, site.device)
             if ending is not None:
                 said.append(ending)

@@ -19,6 +19,8 @@ class DeviceFacts(Struct, frozen=True, forbid_unknown_fields=True):
     tags: frozenset[str] = frozenset()
     numbers: dict[str, float] = {}
     """Rated figures that rules may compare with, the unit in the name: ``rated_load_kilograms``, ``stops``."""
+    retired: bool = False
+    """It was taken out of service: that nothing is heard of it raises nothing any more, whatever it says still does."""
 
 
 _NOTHING = DeviceFacts()

@@ -163,6 +163,8 @@ class DeviceState(Struct, array_like=True):
     """By id, those rules that remember something that ``latest`` does not tell; all others are at rest."""
     latest: dict[str, bool | int | float | str] = {}
     """Of a lift, the newest value of every signal that a rule on watch compares."""
+    retired: bool = False
+    """Whether the device was out of service when this was written: its silence then proves nothing later."""
 
 
 class Device(Struct):

@@ -16,6 +16,7 @@ RULE_REMOVED = Reason("rule_removed", "规则已删除，告警随之关闭", "t
 OUT_OF_SCOPE = Reason(
     "out_of_scope", "设备已不在规则的适用范围内", "the device is no longer among those that the rule applies to"
 )
+RETIRED = Reason("retired", "设备已停用，不再要求其上报", "the device is retired, and need not be heard any more")
 OUT_OF_SCHEDULE = Reason("out_of_schedule", "规则的生效时段已结束", "the hours in which the rule is in force are over")
 CONDITION_OVER = Reason("condition_over", "触发条件已不成立", "what raised it is over")
 TIMED_OUT = Reason("timed_out", "超过时限未再发生，自动关闭", "it has not happened again within its time")

@@ -30,6 +30,10 @@ class Facts(BaseModel):
         default={}, max_length=64, description="Rated figures with the unit in the name: `rated_load_kilograms`."
     )
 
+    retired: bool = Field(
+        default=False, description="Taken out of service: its silence raises nothing; what it says still does."
+    )
+
     @classmethod
     def of(cls, facts: DeviceFacts) -> "Facts":
         """Return ``facts``, which were checked when they were told, without checking them again."""
@@ -40,8 +44,17 @@ class Facts(BaseModel):
             gateway=facts.gateway,
             tags=sorted(facts.tags),
             numbers=facts.numbers,
+            retired=facts.retired,
         )
 
     def told(self) -> DeviceFacts:
         """Return the facts as the domain keeps them."""
-        return DeviceFacts(self.name_zh, self.name_en, self.building, self.gateway, frozenset(self.tags), self.numbers)
+        return DeviceFacts(
+            name_zh=self.name_zh,
+            name_en=self.name_en,
+            building=self.building,
+            gateway=self.gateway,
+            tags=frozenset(self.tags),
+            numbers=self.numbers,
+            retired=self.retired,
+        )

@@ -170,6 +170,7 @@ FACTS = DeviceFacts(
     gateway="gw-1",
     tags=frozenset({"old", "fire"}),
     numbers={"rated_load_kilograms": 630.0, "stops": 11.0},
+    retired=True,
 )
 
 

@@ -18,6 +18,7 @@ TOLD: dict[str, Any] = {
     "gateway": "gw-3",
     "tags": ["old", "north"],
     "numbers": {"rated_load_kilograms": 800, "stops": 18},
+    "retired": True,
 }
 
 
@@ -32,7 +33,8 @@ async def test_facts_are_told_before_a_device_is_heard(lan: httpx.AsyncClient, w
 async def test_facts_replace_all_that_was_told_before(lan: httpx.AsyncClient) -> None:
     await lan.put(FACTS, json=TOLD)
     told = (await lan.put(FACTS, json={"building": "4"})).json()
-    assert told == {"name_zh": "", "name_en": "", "building": "4", "gateway": "", "tags": [], "numbers": {}}
+    nothing = {"name_zh": "", "name_en": "", "gateway": "", "tags": [], "numbers": {}, "retired": False}
+    assert told == {"building": "4", **nothing}
 
 
 async def test_a_device_nobody_told_of_has_empty_facts_and_its_own_name(lan: httpx.AsyncClient, world: World) -> None:
@@ -88,6 +90,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a number by a sentence": ({"numbers": {"Rated load": 1}}, "body.numbers.Rated load.[key]"),
     "a number that is none": ({"numbers": {"stops": float("nan")}}, "body.numbers.stops"),
     "a number that is text": ({"numbers": {"stops": "many"}}, "body.numbers.stops"),
+    "retired by a word": ({"retired": "soon"}, "body.retired"),
     "a name of two lines": ({"name_en": "a\nb"}, "body.name_en"),
     "a name with a NUL": ({"name_zh": "a\0b"}, "body.name_zh"),
     "a long name": ({"name_zh": "长" * 201}, "body.name_zh"),
