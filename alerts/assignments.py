@@ -59,6 +59,14 @@ class Assignments:
             roster = self._rosters[chosen] = Roster(chosen)
         return roster
 
+    def keep(self, rosters: Iterable[Roster]) -> None:
+        """Forget all compiled rules but those of ``rosters``: others were for figures that no device has any more."""
+        in_use = set(rosters)
+        self._rosters = {chosen: roster for chosen, roster in self._rosters.items() if roster in in_use}
+        known = {compiled for chosen in self._rosters for compiled in chosen}
+        for rule, by_figures in self._compiled.items():
+            self._compiled[rule] = {figures: each for figures, each in by_figures.items() if each in known}
+
     def is_retired(self, key: DeviceKey) -> bool:
         """Tell whether a device was taken out of service."""
         return self._inventory.of(key).retired

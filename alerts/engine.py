@@ -285,6 +285,7 @@ class Engine:
                     self._watchers[peer].pop(site.device.path, None)
                 site.assign(roster)
                 self._take_stock(site)
+        self._assignments.keep(site.roster for site in self._sites.values())
 
     def _note_retirement(self, site: Site) -> None:
         state, retired = site.device.state, self._assignments.is_retired(site.device.key)

@@ -36,11 +36,3 @@ class Inventory:
     def of(self, device: DeviceKey) -> DeviceFacts:
         """Return what is known of ``device``; empty facts where nothing is."""
         return self._facts.get(device, _NOTHING)
-
-    def hanging_on(self, gateway: DeviceKey) -> list[DeviceKey]:
-        """Return the devices that speak through ``gateway``, in order."""
-        return sorted(
-            device
-            for device, facts in self._facts.items()
-            if facts.gateway == gateway.device and device.community == gateway.community
-        )

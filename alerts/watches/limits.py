@@ -31,11 +31,6 @@ def figures(numbers: Mapping[str, float]) -> Figure:
     return figure
 
 
-def rule_is_dynamic(rule: Rule) -> bool:
-    """Tell whether ``rule`` compares with figures of the device, so that it is compiled for each set of them."""
-    return next(_attributes(rule), None) is not None
-
-
 def attributes_of(rule: Rule) -> frozenset[str]:
     """Return the names of the figures that ``rule`` compares with."""
     return frozenset(attribute.attribute for attribute in _attributes(rule))

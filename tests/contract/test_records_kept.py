@@ -10,7 +10,6 @@ from sqlalchemy import text
 
 from alerts.inventory import DeviceFacts
 from core.clock import ManualClock
-from core.devices import DeviceKey, DeviceKind
 from core.errors import Conflict, TemporaryError
 from storage.records import (
     AlertActsAdapter,
@@ -183,7 +182,6 @@ async def test_facts_of_devices_at_a_version(records_database: RecordsDatabase) 
     await registry.put_facts(GATE, DeviceFacts(gateway="gw-1"), "wang", after(2))
     found = await registry.inventory()
     assert (found.version, found.of(LIFT), found.of(GATE)) == (3, FACTS, DeviceFacts(gateway="gw-1"))
-    assert found.hanging_on(DeviceKey("garden", DeviceKind.GATEWAY, "gw-1")) == sorted([LIFT, GATE])
     async with records_database.reading() as connection:
         rows = await connection.execute(text("SELECT path, author FROM device_facts ORDER BY path"))
         assert [tuple(row) for row in rows] == [(LIFT.path, "li"), (GATE.path, "wang")]
