@@ -11,6 +11,7 @@ from core.errors import TemporaryError
 
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 2.0
 _Answer = TypeVar("_Answer")
 _log = structlog.get_logger()
 
@@ -45,3 +46,12 @@ class Persistence:
             else:
                 self._stats.detail = ""
                 return answer
+
+    async def last_words(self, name: str, attempt: Awaitable[None]) -> bool:
+        """Make a last attempt at the end of a service, for two seconds at most; tell whether it worked."""
+        try:
+            await asyncio.wait_for(attempt, _LAST_WORDS_SECONDS)
+        except (TemporaryError, TimeoutError) as error:
+            _log.warning(f"{name}.given_up", reason=str(error))
+            return False
+        return True

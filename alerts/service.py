@@ -33,7 +33,6 @@ SETTLING = timedelta(milliseconds=250)
 
 # Longer than any restart of this part alone, shorter than the patience of a rule that waits for silence.
 UNHEARD_FOR = timedelta(seconds=60)
-_LAST_WORDS_SECONDS = 2.0
 # Under this prefix the live view keeps its state beside the engine's; no community can be called so.
 _LIVE = "live:"
 _log = structlog.get_logger()
@@ -232,11 +231,7 @@ class AlertService:
         decided = self._pending_commit or self._gathered()
         if decided.position == self._committed and not decided.transitions:
             return
-        try:
-            await asyncio.wait_for(self._records.commit(decided), _LAST_WORDS_SECONDS)
-        except (TemporaryError, TimeoutError) as error:
-            _log.warning("alerts.uncommitted", reason=str(error), position=decided.position)
-        else:
+        if await self._persist.last_words("alerts.commit", self._records.commit(decided)):
             self._note(decided, 0.0)
 
     def _note(self, decided: Commit, seconds: float) -> None:

@@ -20,7 +20,6 @@ from alerts.model import Transition, TransitionKind
 from alerts.persistence import Persistence
 from alerts.ports import DeskRecords, Registry
 from core.clock import Clock
-from core.errors import TemporaryError
 
 BATCH = 2_000
 # What follows from this many steps at most is committed together: about 30 ms of work.
@@ -31,7 +30,6 @@ IDLE_SECONDS = 0.02
 SETTLING = timedelta(milliseconds=500)
 # Silences, overrides and the plan are looked at this often, and whenever somebody shelves an alert.
 LOOK_EVERY = timedelta(seconds=1)
-_LAST_WORDS_SECONDS = 2.0
 _SHELVING = frozenset({TransitionKind.SHELVED, TransitionKind.UNSHELVED})
 _log = structlog.get_logger()
 
@@ -186,11 +184,7 @@ class DeskService:
         decided = self._pending_commit or self._gathered()
         if decided is None:
             return
-        try:
-            await asyncio.wait_for(self._records.commit(decided), _LAST_WORDS_SECONDS)
-        except (TemporaryError, TimeoutError) as error:
-            _log.warning("desk.uncommitted", reason=str(error), sequence=decided.sequence)
-        else:
+        if await self._persist.last_words("desk.commit", self._records.commit(decided)):
             self._note(decided, 0.0)
 
     def _note(self, decided: DeskCommit, seconds: float) -> None:

@@ -55,3 +55,16 @@ async def test_what_is_refused_for_good_is_not_tried_again() -> None:
     with pytest.raises(PermanentError):
         await attempts.persist()
     assert attempts.pauses == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "worked"), [(None, True), (TemporaryError("away"), False), (TimeoutError(), False)], ids=str
+)
+async def test_last_words_are_tried_once(failure: Exception | None, worked: bool) -> None:
+    attempts = Attempts(*([] if failure is None else [failure]))
+
+    async def attempt() -> None:
+        await attempts.attempt()
+
+    assert await Persistence(attempts.stats, attempts.pause).last_words("records.commit", attempt()) is worked
+    assert attempts.pauses == []
