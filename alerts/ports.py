@@ -103,6 +103,13 @@ class Outbox(Protocol):
         """Record that it will not be tried again, and say so in the timelines of its alerts. May be repeated."""
         ...
 
+    async def trim(self, before: datetime, limit: int) -> int:
+        """Delete at most ``limit`` entries that were finished before ``before``, and return how many.
+
+        What waits stays, however old. Numbers are never given again.
+        """
+        ...
+
 
 class Messenger(Protocol):
     """One way to reach people. Implementations live in ``alerts/notify``."""

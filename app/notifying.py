@@ -10,6 +10,7 @@ import structlog
 from alerts.dispatch.service import DeskService, Surroundings
 from alerts.notify.book import MessengerBook
 from alerts.notify.deliverer import Deliverer
+from alerts.notify.trimming import OutboxTrimming
 from alerts.ports import Registry
 from app import heartbeat
 from app.channels import Channels
@@ -50,7 +51,8 @@ class Notifying:
         """Read the plan; yield the services to run; close the channels. Raises `RuleError` or `StartupError`."""
         await self._source.load()
         await self._book.replace(self._source.receivers)
-        self.deliverer = Deliverer(OutboxAdapter(self._database, self._clock), self._book, self._clock)
+        outbox = OutboxAdapter(self._database, self._clock)
+        self.deliverer = Deliverer(outbox, self._book, self._clock)
         self.desk = DeskService(
             DeskRecordsAdapter(self._database, self._clock), self._surroundings(), self._clock, wait=self._wait
         )
@@ -59,6 +61,7 @@ class Notifying:
                 "notification desk": self.desk.run,
                 "deliverer": self.deliverer.run,
                 "notification plan": self._follow_plan,
+                "outbox trimming": OutboxTrimming(outbox, self._clock, self._settings.outbox_keep).run,
             }
         finally:
             await self._book.close()

@@ -108,6 +108,7 @@ class NotifySettings(Section):
     base_url: str | None = Field(
         None, pattern=r"^https?://", description="Where people reach Anju: links in messages begin with it"
     )
+    keep_days: float = Field(90, ge=1, le=3_650, description="Notifications finished longer ago than this are deleted")
 
 
 class TimeSettings(Section):
@@ -182,6 +183,10 @@ class Settings(BaseSettings):
     @property
     def journal_age(self) -> timedelta:
         return timedelta(days=self.journal.max_age_days)
+
+    @property
+    def outbox_keep(self) -> timedelta:
+        return timedelta(days=self.notify.keep_days)
 
     @property
     def retention(self) -> timedelta:

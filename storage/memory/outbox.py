@@ -23,6 +23,7 @@ class MemoryOutbox:
         self.unreached: dict[str, tuple[datetime, str]] = {}
         """Since when attempts at a receiver have failed with nothing ended in between, and the newest error."""
         self._failures = 0
+        self._last_number = 0
 
     def fail(self, *, times: int) -> None:
         """Let the next ``times`` calls raise `TemporaryError`."""
@@ -32,8 +33,8 @@ class MemoryOutbox:
         """Add what is not there yet, by ``id``."""
         for intent in intents:
             if all(entry.intent.id != intent.id for entry in self.entries):
-                number = len(self.entries) + 1
-                self.entries.append(OutboxEntry(number, intent, OutboxStatus.WAITING, 0, now, now))
+                self._last_number += 1
+                self.entries.append(OutboxEntry(self._last_number, intent, OutboxStatus.WAITING, 0, now, now))
 
     async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> list[OutboxEntry]:
         """Return the oldest waiting entry of each line that is to be tried at ``now``, not for ``without``."""
@@ -52,14 +53,14 @@ class MemoryOutbox:
     async def delivered(self, number: int, now: datetime, detail: str) -> None:
         """Record that the receiver has it."""
         self._perhaps_fail()
-        if self._finish(number, OutboxStatus.DELIVERED, now, detail):
-            self.failing.pop(self._at(number).intent.receiver, None)
+        if entry := self._finish(number, OutboxStatus.DELIVERED, now, detail):
+            self.failing.pop(entry.intent.receiver, None)
 
     async def postpone(self, number: int, now: datetime, until: datetime, detail: str) -> None:
         """Record a failed attempt, to be repeated at ``until``."""
         self._perhaps_fail()
         entry = self._at(number)
-        if entry in self._heads():
+        if entry is not None and entry in self._heads():
             self._keep(replace(entry, attempts=entry.attempts + 1, next_attempt_at=until, detail=detail))
             since, _ = self.unreached.get(entry.intent.receiver, (now, ""))
             self.unreached[entry.intent.receiver] = since, detail
@@ -67,10 +68,16 @@ class MemoryOutbox:
     async def give_up(self, number: int, now: datetime, detail: str) -> None:
         """Record that it will not be tried again."""
         self._perhaps_fail()
-        if self._finish(number, OutboxStatus.FAILED, now, detail):
-            intent = self._at(number).intent
-            self.failing[intent.receiver] = detail
-            self.undelivered += [(alert.id, detail) for alert in intent.alerts]
+        if entry := self._finish(number, OutboxStatus.FAILED, now, detail):
+            self.failing[entry.intent.receiver] = detail
+            self.undelivered += [(alert.id, detail) for alert in entry.intent.alerts]
+
+    async def trim(self, before: datetime, limit: int) -> int:
+        """Delete at most ``limit`` entries that were finished before ``before``, and return how many."""
+        self._perhaps_fail()
+        old = [entry for entry in self.entries if entry.finished_at is not None and entry.finished_at < before][:limit]
+        self.entries = [entry for entry in self.entries if entry not in old]
+        return len(old)
 
     def _perhaps_fail(self) -> None:
         if self._failures:
@@ -84,23 +91,23 @@ class MemoryOutbox:
                 heads.setdefault(_line(entry), entry)
         return list(heads.values())
 
-    def _finish(self, number: int, status: OutboxStatus, now: datetime, detail: str) -> bool:
+    def _finish(self, number: int, status: OutboxStatus, now: datetime, detail: str) -> OutboxEntry | None:
         entry = self._at(number)
-        if entry.status is not OutboxStatus.WAITING:
-            return False
+        if entry is None or entry.status is not OutboxStatus.WAITING:
+            return None
         ended = replace(entry, status=status, attempts=entry.attempts + 1, detail=detail)
         self._keep(replace(ended, finished_at=now, next_attempt_at=now))
         self.unreached.pop(entry.intent.receiver, None)
         for behind in self._heads():
             if _line(behind) == _line(entry) and not behind.attempts:
                 self._keep(replace(behind, next_attempt_at=now))
-        return True
+        return entry
 
-    def _at(self, number: int) -> OutboxEntry:
-        return self.entries[number - 1]
+    def _at(self, number: int) -> OutboxEntry | None:
+        return next((entry for entry in self.entries if entry.number == number), None)
 
     def _keep(self, entry: OutboxEntry) -> None:
-        self.entries[entry.number - 1] = entry
+        self.entries = [entry if known.number == entry.number else known for known in self.entries]
 
 
 def _line(entry: OutboxEntry) -> tuple[str, str]:

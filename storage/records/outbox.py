@@ -85,6 +85,12 @@ class OutboxAdapter:
             steps = await timeline.note_steps(connection, notes, self._clock.now())
             await timeline.append(connection, await timeline.reserve(connection, len(steps)), steps)
 
+    @uninterrupted
+    async def trim(self, before: datetime, limit: int) -> int:
+        """Delete at most ``limit`` entries that were finished before ``before``, the oldest first; return how many."""
+        async with self._database.writing() as connection:
+            return await outbox_rows.delete_finished(connection, before, limit)
+
     async def outbox(
         self, *, status: str | None, receiver: str | None, alert_id: str | None, before: int | None, limit: int
     ) -> Sequence[OutboxEntry]:

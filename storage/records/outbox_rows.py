@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, bindparam, func, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus
@@ -48,6 +48,20 @@ async def promote(connection: AsyncConnection, lines: Iterable[Line], now: datet
         _PROMOTE,
         [{"its_receiver": receiver, "its_incident": incident, "its_turn": now} for receiver, incident in lines],
     )
+
+
+async def delete_finished(connection: AsyncConnection, before: datetime, limit: int) -> int:
+    """Delete the oldest entries that were finished before ``before``, with their links to alerts; return how many.
+
+    What was finished before came in before: so the index over when they came in finds them.
+    """
+    old = select(outbox.c.number).where(outbox.c.created_at < before, outbox.c.finished_at < before)
+    oldest = old.order_by(outbox.c.created_at).limit(limit)
+    numbers = list((await connection.execute(oldest)).scalars())
+    for chunk in batched(numbers, _IDS_AT_ONCE):
+        await connection.execute(delete(outbox_alerts).where(outbox_alerts.c.number.in_(chunk)))
+        await connection.execute(delete(outbox).where(outbox.c.number.in_(chunk)))
+    return len(numbers)
 
 
 def select_due(now: datetime, limit: int, without: Collection[str]) -> Select[Any]:

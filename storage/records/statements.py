@@ -1,6 +1,7 @@
 """What every writer of the records shares: rows as parameters, upserts, and one place to run a statement over many."""
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.devices import DeviceKey, DeviceKind
 
 Parameters = dict[str, object]
+_Id = TypeVar("_Id", str, int)
 Upsert = sqlite.Insert | postgresql.Insert
 
 
@@ -35,6 +37,6 @@ def device_key(community: str, device_kind: str, device: str) -> DeviceKey:
     return DeviceKey(community, DeviceKind(device_kind), device)
 
 
-def batched(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def batched(ids: Sequence[_Id], size: int) -> Iterator[Sequence[_Id]]:
     """Cut ``ids`` into pieces of at most ``size``."""
     return (ids[first : first + size] for first in range(0, len(ids), size))

@@ -110,6 +110,40 @@ async def test_giving_up_is_no_step_that_concerns_the_desk(bench: Bench) -> None
     assert await bench.desk.told(2, 10) == []
 
 
+async def test_trimming_deletes_what_was_finished_before_and_never_what_waits(bench: Bench) -> None:
+    await bench.engine.decide(fired("a1"))
+    await _put(bench, *(intent(f"n{number}", incident=f"i{number}", alerts=("a1", "a2")) for number in range(1, 7)))
+    await bench.outbox.delivered(1, after(70), "ok")
+    await bench.outbox.give_up(2, after(71), "refused")
+    await bench.outbox.postpone(3, after(71), after(90), "busy")
+    await bench.outbox.delivered(4, after(72), "ok")
+    await bench.outbox.delivered(5, after(99), "ok")
+    assert await bench.outbox.trim(after(72), 10) == 2
+    assert await bench.outbox.trim(after(72), 10) == 0
+    assert await bench.outbox.trim(after(1_000_000), 10) == 2
+    assert _ids(await bench.outbox.due(after(99), 10)) == ["n3", "n6"]
+
+
+async def test_trimming_deletes_no_more_than_asked(bench: Bench) -> None:
+    await _put(bench, *(intent(f"n{number}", incident=f"i{number}") for number in range(1, 8)))
+    for number in range(1, 8):
+        await bench.outbox.delivered(number, after(70), "ok")
+    assert [await bench.outbox.trim(after(71), 3) for _ in range(4)] == [3, 3, 1, 0]
+
+
+async def test_what_was_trimmed_is_not_numbered_again_nor_finished_again(bench: Bench) -> None:
+    await _put(bench, intent("n1"))
+    await bench.outbox.give_up(1, after(70), "refused")
+    assert await bench.outbox.trim(after(71), 10) == 1
+    assert await bench.desk.failing_receivers() == {"duty": "refused"}  # It remembers without the row.
+    await bench.outbox.delivered(1, after(80), "late")
+    await bench.outbox.postpone(1, after(80), after(90), "late")
+    await bench.outbox.give_up(1, after(80), "late")
+    assert await bench.desk.failing_receivers() == {"duty": "refused"}
+    await _put(bench, intent("n2"))
+    assert [entry.number for entry in await bench.outbox.due(after(80), 10)] == [2]
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_whatever_happens_each_line_is_delivered_in_its_order(bench: Bench, seed: int) -> None:
     """A random walk: the desk adds, the deliverer delivers, postpones and gives up; lists say what is due."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 from msgspec import Struct, structs
+from sqlalchemy import select
 
 from alerts.dispatch.model import OutboxEntry, TimelineNote
 from alerts.history import AlertFilter
@@ -12,6 +13,7 @@ from alerts.model import DESK_KINDS, Severity, TransitionKind
 from core.clock import ManualClock
 from core.errors import Fenced
 from storage.records import AlertRecordsAdapter, DeskRecordsAdapter, OutboxAdapter, RecordsAdapter, RecordsDatabase
+from storage.records.desk_tables import outbox_alerts
 from storage.records.tables import FOR_THE_DESK
 from tests.contract.records_cases import GATE, after, commit, fired, resolved
 from tests.contract.records_desk_cases import desk_commit, intent, note
@@ -239,6 +241,18 @@ async def test_the_outbox_can_be_looked_through(desk: DeskRecordsAdapter, outbox
     assert found == expected
     (gone,) = await Asked(status="failed").of(outbox)
     assert (gone.attempts, gone.finished_at, gone.detail) == (1, after(62), "410 Gone")
+
+
+async def test_what_was_trimmed_leaves_no_link_to_its_alerts(
+    records_database: RecordsDatabase, desk: DeskRecordsAdapter, outbox: OutboxAdapter
+) -> None:
+    await desk.commit(desk_commit(0, 0, intents=[intent("n1", alerts=("a1", "a2")), intent("n2", incident="i2")]))
+    await outbox.delivered(1, after(61), "200 OK")
+    assert await outbox.trim(after(62), 10) == 1
+    assert [entry.number for entry in await Asked(alert_id="a1").of(outbox)] == [2]
+    async with records_database.reading() as connection:
+        links = (await connection.execute(select(outbox_alerts.c.number))).scalars()
+        assert list(links) == [2]
 
 
 def test_the_index_of_the_desk_leaves_out_just_what_it_does_not_read() -> None:

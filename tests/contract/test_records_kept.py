@@ -42,6 +42,7 @@ async def test_a_database_that_is_away_is_a_temporary_error(records_database: Re
         box.delivered(1, START, "ok"),
         box.postpone(1, START, START, "busy"),
         box.give_up(1, START, "gone"),
+        box.trim(START, 1),
         AlertActsAdapter(records_database).assign("a1", "li", None, START),
         SuppressionsAdapter(records_database).add(silence()),
         RuleBookAdapter(records_database).version(),

@@ -97,6 +97,7 @@ IMPURE = {
     "notify/posting",
     "notify/robots",
     "notify/services",
+    "notify/trimming",
     "notify/webhook",
     "packs/__init__",
     "persistence",
