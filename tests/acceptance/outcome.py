@@ -1,4 +1,4 @@
-"""What became of messages: read from the journal, the records and InfluxDB as they lie on disk."""
+"""What became of messages: read from the journal, the records and InfluxDB, past all of Anju's own processes."""
 
 import asyncio
 from collections import Counter
@@ -56,10 +56,10 @@ def last_position(var: Path) -> int:
 
 
 class Records:
-    """The alerts' records in ``var``, opened anew for every question."""
+    """The alerts' records in ``var``, or at ``url``; opened anew for every question."""
 
-    def __init__(self, var: Path) -> None:
-        self._url = f"sqlite+aiosqlite:///{var / 'records.sqlite'}"
+    def __init__(self, var: Path, url: str | None = None) -> None:
+        self._url = url or f"sqlite+aiosqlite:///{var / 'records.sqlite'}"
 
     def position(self) -> int:
         """Up to where the alert engine has decided."""

@@ -16,18 +16,36 @@ from tests.integration.session_driving import publish_all
 from tests.integration.webhook_receiver import SECRET, Request, WebhookReceiver
 from tests.servers.plugin import MakeMosquitto
 
-KILLS = int(os.environ.get("ANJU_TEST_KILLS", "8"))
+DATABASES = {"sqlite": 8, "postgres": 4}
+"""Kills on each: PostgreSQL is a server of its own, which the kills do not touch."""
 ALARMS_PER_KILL = 50
 SEED = int(os.environ.get("ANJU_TEST_SEED", "0")) or time.time_ns() % 1_000_000
 MOST_SECONDS_ALIVE = 0.4
 CATCH_UP_SECONDS = 180.0
 
 
-@pytest.mark.timeout(120 + 8 * KILLS)
-def test_a_flood_of_alarms_under_kills(tmp_path: Path, make_mosquitto: MakeMosquitto) -> None:
-    print(f"{KILLS * ALARMS_PER_KILL} alarms, {KILLS} kills, seed {SEED} (ANJU_TEST_SEED repeats it)")
-    chance, broker, var = random.Random(SEED), make_mosquitto(save_every_change=False), tmp_path / "var"
-    alarms = list(flood.alarms(KILLS * ALARMS_PER_KILL, SystemClock().now()))
+def _kills(database: str) -> int:
+    return int(os.environ.get("ANJU_TEST_KILLS", DATABASES[database]))
+
+
+@pytest.fixture
+def records_url(database: str, request: pytest.FixtureRequest) -> str | None:
+    """Where the records are; ``None`` for a file beside the journal."""
+    return None if database == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.mark.parametrize(
+    "database",
+    [pytest.param(name, marks=pytest.mark.timeout(120 + 8 * _kills(name))) for name in DATABASES],
+)
+def test_a_flood_of_alarms_under_kills(
+    database: str, records_url: str | None, tmp_path: Path, make_mosquitto: MakeMosquitto
+) -> None:
+    kills = _kills(database)
+    print(f"{kills * ALARMS_PER_KILL} alarms, {kills} kills, {database}, seed {SEED} (ANJU_TEST_SEED repeats it)")
+    broker, var, began = make_mosquitto(save_every_change=False), tmp_path / "var", time.monotonic()
+    alarms = list(flood.alarms(kills * ALARMS_PER_KILL, SystemClock().now()))
+    records = outcome.Records(var, records_url)
     with call_centre() as receiver:
         settings = {
             "ANJU_MQTT__PORT": broker.port,
@@ -36,30 +54,34 @@ def test_a_flood_of_alarms_under_kills(tmp_path: Path, make_mosquitto: MakeMosqu
             "ANJU_RULES__FILES": f'["{flood.write_rules(tmp_path)}"]',
             "ANJU_NOTIFY__PLAN": flood.write_plan(tmp_path, receiver.url),
             flood.SECRET_VARIABLE: SECRET,
+            **({"ANJU_RECORDS__URL": records_url} if records_url else {}),
         }
         with Anju("ingest", var, settings) as ingest, Anju("alerts", var, settings) as alerts:
             ingest.wait_ready()
-            for begin in range(0, len(alarms), ALARMS_PER_KILL):
-                alerts.wait_ready()
-                publish_all(broker.port, [alarm[1:] for alarm in alarms[begin : begin + ALARMS_PER_KILL]])
-                time.sleep(chance.uniform(0, MOST_SECONDS_ALIVE))  # The instant of the kill is the test's input.
-                alerts.kill()
-                alerts.start()
-            _wait_until_told(var, alerts, receiver, len(alarms))
-    _assert_each_once(var, [cause for cause, *_ in alarms], receiver.requests)
+            _kill_while_alarms_pour_in(broker.port, alarms, alerts)
+            _wait_until_told(records, alerts, receiver, len(alarms))
+    _assert_each_once(records, [cause for cause, *_ in alarms], receiver.requests)
+    print(f"{database}: {time.monotonic() - began:.1f} s")
 
 
-def _wait_until_told(var: Path, alerts: Anju, receiver: WebhookReceiver, count: int) -> None:
-    records = outcome.Records(var)
+def _kill_while_alarms_pour_in(port: int, alarms: list[tuple[flood.Cause, str, bytes]], alerts: Anju) -> None:
+    chance = random.Random(SEED)
+    for begin in range(0, len(alarms), ALARMS_PER_KILL):
+        alerts.wait_ready()
+        publish_all(port, [alarm[1:] for alarm in alarms[begin : begin + ALARMS_PER_KILL]])
+        time.sleep(chance.uniform(0, MOST_SECONDS_ALIVE))  # The instant of the kill is the test's input.
+        alerts.kill()
+        alerts.start()
 
+
+def _wait_until_told(records: outcome.Records, alerts: Anju, receiver: WebhookReceiver, count: int) -> None:
     def told() -> bool:
         return len({request.id for request in receiver.requests}) >= count and not records.waiting()
 
     wait_until(told, lambda: f"{len(receiver.requests)} requests\n{alerts.tail()}", CATCH_UP_SECONDS)
 
 
-def _assert_each_once(var: Path, causes: list[flood.Cause], requests: list[Request]) -> None:
-    records = outcome.Records(var)
+def _assert_each_once(records: outcome.Records, causes: list[flood.Cause], requests: list[Request]) -> None:
     transitions = records.transitions()
     firing = [step for step in transitions if step.kind == "firing"]
     assert Counter((step.rule, step.device) for step in firing) == Counter(causes)
