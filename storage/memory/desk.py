@@ -8,33 +8,25 @@ from msgspec.structs import replace
 from alerts.dispatch.model import UNREACHABLE_AFTER, DeskCommit, DeskSnapshot, Suppression, Told
 from alerts.model import DESK_KINDS, Transition, TransitionKind
 from core.clock import Clock, SystemClock
-from core.errors import Fenced, TemporaryError
+from storage.memory.committing import Committing
 from storage.memory.outbox import MemoryOutbox
 
 
-class MemoryDeskRecords:
-    """Implements ``alerts.ports.DeskRecords`` until the process ends; ``commits`` holds each stored one, in order.
+class MemoryDeskRecords(Committing[DeskCommit]):
+    """Implements ``alerts.ports.DeskRecords`` until the process ends.
 
     What it commits goes into ``outbox``. ``kept`` are the suppressions, ``steps`` the timelines of all alerts: add to
     them with `record` and `tell`.
     """
 
     def __init__(self, outbox: MemoryOutbox | None = None, clock: Clock | None = None) -> None:
+        super().__init__()
         self.outbox = outbox or MemoryOutbox()
-        self.commits: list[DeskCommit] = []
-        self.attempts = 0
         self.kept: list[Suppression] = []
         self.steps: list[Told] = []
         self._clock = clock or SystemClock()
         self._last_sequence = 0
-        self._sequence = 0
-        self._states: dict[str, bytes] = {}
         self._fired_at: dict[str, datetime] = {}
-        self._failures: list[bool] = []
-
-    def fail(self, *, times: int, stored: bool = False) -> None:
-        """Let the next ``times`` commits raise `TemporaryError`; with ``stored`` only the answer gets lost."""
-        self._failures += [stored] * times
 
     def record(self, transitions: Iterable[Transition]) -> None:
         """Add what an engine decided."""
@@ -56,7 +48,7 @@ class MemoryDeskRecords:
 
     async def load(self) -> DeskSnapshot:
         """Return what is committed."""
-        return DeskSnapshot(self._sequence, dict(self._states))
+        return DeskSnapshot(self._stands_at, dict(self._states))
 
     async def told(self, after: int, limit: int) -> list[Told]:
         """Return steps above ``after`` that concern the desk."""
@@ -75,27 +67,10 @@ class MemoryDeskRecords:
         newest = {name: error for name, (since, error) in unreached.items() if since <= before or name in given_up}
         return {**given_up, **newest}
 
-    async def commit(self, decided: DeskCommit) -> None:
-        """Store ``decided``, as the port says."""
-        self.attempts += 1
-        stored = self._failures.pop(0) if self._failures else None
-        if stored is not False:
-            self._store(decided)
-        if stored is not None:
-            raise TemporaryError("records: told to fail")
+    def _span(self, decided: DeskCommit) -> tuple[int, int]:
+        return decided.previous_sequence, decided.sequence
 
-    def _store(self, decided: DeskCommit) -> None:
-        if self.commits and self.commits[-1] == decided:
-            return
-        if decided.previous_sequence != self._sequence:
-            raise Fenced(f"records stand at {self._sequence}, expected {decided.previous_sequence}")
-        self.commits.append(decided)
-        self._sequence = decided.sequence
-        for key, state in decided.states.items():
-            if state is None:
-                self._states.pop(key, None)
-            else:
-                self._states[key] = state
+    def _take(self, decided: DeskCommit) -> None:
         self.outbox.put(decided.intents, self._clock.now())
         self.record(decided.transitions)
         self._last_sequence += len(decided.notes)

@@ -17,6 +17,7 @@ from core.errors import Fenced, TemporaryError
 from core.observations import Entry, Observation, Rejection, RejectionReason
 from core.wire.payloads import ElevatorEventType as Lift
 from storage.memory.records import MemoryAlertRecords
+from tests.unit.alerts.settling import Settling
 from tests.unit.alerts.talk import LIFT, START, Talk, instant, rule, told
 
 DOOR = rule("elevator", "{kind: state, signal: door_state, equals: open}", "for: 10s", rule_id="door")
@@ -86,7 +87,7 @@ class Changes:
         return self.facts
 
 
-class World:
+class World(Settling):
     """A service with its twins; `settle` lets it run until it waits at the journal's end."""
 
     def __init__(
@@ -97,12 +98,10 @@ class World:
         now: datetime,
         changes: Changes | None = None,
     ) -> None:
+        super().__init__()
         self.journal = journal
         self.records = records
         self.clock = ManualClock(now)
-        self.pauses: list[float] = []
-        self._idle = asyncio.Event()
-        self._go = asyncio.Event()
         self.service = AlertService(
             journal,
             journal.decode,
@@ -114,30 +113,6 @@ class World:
             rules=changes,
             registry=changes,
         )
-        self.task: asyncio.Task[None]
-
-    async def _wait(self, _position: int, _seconds: float) -> None:
-        self._idle.set()
-        await self._go.wait()
-        self._go.clear()
-
-    async def _pause(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        await asyncio.sleep(0)
-
-    async def settle(self) -> None:
-        """Let the service take everything there is, as of the clock, and wait for it to have done so."""
-        await self._until_idle()
-        self._idle.clear()
-        self._go.set()
-        await self._until_idle()
-
-    async def _until_idle(self) -> None:
-        idle = asyncio.create_task(self._idle.wait())
-        await asyncio.wait({idle, self.task}, return_when=asyncio.FIRST_COMPLETED)
-        idle.cancel()
-        if self.task.done():
-            self.task.result()
 
     async def pass_seconds(self, seconds: float) -> None:
         self.clock.advance(timedelta(seconds=seconds))

@@ -19,56 +19,31 @@ from core.clock import ManualClock
 from core.errors import Fenced, TemporaryError
 from storage.memory.desk import MemoryDeskRecords
 from tests.unit.alerts.dispatch.scene import PLAN, START, instant, lift, plan, silence, step
+from tests.unit.alerts.settling import Settling
 
 FIRING, ACKNOWLEDGED = TransitionKind.FIRING, TransitionKind.ACKNOWLEDGED
 CRITICAL = Severity.CRITICAL
 
 
-class World:
+class World(Settling):
     """A service with its twins and what it goes by; `settle` lets it run until it waits at the timelines' end."""
 
     def __init__(self, records: MemoryDeskRecords, clock: ManualClock) -> None:
+        super().__init__()
         self.records = records
         self.clock = clock
         self.plan: Plan = plan()
         self.facts = Inventory({}, 1)
         self.overrides: list[RotaOverrideRow] = []
         self.health: dict[str, str | None] = {"broker": None}
-        self.pauses: list[float] = []
-        self._idle = asyncio.Event()
-        self._go = asyncio.Event()
         around = Surroundings(lambda: self.plan, self, self._overrides, lambda: self.health)
         self.service = DeskService(records, around, clock, wait=self._wait, pause=self._pause)
-        self.task: asyncio.Task[None]
 
     async def inventory(self) -> Inventory:
         return self.facts
 
     async def _overrides(self, since: datetime) -> Sequence[RotaOverrideRow]:
         return [each for each in self.overrides if each.ends_at > since]
-
-    async def _wait(self, _seconds: float) -> None:
-        self._idle.set()
-        await self._go.wait()
-        self._go.clear()
-
-    async def _pause(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        await asyncio.sleep(0)
-
-    async def settle(self) -> None:
-        """Let the service take everything there is, as of the clock, and wait for it to have done so."""
-        await self._until_idle()
-        self._idle.clear()
-        self._go.set()
-        await self._until_idle()
-
-    async def _until_idle(self) -> None:
-        idle = asyncio.create_task(self._idle.wait())
-        await asyncio.wait({idle, self.task}, return_when=asyncio.FIRST_COMPLETED)
-        idle.cancel()
-        if self.task.done():
-            self.task.result()
 
     async def pass_seconds(self, seconds: float) -> None:
         self.clock.advance(timedelta(seconds=seconds))
@@ -181,7 +156,7 @@ async def test_a_restart_repeats_nothing() -> None:
 async def test_a_second_desk_is_stopped() -> None:
     async with started() as world:
         world.records.tell(step(0, FIRING, severity=CRITICAL))
-        world.records._sequence = 77
+        world.records._stands_at = 77
         with pytest.raises(Fenced):
             await world.settle()
 
