@@ -169,15 +169,18 @@ class Receiver:
     def _hold(self, seconds: float) -> bool:
         """Wait without reading, which holds the broker back; return False when the connection ends or we are to stop.
 
-        Pings go out unasked, past paho, which would hang up for want of the answers that nobody reads.
+        Pings go out unasked, past paho, which would hang up for want of the answers that nobody reads. Brokers hang up
+        after 1.5 keep-alives of silence; a look every quarter lets two pings be late before that.
         """
-        if self._stop.wait_for(self._link.socket.fileno(), seconds):
-            self._link.lost = self._link.lost or "the broker hung up while the journal took nothing"
-        self._heard_at = now = time.monotonic()
-        # A wait is 5 s at most, and keep-alive counts 1.5 times: half of it leaves room at any permitted setting.
-        if now - self._pinged_at >= self._settings.keepalive_seconds / 2:
-            self._pinged_at = now
-            self._link.ping_unread()
+        end = time.monotonic() + seconds
+        while not self._link.lost and not self._stop.is_set() and (left := end - time.monotonic()) > 0:
+            look = min(left, self._settings.keepalive_seconds / 4)
+            if self._stop.wait_for(self._link.socket.fileno(), look):
+                self._link.lost = self._link.lost or "the broker hung up while the journal took nothing"
+            self._heard_at = now = time.monotonic()
+            if now - self._pinged_at >= self._settings.keepalive_seconds / 2:
+                self._pinged_at = now
+                self._link.ping_unread()
         return not self._link.lost and not self._stop.is_set()
 
     def _look_after(self) -> None:

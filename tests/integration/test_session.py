@@ -75,12 +75,13 @@ def test_a_journal_that_is_full_is_waited_for(
     make_mosquitto: MakeMosquitto, journal: TestJournal, client_id: str
 ) -> None:
     port = make_mosquitto(save_every_change=False).port
-    # Paho would ping after 1 s, and hang up 1 s later for want of the answer that nobody reads.
-    with session(settings(port, client_id, keepalive_seconds=1), journal) as running:
+    # Paho would ping after 2 s, and hang up 2 s later for want of the answer that nobody reads; the broker hangs up
+    # after 3 s without a ping. Seven failures take 3.2 s at least.
+    with session(settings(port, client_id, keepalive_seconds=2), journal) as running:
         running.wait_ready(DEADLINE_SECONDS)
         journal.failing = True
         publish(port, numbered(50), TOPIC)
-        until(lambda: running.stats.append_failures >= 6, "six failures")
+        until(lambda: running.stats.append_failures >= 7, "seven failures")
         blocked = running.state
         assert (blocked.status, blocked.detail) == (SessionStatus.BLOCKED, "disk full")
         assert running.stats.acked == 0
