@@ -1,9 +1,9 @@
 """What a rule says of an alert's life, worked out beforehand."""
 
 from alerts.model import Severity
-from alerts.rules.durations import microseconds
 from alerts.rules.model import Chatter, Rule
 from alerts.rules.schedules import Calendar
+from core.durations import microseconds
 
 _WORST_FIRST = list(Severity)
 

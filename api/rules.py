@@ -12,11 +12,11 @@ from alerts.model import Severity
 from alerts.rules import Rule
 from alerts.rules.book import BOOK_SOURCE, RuleInForce
 from alerts.rules.loading import check_file, check_rule, load_rule
-from alerts.rules.source import RuleError, read_source
 from api.models import Bilingual
 from api.problems import InvalidRequest
 from api.times import Utc
 from core.devices import DeviceKind
+from core.source import RuleError, read_source
 
 # A file of a hundred rules; more is not read at once over HTTP.
 TEXT_LIMIT = 100_000

@@ -11,7 +11,6 @@ from msgspec import Struct
 from alerts.backtest import BacktestReport
 from alerts.rules import Rule, RuleError
 from alerts.rules.loading import load_file, load_rule
-from alerts.rules.source import read_source
 from app import wiring
 from app.backtest import Sources, Span, TakesTooLong, run_backtest
 from app.opening import open_records
@@ -19,6 +18,7 @@ from app.replay import JournalHistory, Points
 from app.rule_source import RuleSource
 from app.settings import Settings
 from core.errors import PermanentError, TemporaryError
+from core.source import read_source
 from storage.records import RecordsAdapter, RegistryAdapter
 
 # Through the API a backtest shares the processor with everybody who looks at the console.

@@ -16,13 +16,13 @@ from alerts.backtest import BacktestReport
 from alerts.packs import builtin_tests
 from alerts.rules import Rule
 from alerts.rules.book import RuleInForce
-from alerts.rules.durations import PATTERN, microseconds
 from alerts.rules.loading import Loaded, check_file
 from alerts.ruletests import Difference, TestResult, run_series
 from app import backtest_words, settings, wiring
 from app.backtest import Span, run_backtest
 from app.backtester import opened
 from core.clock import SystemClock
+from core.durations import PATTERN, microseconds
 from core.errors import StartupError
 
 cli = typer.Typer(help="Rule files.", no_args_is_help=True)

@@ -1,1 +1,1 @@
-"""The one-tap call for help; holds its place in the layering until the call is built."""
+"""The one-tap call: its states, the ladder of people, the rescue clock, drills, and proof that the path works."""

@@ -10,9 +10,9 @@ from alerts.dispatch.model import Suppression
 from alerts.dispatch.plan import EqualLabel, Inhibition
 from alerts.matchers import all_match
 from alerts.memory import Microseconds
-from alerts.rules.durations import microseconds
 from core.clock import to_microseconds
 from core.devices import DeviceKey, DeviceKind
+from core.durations import microseconds
 
 INHIBITED = "inhibited"
 MAINTENANCE = "maintenance"

@@ -10,8 +10,8 @@ from alerts.dispatch.rota import in_schedule
 from alerts.dispatch.shelf import Shelf
 from alerts.matchers import Matcher, all_match
 from alerts.memory import Microseconds
-from alerts.rules.durations import microseconds
 from core.clock import from_microseconds
+from core.durations import microseconds
 
 _Group = tuple[str, ...]
 

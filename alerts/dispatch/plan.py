@@ -7,7 +7,7 @@ from msgspec import Meta, Struct, field
 
 from alerts.matchers import Matcher, Operator
 from alerts.model import Severity
-from alerts.rules.durations import Duration
+from core.durations import Duration
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 """At most 40 characters, so that a receiver's name fits into the name of the device that stands for it."""

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from alerts.dispatch.plan import Inhibition, Plan, Receiver, Rota, Route, inhibitions_of
 from alerts.dispatch.rota import uncovered
 from alerts.matchers import Labels, Matcher, Operator, matches, objection
-from alerts.rules.durations import microseconds
-from alerts.rules.source import Path
+from core.durations import microseconds
+from core.source import Path
 
 Problem = tuple[Path, str]
 """Where in the plan, and what is wrong with what was expected."""

@@ -8,7 +8,7 @@ import msgspec
 from alerts.dispatch.plan import Plan
 from alerts.dispatch.plan_checks import problems
 from alerts.rules.shapes import shaped
-from alerts.rules.source import Path, RuleError, read_source
+from core.source import Path, RuleError, read_source
 
 _PATTERN = re.compile(r"`str` matching regex .*$", re.DOTALL)
 _WAIT = "a duration such as 45s, 5m or 1h, or 0s for at once"

@@ -15,8 +15,8 @@ from alerts.dispatch.shelf import Shelf
 from alerts.inventory import Inventory
 from alerts.memory import Microseconds
 from alerts.model import Severity
-from alerts.rules.durations import microseconds
 from core.clock import from_microseconds
+from core.durations import microseconds
 
 _NEVER = 0
 

@@ -12,8 +12,8 @@ from alerts.dispatch.rota import next_weekly
 from alerts.dispatch.shelf import Shelf
 from alerts.dispatch.speaking import Speaker
 from alerts.memory import Microseconds
-from alerts.rules.durations import microseconds
 from core.clock import from_microseconds, to_microseconds
+from core.durations import microseconds
 
 # Urgent alerts that join an incident within this time of its last notification are told together: messages that come
 # milliseconds apart are one event, and a phone that rings twice a second is put away.

@@ -2,4 +2,4 @@
 
 from alerts.rules.loading import load_rules as load_rules
 from alerts.rules.model import Rule as Rule
-from alerts.rules.source import RuleError as RuleError
+from core.source import RuleError as RuleError

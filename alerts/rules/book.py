@@ -7,7 +7,7 @@ from msgspec import Struct
 from alerts.history import RuleRevisionRow
 from alerts.rules.loading import Loaded, load_rule
 from alerts.rules.model import Rule
-from alerts.rules.source import RuleError
+from core.source import RuleError
 
 BUILTIN_SOURCE = "built-in"
 BOOK_SOURCE = "rule book"

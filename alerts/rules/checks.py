@@ -29,7 +29,6 @@ from alerts.rules.simple_checks import (
     state_problems,
     threshold_problems,
 )
-from alerts.rules.source import Path
 from alerts.rules.window_checks import (
     compare_problems,
     count_problems,
@@ -38,6 +37,7 @@ from alerts.rules.window_checks import (
     together_problems,
 )
 from core.devices import DeviceKind
+from core.source import Path
 
 
 def problems(rule: Rule) -> Iterator[Problem]:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from alerts.rules.durations import Duration
 from core.devices import Channel
+from core.durations import Duration
 from core.faults import FaultKind, FaultSeverity
 
 SignalName = Annotated[str, Meta(min_length=1, max_length=64)]

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec.inspect as shapes
 
-from alerts.rules.source import Path
+from core.source import Path
 
 
 def known_keys(shape: type, path: Path, content: Any) -> list[str]:

@@ -10,7 +10,7 @@ from alerts.rules.model import Rule
 from alerts.rules.series import RuleTest
 from alerts.rules.series_checks import series_problems
 from alerts.rules.shapes import shaped
-from alerts.rules.source import Path, RuleError, Source, read_source
+from core.source import Path, RuleError, Source, read_source
 
 
 class _Outline(Struct, frozen=True, forbid_unknown_fields=True):

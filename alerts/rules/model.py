@@ -6,11 +6,11 @@ from msgspec import Meta, Struct, field
 
 from alerts.model import Severity
 from alerts.rules.conditions import Condition
-from alerts.rules.durations import Duration
 from alerts.rules.schedules import Schedule
 from alerts.rules.scopes import Scope
 from alerts.rules.series import RuleTest
 from core.devices import DeviceKind
+from core.durations import Duration
 
 RuleId = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 Sentence = Annotated[str, Meta(min_length=1, max_length=200)]

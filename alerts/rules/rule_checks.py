@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import msgspec
 
 from alerts.model import Severity
-from alerts.rules.durations import microseconds
 from alerts.rules.model import Rule
 from alerts.rules.schedules import objection
 from alerts.rules.simple_checks import Problem
+from core.durations import microseconds
 
 _WORST_FIRST = list(Severity)
 # A count is remembered for this long at most, for each device.

@@ -7,8 +7,8 @@ from msgspec import Meta, Struct, field
 
 from alerts.inventory import DeviceFacts
 from alerts.model import Severity
-from alerts.rules.durations import Duration
 from core.devices import DeviceKind
+from core.durations import Duration
 
 INSTANT_PATTERN = r"^(0|[1-9][0-9]{0,8})(ms|s|m|h|d)$"
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"

@@ -7,11 +7,11 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
-from alerts.rules.durations import microseconds
 from alerts.rules.series import Expectation, Input, RuleTest, TestDevice
 from alerts.rules.shapes import Problem, shape_problem
 from alerts.rules.signals import payload_of
 from core.devices import Channel, DeviceKey
+from core.durations import microseconds
 from core.observations import Observation
 from core.wire.payloads import Body, Presence, PresenceStatus, Region
 

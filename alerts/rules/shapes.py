@@ -9,14 +9,14 @@ import msgspec
 
 from alerts.model import Severity
 from alerts.rules.conditions import ATTRIBUTE_PATTERN, DEVICE_PATTERN
-from alerts.rules.durations import PATTERN
 from alerts.rules.keys import known_keys
 from alerts.rules.schedules import HOURS_PATTERN, WEEKDAYS
 from alerts.rules.series import INSTANT_PATTERN, NAME_PATTERN
-from alerts.rules.source import Path
 from alerts.words import signal_names
 from core.devices import Channel, DeviceKind
+from core.durations import PATTERN
 from core.faults import FaultKind, FaultSeverity
+from core.source import Path
 
 Problem = tuple[Path, str]
 """Where, and what is wrong with what was expected."""

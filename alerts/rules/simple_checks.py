@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from alerts.rules.conditions import Attribute, Events, EventSeen, Limit, Missing, Rate, Scalar, State, Threshold
-from alerts.rules.durations import microseconds
 from alerts.rules.signals import Signal, event_fields, signals_of
-from alerts.rules.source import Path
 from core.devices import Channel, DeviceKind
+from core.durations import microseconds
+from core.source import Path
 
 Problem = tuple[Path, str]
 """Where in the rule, and what is wrong with what was expected."""

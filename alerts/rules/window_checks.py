@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from alerts.rules.conditions import Attribute, Compare, Count, EventSeen, Moment, Ratio, Sequence, State, Together
-from alerts.rules.durations import microseconds
 from alerts.rules.signals import signals_of
 from alerts.rules.simple_checks import (
     Problem,
@@ -21,6 +20,7 @@ from alerts.rules.simple_checks import (
     value_problems,
 )
 from core.devices import DeviceKind
+from core.durations import microseconds
 
 _DAY = microseconds("1d")
 _LIMITS = ("above_times", "below_times", "above_by", "below_by")

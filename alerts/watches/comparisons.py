@@ -7,7 +7,6 @@ from typing import Any
 
 from alerts.memory import Heard, Leaf, Microseconds, Past, slim_leaf
 from alerts.rules.conditions import Compare, Stay
-from alerts.rules.durations import microseconds
 from alerts.rules.signals import Signal, signals_of
 from alerts.watches.limits import Figure
 from alerts.watches.readings import channels_of
@@ -15,6 +14,7 @@ from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.words import signal_names, value_names
 from core.clock import to_microseconds
 from core.devices import DeviceKind
+from core.durations import microseconds
 from core.observations import Observation
 from core.wire.payloads import ThermalTelemetry
 

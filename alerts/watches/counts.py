@@ -6,12 +6,12 @@ from typing import Any
 
 from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.rules.conditions import Count, Ratio
-from alerts.rules.durations import microseconds
 from alerts.watches.events import EventFilter, event_of, identity
 from alerts.watches.limits import Figure
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.words import FAULT_SEPARATOR, event_names, signal_names, span_names
 from core.devices import Channel
+from core.durations import microseconds
 from core.faults import meaning_of
 from core.observations import Observation
 

@@ -2,12 +2,12 @@
 
 from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.rules.conditions import EventSeen
-from alerts.rules.durations import microseconds
 from alerts.watches.events import Event, EventFilter, event_of, identity
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.words import FAULT_SEPARATOR, event_names, event_words
 from core.clock import to_microseconds
 from core.devices import Channel
+from core.durations import microseconds
 from core.faults import meaning_of
 from core.observations import Observation
 

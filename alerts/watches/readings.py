@@ -6,13 +6,13 @@ from typing import Any
 
 from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.rules.conditions import Rate, State, Threshold
-from alerts.rules.durations import microseconds
 from alerts.rules.signals import Signal, event_fields
 from alerts.watches.limits import Figure
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.words import signal_names, value_names
 from core.clock import to_microseconds
 from core.devices import Channel, DeviceKind
+from core.durations import microseconds
 from core.observations import Observation
 
 Test = Callable[[Any, bool], bool]

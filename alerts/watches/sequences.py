@@ -4,13 +4,13 @@ from itertools import repeat
 
 from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.rules.conditions import Sequence, Together
-from alerts.rules.durations import microseconds
 from alerts.watches.events import event_of
 from alerts.watches.limits import Figure
 from alerts.watches.moments import MomentWatch, moment_watch
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.words import span_names
 from core.devices import Channel, DeviceKind
+from core.durations import microseconds
 from core.observations import Observation
 
 _NEVER = 0

@@ -2,9 +2,9 @@
 
 from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
 from alerts.rules.conditions import Missing
-from alerts.rules.durations import microseconds
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from core.devices import Channel
+from core.durations import microseconds
 from core.observations import Observation
 from core.wire.payloads import Presence, PresenceStatus
 

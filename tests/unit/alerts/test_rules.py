@@ -8,8 +8,8 @@ import yaml
 
 from alerts.packs import BUILTIN, builtin_rules
 from alerts.rules import RuleError, load_rules
-from alerts.rules.durations import microseconds
 from alerts.rules.schema import json_schema, schema_text
+from core.durations import microseconds
 from core.errors import PermanentError
 
 ROOT = Path(__file__).parents[3]

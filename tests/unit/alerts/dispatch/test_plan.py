@@ -12,7 +12,7 @@ from alerts.dispatch.plan_loading import check_plan, json_schema, load_plan, sch
 from alerts.matchers import Matcher, Operator
 from alerts.packs import builtin_rules
 from alerts.rules import RuleError
-from alerts.rules.source import read_source
+from core.source import read_source
 from tests.unit.alerts.dispatch.scene import PLAN
 from tests.unit.alerts.dispatch.wrong_plans import INHIBITIONS, ROTA, WRONG
 

@@ -61,7 +61,7 @@ def read_source(text: str, filename: str) -> Source:
     try:
         node = loader.get_single_node()
         if node is None:
-            raise RuleError(filename, 1, "the file is empty: expected `version` and `rules`")
+            raise RuleError(filename, 1, "the file is empty")
         reader = _Reader(loader, filename)
         content = reader.plain(node, ())
     except yaml.MarkedYAMLError as error:

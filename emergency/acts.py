@@ -1,0 +1,77 @@
+"""What can be done to a call: by people, by the caller, by devices."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from emergency.model import Cause, Source
+
+
+class Join(Struct, frozen=True, tag=True):
+    """The same need was told another way. ``ref`` names it (an alert's id, a key) and is joined once only."""
+
+    source: Source
+    ref: str
+    text: str = ""
+    people: int | None = None
+
+
+class Answer(Struct, frozen=True, tag=True):
+    """Somebody on duty talks, or is about to."""
+
+
+class Dispatch(Struct, frozen=True, tag=True):
+    """``name`` is asked to go. ``step`` is the step of the ladder whose people are told of it, ``None`` for none."""
+
+    name: str
+    phone: str = ""
+    contractor: str = ""
+    step: int | None = None
+
+
+class OnTheWay(Struct, frozen=True, tag=True):
+    """``name`` goes, and says when they will be there."""
+
+    name: str
+    arrives_at: datetime | None = None
+    phone: str = ""
+    contractor: str = ""
+
+
+class CannotCome(Struct, frozen=True, tag=True):
+    """``name`` does not come: the call is handed on at once."""
+
+    name: str
+    reason: str = ""
+
+
+class OnSite(Struct, frozen=True, tag=True):
+    name: str = ""
+
+
+class Freed(Struct, frozen=True, tag=True):
+    """Nobody is trapped any more."""
+
+    people: int | None = None
+
+
+class EndAlarm(Struct, frozen=True, tag=True):
+    """The end of the car's alarm, set by a competent person at the installation; ``how`` is ``code`` or ``device``."""
+
+    how: str
+
+
+class Abandon(Struct, frozen=True, tag=True):
+    """The caller takes it back."""
+
+
+class Note(Struct, frozen=True, tag=True):
+    text: str
+
+
+class Close(Struct, frozen=True, tag=True):
+    cause: Cause
+    text: str = ""
+
+
+Act = Join | Answer | Dispatch | OnTheWay | CannotCome | OnSite | Freed | EndAlarm | Abandon | Note | Close

@@ -1,0 +1,292 @@
+"""A call for help: what it is, how it stands, and what is decided of it. Everything is kept, nothing is ever undone."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+Value = str | float | int | bool | None
+
+
+class Source(StrEnum):
+    """How a call came in."""
+
+    RESIDENT = "resident"
+    """The page behind the QR code."""
+    APP = "app"
+    """The property app, through the API."""
+    CAR_BUTTON = "car_button"
+    """The alarm button in the car."""
+    ALERT = "alert"
+    """A trapped passenger whom the rules found, button or not."""
+    STAFF = "staff"
+    DRILL = "drill"
+
+
+class CallState(StrEnum):
+    """How far help has come. `ABANDONED` and `CLOSED` stop the ladder; only `CLOSED` ends the call."""
+
+    RINGING = "ringing"
+    """Raised, and the ladder climbs."""
+    ANSWERED = "answered"
+    DISPATCHED = "dispatched"
+    """Somebody was asked to go."""
+    ON_THE_WAY = "on_the_way"
+    ON_SITE = "on_site"
+    FREED = "freed"
+    ABANDONED = "abandoned"
+    """The caller took it back; somebody on duty still has to look and close it."""
+    CLOSED = "closed"
+
+
+class Cause(StrEnum):
+    """Why it came to the call. Classes of the maintainers' reports after a trapping (domain facts, rescue)."""
+
+    EXTERNAL = "external"
+    HUMAN = "human"
+    DOOR_SYSTEM = "door_system"
+    CONTROL = "control"
+    DRIVE = "drive"
+    OTHER = "other"
+    FALSE_ALARM = "false_alarm"
+    DRILL = "drill"
+
+
+class EventKind(StrEnum):
+    """What happened to a call: the steps of its history."""
+
+    RAISED = "raised"
+    JOINED = "joined"
+    """The same need was told another way: a button, an alert, a second tap."""
+    STEP_TOLD = "step_told"
+    """A step of the ladder was told; the first one makes it ring."""
+    ANSWERED = "answered"
+    DISPATCHED = "dispatched"
+    ON_THE_WAY = "on_the_way"
+    CANNOT_COME = "cannot_come"
+    HANDED_ON = "handed_on"
+    ON_SITE = "on_site"
+    FREED = "freed"
+    ALARM_ENDED = "alarm_ended"
+    """The end of the car's alarm, set at the installation."""
+    HALF_TIME = "half_time"
+    """Half of the time for rescue has passed with nobody on site."""
+    OVERDUE = "overdue"
+    ABANDONED = "abandoned"
+    NOTED = "noted"
+    CLOSED = "closed"
+
+
+class Place(Struct, frozen=True):
+    """Where help is needed, as it was known when the call came in.
+
+    ``lift`` is the path ``community/elevator/device``, empty at an entrance. What the lift last said stands in
+    ``latest``: floor, door_state, direction, passenger_present, load_kilograms, service_mode, ….
+    """
+
+    community: str
+    lift: str = ""
+    point: str = ""
+    """The call point whose code was scanned, empty for other sources."""
+    building: str = ""
+    name_zh: str = ""
+    name_en: str = ""
+    rescue_code: str = ""
+    """The six digits by which the city's hotline 96333 knows the lift."""
+    contractor: str = ""
+    latest: dict[str, Value] = {}
+
+    @property
+    def key(self) -> str:
+        """One call at a time is open for one key."""
+        return self.lift or f"{self.community}/point/{self.point}" if self.lift or self.point else self.community
+
+
+class Caller(Struct, frozen=True):
+    """Who calls, as far as they say; kept with the call and nowhere else."""
+
+    name: str = ""
+    phone: str = ""
+    text: str = ""
+
+
+class Stamps(Struct, frozen=True):
+    """When each thing first happened, by whom."""
+
+    raised: datetime
+    rang: datetime | None = None
+    answered: datetime | None = None
+    dispatched: datetime | None = None
+    on_the_way: datetime | None = None
+    on_site: datetime | None = None
+    freed: datetime | None = None
+    alarm_ended: datetime | None = None
+    abandoned: datetime | None = None
+    closed: datetime | None = None
+    half_time: datetime | None = None
+    overdue: datetime | None = None
+
+
+class Responder(Struct, frozen=True):
+    """Who was asked to go, or is going."""
+
+    name: str
+    phone: str = ""
+    arrives_at: datetime | None = None
+    contractor: str = ""
+
+
+class Call(Struct, frozen=True):
+    """A call at one version. ``version`` rises with every change; 0 is a call nobody has kept yet."""
+
+    id: str
+    source: Source
+    place: Place
+    stamps: Stamps
+    state: CallState = CallState.RINGING
+    version: int = 0
+    number: int = 0
+    """Rises with each call raised; given by the records."""
+    drill: bool = False
+    caller: Caller = Caller()
+    ladder: str = ""
+    """Name of the ladder it climbs, by the plan in force when it came in."""
+    told: int = 0
+    """Steps of the ladder told so far: the next one is ``told``."""
+    next_at: datetime | None = None
+    """When something happens by itself: the next step, half time, overdue; ``None`` when nothing will."""
+    climb_at: datetime | None = None
+    """When the next step is told unless somebody takes it; ``None`` while somebody has."""
+    rescue_by: datetime | None = None
+    """When somebody has to be on site: the end of the rescue clock."""
+    answered_by: str = ""
+    responder: Responder | None = None
+    alarm: bool = False
+    """A car's alarm button belongs to it: it can only be closed after the end of alarm was set at the installation."""
+    joined: tuple[str, ...] = ()
+    """Alerts and further sources that were joined into it."""
+    cause: Cause | None = None
+    people: int | None = None
+    """People in the car, as far as somebody told."""
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody still has to do something."""
+        return self.state is not CallState.CLOSED
+
+
+class CallEvent(Struct, frozen=True):
+    """One step of a call's history. ``actor`` is the name behind a token, "caller", "ladder", "clock" or a device."""
+
+    kind: EventKind
+    at: datetime
+    actor: str
+    facts: dict[str, Value] = {}
+    text: str = ""
+
+
+class PageKind(StrEnum):
+    """Why somebody is told of a call."""
+
+    CALL = "call"
+    """A step of the ladder: please take it."""
+    DISPATCH = "dispatch"
+    UPDATE = "update"
+    """Answered, on site, freed, taken back: those told before need not go, or may look."""
+    HALF_TIME = "half_time"
+    OVERDUE = "overdue"
+
+
+class Telling(Struct, frozen=True):
+    """That somebody is to be told, before it is known who that is now: ``steps`` of the ladder, resolved when told."""
+
+    kind: PageKind
+    steps: tuple[int, ...]
+
+
+class OwnAlert(Struct, frozen=True):
+    """An alert that the emergency service raises itself, or ends: ``since`` and ``rule`` make its identity."""
+
+    rule: str
+    device: str
+    since: datetime
+    at: datetime
+    firing: bool
+    reason_zh: str
+    reason_en: str
+
+
+class Decision(Struct, frozen=True):
+    """What follows from one act or from the passing of time: the call as it is now, and everything to be told."""
+
+    call: Call
+    events: tuple[CallEvent, ...] = ()
+    tellings: tuple[Telling, ...] = ()
+    alerts: tuple[OwnAlert, ...] = ()
+
+
+class Words(Struct, frozen=True):
+    """A page in one language: a title of one line, a body of several, and all of it as one SMS."""
+
+    title: str
+    body: str
+    short: str
+
+
+class Page(Struct, frozen=True):
+    """What one receiver is told of a call. The same ``id`` again is the same page again."""
+
+    id: str
+    call: str
+    version: int
+    receiver: str
+    person: str
+    kind: PageKind
+    at: datetime
+    step: int
+    community: str
+    drill: bool
+    zh: Words
+    en: Words
+    facts: dict[str, Value] = {}
+    """For machines: lift, place, rescue code, state, phones."""
+
+
+class EventRow(Struct, frozen=True):
+    """An event as it is read back; ``number`` rises in commit order over all calls, without gaps."""
+
+    number: int
+    call: str
+    event: CallEvent
+
+
+class CallFilter(Struct, frozen=True):
+    """Every field narrows; ``None`` does not. since <= raised < until."""
+
+    open: bool | None = None
+    state: CallState | None = None
+    community: str | None = None
+    lift: str | None = None
+    contractor: str | None = None
+    source: Source | None = None
+    drill: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class CallPoint(Struct, frozen=True):
+    """A QR code at a lift or an entrance. ``token`` is in its address; it is printed on the wall and so no secret.
+
+    ``generation`` rises when the token is rotated: a sheet with a former token says so and shows the phones only.
+    """
+
+    id: str
+    community: str
+    token: str
+    name_zh: str
+    name_en: str
+    lift: str = ""
+    building: str = ""
+    generation: int = 1
+    created_at: datetime | None = None
+    removed_at: datetime | None = None
