@@ -31,3 +31,7 @@ class StartupError(PermanentError):
 
 class Conflict(PermanentError):
     """What is asked cannot be done to the thing as it stands now; the text says how it stands and what was expected."""
+
+
+class Stale(PermanentError):
+    """What was read has changed meanwhile: read again and decide again."""

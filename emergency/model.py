@@ -168,6 +168,8 @@ class Call(Struct, frozen=True):
     cause: Cause | None = None
     people: int | None = None
     """People in the car, as far as somebody told."""
+    alerts: tuple[str, ...] = ()
+    """Rules of our own alerts about this call that fire now."""
 
     @property
     def open(self) -> bool:

@@ -1,0 +1,120 @@
+"""What is being decided of one call: gathered step by step, then given out as a `Decision`."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from emergency.ladder import Rules
+from emergency.model import (
+    Call,
+    CallEvent,
+    CallState,
+    Decision,
+    EventKind,
+    OwnAlert,
+    PageKind,
+    Telling,
+    Value,
+)
+from emergency.rescue import STOPPED, half_at
+
+LADDER = "ladder"
+CLOCK = "clock"
+OVERDUE_RULE = "rescue-overdue"
+UNANSWERED_RULE = "call-unanswered"
+_WHEN_TAKEN = (CallState.ON_THE_WAY, *STOPPED)
+
+
+class Change:
+    """One call on its way from one version to the next. ``rules`` are those of its place."""
+
+    def __init__(self, call: Call, rules: Rules) -> None:
+        self.call = call
+        self.rules = rules
+        self._before = call
+        self._events: list[CallEvent] = []
+        self._tellings: list[Telling] = []
+        self._alerts: list[OwnAlert] = []
+
+    def set(self, **fields: Any) -> None:
+        """Change fields of the call."""
+        self.call = msgspec.structs.replace(self.call, **fields)
+
+    def stamp(self, name: str, at: datetime) -> None:
+        """Remember that something happened, the first time it does."""
+        if getattr(self.call.stamps, name) is None:
+            self.set(stamps=msgspec.structs.replace(self.call.stamps, **{name: at}))
+
+    def note(self, kind: EventKind, at: datetime, actor: str, text: str = "", **facts: Value) -> None:
+        """Write a step of its history."""
+        known: dict[str, Value] = {name: value for name, value in facts.items() if value not in (None, "")}
+        self._events.append(CallEvent(kind, at, actor, known, text))
+
+    def tell(self, kind: PageKind, steps: range) -> None:
+        """Have the people of ``steps`` told."""
+        if steps:
+            self._tellings.append(Telling(kind, tuple(steps)))
+
+    def tell_those_told(self, kind: PageKind) -> None:
+        """Have everybody told who was told before."""
+        self.tell(kind, range(min(self.call.told, len(self.rules.steps))))
+
+    def climb(self, at: datetime) -> None:
+        """Tell the next step; behind the last one everybody again, for an alarm repeats until somebody takes it."""
+        told, steps = self.call.told, self.rules.steps
+        if told < len(steps):
+            step = steps[told]
+            self.note(
+                EventKind.STEP_TOLD, at, LADDER, step=told + 1, name=step.name, zh=step.title_zh, en=step.title_en
+            )
+            self.tell(PageKind.CALL, range(told, told + 1))
+            self.stamp("rang", at)
+            self.set(told=told + 1, climb_at=at + step.wait)
+            return
+        if steps:
+            self.note(EventKind.STEP_TOLD, at, LADDER, again=True)
+            self.tell(PageKind.CALL, range(len(steps)))
+        self.raise_alert(
+            UNANSWERED_RULE, at, "阶梯已到尽头，仍无人接手求助", "the ladder has ended and nobody has taken the call"
+        )
+        self.set(climb_at=at + self.again_after)
+
+    @property
+    def again_after(self) -> timedelta:
+        """Return how long after the last step, or the last round, everybody is told again."""
+        return self.rules.steps[-1].wait if self.rules.steps else self.rules.dispatch_wait
+
+    def raise_alert(self, rule: str, at: datetime, zh: str, en: str) -> None:
+        """Raise an alert about this call; a drill raises none, and one that is raised already stays as it is."""
+        if not self.call.drill and rule not in self.call.alerts:
+            self.set(alerts=(*self.call.alerts, rule))
+            self._alerts.append(self._alert(rule, at, zh, en, firing=True))
+
+    def end_alert(self, rule: str, at: datetime, zh: str, en: str) -> None:
+        """End it, where it was raised."""
+        if rule in self.call.alerts:
+            self.set(alerts=tuple(each for each in self.call.alerts if each != rule))
+            self._alerts.append(self._alert(rule, at, zh, en, firing=False))
+
+    def _alert(self, rule: str, at: datetime, zh: str, en: str, *, firing: bool) -> OwnAlert:
+        call = self.call
+        device = call.place.lift or f"{call.place.community}/system/{call.place.point or 'calls'}"
+        return OwnAlert(rule, device, call.stamps.rang or call.stamps.raised, at, firing, zh, en)
+
+    def decided(self) -> Decision:
+        """Return what was decided: the call with its next instant, one version further."""
+        call = self.call
+        self.set(version=self._before.version + 1, next_at=_next_at(call))
+        return Decision(self.call, tuple(self._events), tuple(self._tellings), tuple(self._alerts))
+
+
+def _next_at(call: Call) -> datetime | None:
+    if call.state is CallState.CLOSED:
+        return None
+    clock: list[datetime | None] = []
+    if call.state not in STOPPED:
+        clock += [half_at(call)] if call.stamps.half_time is None else []
+        clock += [call.rescue_by] if call.stamps.overdue is None else []
+    instants = [each for each in (call.climb_at, *clock) if each is not None]
+    return min(instants, default=None)

@@ -1,0 +1,92 @@
+"""The ladder of one call: whom its steps reach by the plan, and the times that go with it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from msgspec import Struct
+
+from core.durations import microseconds
+from emergency.model import Place
+from emergency.plan import Community, Contact, EmergencyPlan, Ladder, Step
+
+# TSG T5002 art. 5, via citing sources: rescuers on site within 30 minutes in a built-up area, one hour elsewhere.
+RESCUE = {"urban": timedelta(minutes=30), "rural": timedelta(hours=1)}
+MAINTAINER = "maintainer"
+
+
+class LadderStep(Struct, frozen=True):
+    """One step as it reaches people: never without a contact."""
+
+    name: str
+    title_zh: str
+    title_en: str
+    wait: timedelta
+    dial: bool
+    contacts: tuple[Contact, ...]
+
+    @property
+    def wait_seconds(self) -> float:
+        return self.wait.total_seconds()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Return whom the notification plan has to tell, each once."""
+        return tuple(dict.fromkeys(target for contact in self.contacts for target in contact.tell))
+
+
+class Rules(Struct, frozen=True):
+    """What the plan in force says of one place."""
+
+    ladder: str
+    steps: tuple[LadderStep, ...]
+    answered_wait: timedelta
+    dispatch_wait: timedelta
+    rescue: timedelta
+    nearby: tuple[Contact, ...] = ()
+
+
+def rules_of(plan: EmergencyPlan, place: Place) -> Rules:
+    """Return the ladder and the times for ``place``; the plan was checked, so every name in it is known."""
+    community = community_of(plan, place.community)
+    ladder = next(each for each in plan.ladders if each.name == community.ladder)
+    contacts = {each.name: each for each in plan.contacts}
+    return Rules(
+        ladder=ladder.name,
+        steps=tuple(_steps(ladder, community, contacts, place)),
+        answered_wait=_span(ladder.answered_wait),
+        dispatch_wait=_span(ladder.dispatch_wait),
+        rescue=RESCUE[community.area],
+        nearby=tuple(contacts[name] for name in community.nearby),
+    )
+
+
+def community_of(plan: EmergencyPlan, name: str) -> Community:
+    """Return the entry of a community, that of ``*`` where it has none of its own."""
+    own = [each for each in plan.communities if each.community == name]
+    return own[0] if own else next(each for each in plan.communities if each.community == "*")
+
+
+def _steps(ladder: Ladder, community: Community, contacts: dict[str, Contact], place: Place) -> Iterator[LadderStep]:
+    for step in ladder.steps:
+        names = [_contact_name(role, community, contacts, place) for role in step.roles]
+        found = tuple(contacts[name] for name in dict.fromkeys(names) if name is not None)
+        if found:
+            yield _step(step, found)
+
+
+def _contact_name(role: str, community: Community, contacts: dict[str, Contact], place: Place) -> str | None:
+    """A lift's own maintainer before the community's, then the role, then a contact of that very name."""
+    if role == MAINTAINER:
+        lift = place.lift.rpartition("/")[2]
+        own = community.contractors.get(place.lift) or community.contractors.get(lift) or place.contractor
+        if own in contacts:
+            return own
+    return community.roles.get(role) or (role if role in contacts else None)
+
+
+def _step(step: Step, contacts: tuple[Contact, ...]) -> LadderStep:
+    return LadderStep(step.name, step.title.zh, step.title.en, _span(step.wait), step.dial, contacts)
+
+
+def _span(duration: str) -> timedelta:
+    return timedelta(microseconds=microseconds(duration))

@@ -1,0 +1,124 @@
+"""From the text of an emergency plan to one that makes sense; all mistakes are told, each with its line."""
+
+import re
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+
+import msgspec
+
+from core.source import Path, RuleError, Source, read_source
+from emergency.plan import EmergencyPlan
+
+_PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+|\.\.\.)\]")
+_LOOKS = {
+    "name": "letters a-z, digits and inner dashes, at most 40",
+    "wait": "a duration such as 30s or 5m",
+    "answered_wait": "a duration such as 30s or 5m",
+    "dispatch_wait": "a duration such as 30s or 5m",
+    "phone": 'a number in quotes such as "119" or "+86 571 8888 0001"',
+    "tell": "rota:NAME, person:NAME or receiver:NAME",
+    "community": 'a community, or "*" for all others',
+}
+
+
+def default_plan() -> EmergencyPlan:
+    """Return the plan that is in force as long as nobody has written one."""
+    text = files("emergency").joinpath("default.yaml").read_text(encoding="utf-8")
+    return load_plan(text, "built-in emergency plan")
+
+
+def load_plan(text: str, filename: str, targets: frozenset[str] | None = None) -> EmergencyPlan:
+    """Return the plan of a file; raises the first `RuleError` there is. See `check_plan`."""
+    plan, mistakes = check_plan(text, filename, targets)
+    if plan is None or mistakes:
+        raise mistakes[0]
+    return plan
+
+
+def check_plan(
+    text: str, filename: str, targets: frozenset[str] | None = None
+) -> tuple[EmergencyPlan | None, list[RuleError]]:
+    """Return the plan of a file, and its mistakes by rising line, each with what was expected; raises nothing.
+
+    With ``targets``, those of the notification plan, what is told must be among them.
+    """
+    try:
+        source = read_source(text, filename)
+    except RuleError as error:
+        return None, [error]
+    try:
+        plan = msgspec.convert(source.content, EmergencyPlan)
+    except msgspec.ValidationError as error:
+        return None, [_of_shape(source, str(error))]
+    mistakes = [source.error(path, problem) for path, problem in _problems(plan, targets)]
+    return plan, sorted(mistakes, key=lambda mistake: mistake.line)
+
+
+def _of_shape(source: Source, words: str) -> RuleError:
+    found = _PLACE.search(words)
+    steps = _STEP.findall(found["path"]) if found else []
+    path: Path = tuple(name or (int(index) if index.isdigit() else index) for name, index in steps)
+    problem = _PLACE.sub("", words)
+    key = next((step for step in reversed(path) if isinstance(step, str) and step in _LOOKS), "")
+    if "matching regex" in problem or (key and "Expected `str" in problem):
+        problem = f"expected {_LOOKS.get(key, 'another form')}"
+    return source.error(path, f"{'.'.join(map(str, path)) or 'file'}: {problem}")
+
+
+def _problems(plan: EmergencyPlan, targets: frozenset[str] | None) -> Iterator[tuple[Path, str]]:
+    yield from _twice("contacts", [each.name for each in plan.contacts])
+    yield from _twice("ladders", [each.name for each in plan.ladders])
+    yield from _twice("communities", [each.community for each in plan.communities])
+    yield from _of_contacts(plan, targets)
+    for index, ladder in enumerate(plan.ladders):
+        for at, name in _repeats([step.name for step in ladder.steps]):
+            yield ("ladders", index, "steps", at, "name"), f"step {name} stands twice in ladder {ladder.name}"
+    yield from _of_communities(plan)
+
+
+def _of_contacts(plan: EmergencyPlan, targets: frozenset[str] | None) -> Iterator[tuple[Path, str]]:
+    for index, contact in enumerate(plan.contacts):
+        if contact.phone is None and not contact.tell:
+            yield ("contacts", index), f"contact {contact.name} cannot be reached: expected `phone`, `tell` or both"
+        for at, target in enumerate(contact.tell):
+            if targets is not None and target not in targets:
+                known = ", ".join(sorted(targets)) or "none"
+                yield (
+                    ("contacts", index, "tell", at),
+                    f"{target} is not in the notification plan: expected one of {known}",
+                )
+
+
+def _of_communities(plan: EmergencyPlan) -> Iterator[tuple[Path, str]]:
+    contacts, ladders = {each.name for each in plan.contacts}, {each.name: each for each in plan.ladders}
+    if all(each.community != "*" for each in plan.communities):
+        yield ("communities",), 'no community stands for all others: expected one entry with community "*"'
+    for index, each in enumerate(plan.communities):
+        at = ("communities", index)
+        if each.ladder not in ladders:
+            yield (*at, "ladder"), f"no ladder {each.ladder}: expected one of {', '.join(sorted(ladders))}"
+            continue
+        named = [(("roles", role), name) for role, name in each.roles.items()]
+        named += [(("contractors", lift), name) for lift, name in each.contractors.items()]
+        for where, name in named:
+            if name not in contacts:
+                yield (*at, *where), f"no contact {name}: expected one of {', '.join(sorted(contacts))}"
+        for place, name in enumerate(each.nearby):
+            if name not in contacts:
+                yield (*at, "nearby", place), f"no contact {name}: expected one of {', '.join(sorted(contacts))}"
+        roles = {role for step in ladders[each.ladder].steps for role in step.roles}
+        if not roles & (each.roles.keys() | contacts):
+            wanted = ", ".join(sorted(roles))
+            yield (*at, "roles"), f"nobody stands on ladder {each.ladder}: expected at least one role of {wanted}"
+
+
+def _twice(key: str, names: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    for index, name in _repeats(names):
+        yield (key, index), f"{name} stands twice in {key}: expected each name once"
+
+
+def _repeats(names: Sequence[str]) -> Iterator[tuple[int, str]]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield index, name

@@ -1,0 +1,302 @@
+"""The state machine of a call: what follows from being raised, from an act, and from time that passes. Pure.
+
+The same call, act and instant always give the same decision. Time is cut as one likes: a call that nobody looked at for
+five minutes comes to stand exactly as one that was looked at every second.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from core.errors import Conflict
+from emergency import acts
+from emergency.changes import CLOCK, OVERDUE_RULE, UNANSWERED_RULE, Change
+from emergency.ladder import Rules
+from emergency.model import (
+    Call,
+    Caller,
+    CallState,
+    Cause,
+    Decision,
+    EventKind,
+    PageKind,
+    Place,
+    Responder,
+    Source,
+    Stamps,
+)
+from emergency.rescue import STOPPED, half_at
+
+CALLER = "caller"
+_ALARMS = (Source.CAR_BUTTON, Source.ALERT)
+
+
+class CallRequest(Struct, frozen=True):
+    """Somebody, or something, asks for help. ``ref`` names the asking (an alert's step), joined into a call once."""
+
+    source: Source
+    place: Place
+    caller: Caller = Caller()
+    people: int | None = None
+    drill: bool = False
+    ref: str = ""
+
+
+def raised(request: CallRequest, call_id: str, actor: str, now: datetime, rules: Rules) -> Decision:
+    """Return the new call, its first step told."""
+    call = Call(
+        id=call_id,
+        source=request.source,
+        place=request.place,
+        stamps=Stamps(raised=now),
+        drill=request.drill,
+        caller=request.caller,
+        ladder=rules.ladder,
+        rescue_by=now + rules.rescue,
+        alarm=request.source is Source.CAR_BUTTON,
+        joined=(request.ref,) if request.ref else (),
+        people=request.people,
+    )
+    change = Change(call, rules)
+    change.note(EventKind.RAISED, now, actor, request.caller.text, source=request.source.value, people=request.people)
+    change.climb(now)
+    return change.decided()
+
+
+def act(call: Call, what: acts.Act, actor: str, now: datetime, rules: Rules) -> Decision | None:
+    """Return what follows from ``what``; ``None`` where it was so before. Raises `Conflict` where it cannot be."""
+    if not call.open:
+        if isinstance(what, acts.Close) and what.cause is call.cause:
+            return None
+        raise Conflict(f"call {call.id} is closed: expected an open one")
+    change = Change(call, rules)
+    _ACTS[type(what)](change, what, actor, now)
+    decided = change.decided()
+    return decided if decided.events else None
+
+
+def tick(call: Call, now: datetime, rules: Rules) -> Decision | None:
+    """Return what has come due by ``now``, in its order and at its instants; ``None`` where nothing has."""
+    change = Change(call, rules)
+    while (due := _due(change.call, now)) is not None:
+        due[1](change, due[0], now)
+    decided = change.decided()
+    return decided if decided.events else None
+
+
+Due = tuple[datetime, Callable[[Change, datetime, datetime], None]]
+
+
+def _due(call: Call, now: datetime) -> Due | None:
+    """Return what is due next, if it is."""
+    coming: list[Due] = []
+    if call.climb_at is not None:
+        coming.append((call.climb_at, _climb))
+    if call.state not in STOPPED:
+        half = half_at(call)
+        if half is not None and call.stamps.half_time is None:
+            coming.append((half, _half_time))
+        if call.rescue_by is not None and call.stamps.overdue is None:
+            coming.append((call.rescue_by, _overdue))
+    first = min(coming, key=lambda each: each[0], default=None)
+    return first if first is not None and first[0] <= now else None
+
+
+def _climb(change: Change, at: datetime, now: datetime) -> None:
+    if change.call.told >= len(change.rules.steps) and (change.call.drill or UNANSWERED_RULE in change.call.alerts):
+        # Rounds that nobody looked at are one round: the newest of them.
+        at += (now - at) // change.again_after * change.again_after
+    change.climb(at)
+
+
+def _half_time(change: Change, at: datetime, _now: datetime) -> None:
+    change.stamp("half_time", at)
+    change.note(EventKind.HALF_TIME, at, CLOCK)
+    change.tell_those_told(PageKind.HALF_TIME)
+
+
+def _overdue(change: Change, at: datetime, _now: datetime) -> None:
+    """Nobody is there in time: an alert, and the next step is told, whoever may be on the way."""
+    climbing = change.call.climb_at
+    change.stamp("overdue", at)
+    change.note(EventKind.OVERDUE, at, CLOCK, contractor=_contractor(change.call))
+    change.tell_those_told(PageKind.OVERDUE)
+    zh, en = "救援人员未在规定时间内到场", "nobody was on site within the time for rescue"
+    change.raise_alert(OVERDUE_RULE, at, zh, en)
+    if change.call.told < len(change.rules.steps):
+        change.climb(at)
+        if climbing is None:
+            change.set(climb_at=None)
+
+
+def _contractor(call: Call) -> str:
+    return (call.responder.contractor if call.responder else "") or call.place.contractor
+
+
+def _join(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
+    call = change.call
+    if what.ref in call.joined:
+        return
+    change.set(joined=(*call.joined, what.ref), people=call.people if what.people is None else what.people)
+    if what.source is Source.CAR_BUTTON:
+        change.set(alarm=True)
+    change.note(EventKind.JOINED, now, actor, what.text, source=what.source.value, ref=what.ref)
+    if call.state in (CallState.ABANDONED, CallState.FREED):
+        _ring_again(change, now)
+
+
+def _ring_again(change: Change, now: datetime) -> None:
+    """Somebody asks for help where all seemed over: everything from the beginning, clock and ladder."""
+    stamps = Stamps(raised=change.call.stamps.raised)
+    change.set(state=CallState.RINGING, told=0, responder=None, answered_by="", stamps=stamps)
+    change.set(rescue_by=now + change.rules.rescue)
+    change.climb(now)
+
+
+def _answer(change: Change, _what: acts.Answer, actor: str, now: datetime) -> None:
+    call = change.call
+    if call.state not in (CallState.RINGING, CallState.ABANDONED):
+        if call.answered_by == actor:
+            return
+        raise Conflict(f"call {call.id} was taken by {call.answered_by}: it is {call.state.value}")
+    _taken(change, actor, now)
+    change.set(state=CallState.ANSWERED, climb_at=now + change.rules.answered_wait)
+    if call.told > 1:
+        change.tell_those_told(PageKind.UPDATE)
+
+
+def _taken(change: Change, actor: str, now: datetime) -> None:
+    """Whatever anybody does about a call that rings, they have taken it."""
+    if not change.call.answered_by:
+        change.stamp("answered", now)
+        change.set(answered_by=actor)
+        change.note(EventKind.ANSWERED, now, actor)
+    change.end_alert(UNANSWERED_RULE, now, "已有人接手", "somebody has taken it")
+
+
+def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) -> None:
+    _require_before(change.call, CallState.ON_SITE, "dispatch")
+    if what.step is not None and not 0 <= what.step < len(change.rules.steps):
+        raise Conflict(f"the ladder of call {change.call.id} has {len(change.rules.steps)} steps, not one {what.step}")
+    _taken(change, actor, now)
+    change.stamp("dispatched", now)
+    responder = Responder(what.name, what.phone, None, what.contractor)
+    change.set(state=CallState.DISPATCHED, responder=responder, climb_at=now + change.rules.dispatch_wait)
+    change.note(EventKind.DISPATCHED, now, actor, name=what.name, phone=what.phone, contractor=what.contractor)
+    if what.step is not None:
+        change.set(told=max(change.call.told, what.step + 1))
+        change.tell(PageKind.DISPATCH, range(what.step, what.step + 1))
+
+
+def _on_the_way(change: Change, what: acts.OnTheWay, actor: str, now: datetime) -> None:
+    _require_before(change.call, CallState.ON_SITE, "set out")
+    _taken(change, actor, now)
+    change.stamp("on_the_way", now)
+    known = change.call.responder
+    contractor = what.contractor or (known.contractor if known and known.name == what.name else "")
+    phone = what.phone or (known.phone if known and known.name == what.name else "")
+    responder = Responder(what.name, phone, what.arrives_at, contractor)
+    change.set(state=CallState.ON_THE_WAY, responder=responder, climb_at=None)
+    arrives = what.arrives_at.isoformat() if what.arrives_at else None
+    change.note(EventKind.ON_THE_WAY, now, actor, name=what.name, arrives_at=arrives, contractor=contractor)
+
+
+def _cannot_come(change: Change, what: acts.CannotCome, actor: str, now: datetime) -> None:
+    """The call is handed on at once: the next step is told without waiting for anything."""
+    call = change.call
+    _require_before(call, CallState.ON_SITE, "hand on")
+    change.note(EventKind.CANNOT_COME, now, actor, what.reason, name=what.name)
+    state = CallState.ANSWERED if call.answered_by else CallState.RINGING
+    change.set(state=state, responder=None)
+    change.note(EventKind.HANDED_ON, now, actor, name=what.name)
+    change.climb(now)
+
+
+def _on_site(change: Change, what: acts.OnSite, actor: str, now: datetime) -> None:
+    _require_before(change.call, CallState.FREED, "arrive")
+    if change.call.state is CallState.ON_SITE:
+        return
+    _taken(change, actor, now)
+    change.stamp("on_site", now)
+    change.set(state=CallState.ON_SITE, climb_at=None)
+    name = what.name or (change.call.responder.name if change.call.responder else "")
+    change.note(EventKind.ON_SITE, now, actor, name=name)
+    change.end_alert(OVERDUE_RULE, now, "救援人员已到场", "somebody is on site")
+
+
+def _freed(change: Change, what: acts.Freed, actor: str, now: datetime) -> None:
+    if change.call.state is CallState.FREED:
+        return
+    _taken(change, actor, now)
+    change.stamp("freed", now)
+    change.set(state=CallState.FREED, climb_at=None)
+    change.note(EventKind.FREED, now, actor, people=what.people)
+    change.end_alert(OVERDUE_RULE, now, "被困人员已救出", "everybody is out")
+    change.tell_those_told(PageKind.UPDATE)
+
+
+def _end_alarm(change: Change, what: acts.EndAlarm, actor: str, now: datetime) -> None:
+    if not change.call.alarm:
+        raise Conflict(f"call {change.call.id} has no alarm button: there is no alarm to be ended")
+    if change.call.stamps.alarm_ended is None:
+        change.stamp("alarm_ended", now)
+        change.note(EventKind.ALARM_ENDED, now, actor, how=what.how)
+
+
+def _abandon(change: Change, _what: acts.Abandon, actor: str, now: datetime) -> None:
+    """Where a machine calls too, a person's word does not stop the ladder: it might be another person."""
+    call = change.call
+    if call.state is CallState.ABANDONED:
+        return
+    change.stamp("abandoned", now)
+    change.note(EventKind.ABANDONED, now, actor)
+    if call.alarm or call.source in _ALARMS or call.state not in (CallState.RINGING, CallState.ANSWERED):
+        return
+    change.set(state=CallState.ABANDONED, climb_at=None)
+    for rule in (UNANSWERED_RULE, OVERDUE_RULE):
+        change.end_alert(rule, now, "求助人已取消", "the caller took it back")
+    change.tell_those_told(PageKind.UPDATE)
+
+
+def _note(change: Change, what: acts.Note, actor: str, now: datetime) -> None:
+    change.note(EventKind.NOTED, now, actor, what.text)
+
+
+def _close(change: Change, what: acts.Close, actor: str, now: datetime) -> None:
+    call = change.call
+    if call.state is CallState.RINGING:
+        raise Conflict(f"call {call.id} rings: somebody has to answer it before it can be closed")
+    if call.alarm and call.stamps.alarm_ended is None and not call.drill:
+        raise Conflict(f"call {call.id}: the end of alarm has to be set at the lift first, by its code or its reset")
+    if call.drill is not (what.cause is Cause.DRILL):
+        raise Conflict(f"call {call.id} is {'a' if call.drill else 'no'} drill: not to be closed as {what.cause.value}")
+    _taken(change, actor, now)
+    change.stamp("closed", now)
+    change.set(state=CallState.CLOSED, climb_at=None, cause=what.cause)
+    change.note(EventKind.CLOSED, now, actor, what.text, cause=what.cause.value)
+    change.end_alert(OVERDUE_RULE, now, "求助已结束", "the call is closed")
+
+
+_ORDER = list(CallState)
+
+
+def _require_before(call: Call, state: CallState, what: str) -> None:
+    if call.state is not CallState.ABANDONED and _ORDER.index(call.state) >= _ORDER.index(state):
+        raise Conflict(f"call {call.id} is {call.state.value}: too late to {what}")
+
+
+_ACTS: dict[type, Callable[[Change, Any, str, datetime], None]] = {
+    acts.Join: _join,
+    acts.Answer: _answer,
+    acts.Dispatch: _dispatch,
+    acts.OnTheWay: _on_the_way,
+    acts.CannotCome: _cannot_come,
+    acts.OnSite: _on_site,
+    acts.Freed: _freed,
+    acts.EndAlarm: _end_alarm,
+    acts.Abandon: _abandon,
+    acts.Note: _note,
+    acts.Close: _close,
+}

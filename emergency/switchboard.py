@@ -1,0 +1,277 @@
+"""Takes what people, devices and time do to calls, decides by the pure core, and keeps it, each thing in one commit."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import cast
+
+import msgspec
+
+from core.clock import Clock
+from core.errors import Stale, TemporaryError
+from emergency import steps
+from emergency.acts import Act, Join
+from emergency.ladder import LadderStep, Rules, rules_of
+from emergency.model import Call, Decision, Page, PageKind, Telling, Words
+from emergency.plan import EmergencyPlan
+from emergency.ports import CallCommit, CallRecords, Directory, Followed, Recipient
+from emergency.steps import CallRequest
+
+Wording = Callable[[Call, PageKind, LadderStep | None], tuple[Words, Words]]
+"""Puts a page into words, Chinese and English."""
+_ATTEMPTS = 20
+_DUE_AT_ONCE = 200
+_COMMITS_AT_ONCE = 100
+
+
+class Switchboard:
+    """Any number of them may work on the same records: in the API's process and in the service that climbs ladders.
+
+    Whatever is returned is kept. Everything raises `TemporaryError` while the records are away.
+    """
+
+    def __init__(
+        self,
+        records: CallRecords,
+        directory: Directory,
+        clock: Clock,
+        plan: Callable[[], EmergencyPlan],
+        wording: Wording,
+    ) -> None:
+        self._records = records
+        self._directory = directory
+        self._clock = clock
+        self._plan = plan
+        self._wording = wording
+        self._together = _Together(records)
+        self.on_pages: Callable[[], None] = lambda: None
+        """Called after a commit with pages: whoever delivers need not wait for its next look."""
+
+    @property
+    def plan(self) -> EmergencyPlan:
+        """The plan in force."""
+        return self._plan()
+
+    def rules(self, call: Call) -> Rules:
+        """Return ladder and times for the place of ``call``, by the plan in force."""
+        return rules_of(self.plan, call.place)
+
+    def ladder_of(self, call: Call) -> Sequence[LadderStep]:
+        """Return the steps of its ladder, with the people on them."""
+        return self.rules(call).steps
+
+    async def raise_call(
+        self, request: CallRequest, actor: str, *, key: str = "", followed: Followed | None = None
+    ) -> tuple[Call, bool]:
+        """Raise a call, or join into the one that is open there; return it, and whether it is a new one.
+
+        The same ``key`` again returns the same call, whatever has become of it. The first step's pages are kept with
+        it. ``followed`` is kept in the same commit.
+        """
+        call_id = secrets.token_hex(16)
+        for _ in range(_ATTEMPTS):
+            if (kept := await self._kept_before(key, call_id)) is not None:
+                return kept, kept.id == call_id
+            there = await self._records.open_at(request.place.key, drill=request.drill)
+            decided = self._raised(there, request, actor, key or call_id, call_id)
+            try:
+                if decided is None:
+                    await self._pass_over(followed)
+                    return cast(Call, there), False  # Only a call that was there can be left as it was.
+                await self._keep(decided, key=key, followed=followed)
+            except Stale:
+                continue
+            return await self._records.call(decided.call.id) or decided.call, there is None
+        raise TemporaryError("the call could not be kept: too much happened at once, try again")
+
+    async def _kept_before(self, key: str, call_id: str) -> Call | None:
+        """Return the call that was raised with this key, or by an attempt whose outcome was not told."""
+        kept = await self._records.by_key(key) if key else None
+        return kept or await self._records.call(call_id)
+
+    async def _pass_over(self, followed: Followed | None) -> None:
+        if followed is not None:
+            await self._records.commit([], followed)
+
+    def _raised(self, there: Call | None, request: CallRequest, actor: str, ref: str, call_id: str) -> Decision | None:
+        now = self._clock.now()
+        if there is None:
+            return steps.raised(request, call_id, actor, now, rules_of(self.plan, request.place))
+        join = Join(request.source, request.ref or ref, request.caller.text, request.people)
+        return steps.act(there, join, actor, now, self.rules(there))
+
+    async def act(self, call_id: str, what: Act, actor: str, *, followed: Followed | None = None) -> Call | None:
+        """Do ``what`` to a call; ``None`` where there is no such call. `Conflict` where it does not stand so."""
+        return await self._change(
+            call_id, lambda call, now: steps.act(call, what, actor, now, self.rules(call)), followed
+        )
+
+    async def _change(
+        self, call_id: str, decide: Callable[[Call, datetime], Decision | None], followed: Followed | None = None
+    ) -> Call | None:
+        for _ in range(_ATTEMPTS):
+            call = await self._records.call(call_id)
+            if call is None:
+                return None
+            decided = decide(call, self._clock.now())
+            try:
+                if decided is None:
+                    await self._pass_over(followed)
+                    return call
+                await self._keep(decided, followed=followed)
+            except Stale:
+                continue
+            return decided.call
+        raise TemporaryError(f"call {call_id}: too much happened at once, try again")
+
+    async def tick(self) -> datetime | None:
+        """Do what is due, of all calls; return when something is due next, ``None`` while nothing is."""
+        while due := await self._records.due(self._clock.now(), _DUE_AT_ONCE):
+            await asyncio.gather(*(self._change(call.id, self._ticked) for call in due))
+            if len(due) < _DUE_AT_ONCE:
+                break
+        return await self._records.next_due()
+
+    def _ticked(self, call: Call, now: datetime) -> Decision | None:
+        return steps.tick(call, now, self.rules(call))
+
+    async def _keep(self, decided: Decision, *, key: str = "", followed: Followed | None = None) -> None:
+        now = self._clock.now()
+        whole, pages = await self._with_pages(decided, now)
+        commit = CallCommit(whole.call, whole.events, pages, whole.alerts, key)
+        await self._together.commit(commit, followed)
+        if pages:
+            self.on_pages()
+
+    async def _with_pages(self, decided: Decision, now: datetime) -> tuple[Decision, tuple[Page, ...]]:
+        """Address the tellings. After a step that reaches nobody now, and shows nobody to dial, the next is told."""
+        rules, version = self.rules(decided.call), decided.call.version
+        pages = await self._pages(decided.call, decided.tellings, rules, now)
+        while not pages and _calls(decided.tellings) and _may_climb(decided.call, rules):
+            early = msgspec.structs.replace(decided.call, climb_at=now)
+            further = steps.tick(early, now, rules)
+            if further is None:
+                break
+            call = msgspec.structs.replace(further.call, version=version)
+            pages = await self._pages(call, further.tellings, rules, now)
+            decided = Decision(call, decided.events + further.events, further.tellings, decided.alerts + further.alerts)
+        return decided, pages
+
+    async def _pages(self, call: Call, tellings: Sequence[Telling], rules: Rules, now: datetime) -> tuple[Page, ...]:
+        pages: dict[tuple[PageKind, str], Page] = {}
+        for telling in tellings:
+            for index in telling.steps:
+                if index < len(rules.steps):
+                    step = rules.steps[index]
+                    found = await self._directory.resolve(step.targets, now, rota_only=call.drill)
+                    for recipient in found:
+                        page = self._page(call, telling.kind, step, index, recipient, now)
+                        pages.setdefault((telling.kind, recipient.receiver), page)
+        return tuple(pages.values())
+
+    def _page(
+        self, call: Call, kind: PageKind, step: LadderStep, index: int, recipient: Recipient, now: datetime
+    ) -> Page:
+        zh, en = self._wording(call, kind, step)
+        return Page(
+            id=page_id(call, kind, recipient.receiver),
+            call=call.id,
+            version=call.version,
+            receiver=recipient.receiver,
+            person=recipient.person,
+            kind=kind,
+            at=now,
+            step=index,
+            community=call.place.community,
+            drill=call.drill,
+            zh=zh,
+            en=en,
+            facts=facts_of(call, step),
+        )
+
+
+class _Together:
+    """Commits that come while another is being written go in one transaction: a disk answers only so often a second."""
+
+    def __init__(self, records: CallRecords) -> None:
+        self._records = records
+        self._waiting: list[tuple[CallCommit, asyncio.Future[None]]] = []
+        self._writing = asyncio.Lock()
+
+    async def commit(self, commit: CallCommit, followed: Followed | None) -> None:
+        """Return when ``commit`` is kept; raises `Stale` or `TemporaryError` where it is not."""
+        if followed is not None:
+            await self._records.commit([commit], followed)
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((commit, done))
+        async with self._writing:
+            if not done.done():
+                batch, self._waiting = self._waiting[:_COMMITS_AT_ONCE], self._waiting[_COMMITS_AT_ONCE:]
+                await asyncio.shield(self._write(batch))
+        await done
+
+    async def _write(self, batch: list[tuple[CallCommit, asyncio.Future[None]]]) -> None:
+        try:
+            await self._records.commit([commit for commit, _ in batch])
+        except Stale:
+            # One of them is stale: each by itself, so that it does not take the others along.
+            for commit, done in batch:
+                await _settle(done, self._records.commit([commit]))
+        except Exception as error:  # noqa: BLE001 - a task's border: all who wait learn of it
+            for _, done in batch:
+                if not done.done():
+                    done.set_exception(error)
+        else:
+            for _, done in batch:
+                if not done.done():
+                    done.set_result(None)
+
+
+async def _settle(done: asyncio.Future[None], writing: Awaitable[None]) -> None:
+    try:
+        await writing
+    except Exception as error:  # noqa: BLE001 - as above
+        if not done.done():
+            done.set_exception(error)
+    else:
+        if not done.done():
+            done.set_result(None)
+
+
+def page_id(call: Call, kind: PageKind, receiver: str) -> str:
+    """Return the page's name: the same decision addressed again gives the same page."""
+    return hashlib.blake2b(f"{call.id}|{call.version}|{kind.value}|{receiver}".encode(), digest_size=12).hexdigest()
+
+
+def facts_of(call: Call, step: LadderStep | None) -> dict[str, str | float | int | bool | None]:
+    """Return what machines are told beside the words."""
+    place = call.place
+    phones = {f"phone_{each.name}": each.phone for each in step.contacts if each.phone} if step else {}
+    return {
+        "state": call.state.value,
+        "source": call.source.value,
+        "lift": place.lift,
+        "point": place.point,
+        "building": place.building,
+        "place_zh": place.name_zh,
+        "place_en": place.name_en,
+        "rescue_code": place.rescue_code,
+        "contractor": place.contractor,
+        "floor": place.latest.get("floor"),
+        "people": call.people,
+        "raised_at": call.stamps.raised.isoformat(),
+        "rescue_by": call.rescue_by.isoformat() if call.rescue_by else None,
+        **phones,
+    }
+
+
+def _calls(tellings: Sequence[Telling]) -> bool:
+    return any(telling.kind is PageKind.CALL for telling in tellings)
+
+
+def _may_climb(call: Call, rules: Rules) -> bool:
+    last = rules.steps[call.told - 1] if 0 < call.told <= len(rules.steps) else None
+    return call.climb_at is not None and call.told < len(rules.steps) and not (last is not None and last.dial)
