@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from core.clock import Clock
-from core.errors import Conflict, TemporaryError
+from core.errors import Conflict, Stale, TemporaryError
 from emergency.acts import EndAlarm, Join
 from emergency.ports import AlertStep, AlertSteps, CallRecords, Followed, Places
 from emergency.steps import CallRequest
@@ -34,7 +34,7 @@ class EmergencyStats:
 
 
 class EmergencyService:
-    """Runs until cancelled. All it goes by is in the records: what it has not done when it dies is done after a start."""
+    """Runs until cancelled. All it goes by is in the records: what it has not done when it dies is done later."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class EmergencyService:
         while True:
             try:
                 await self.turn()
-            except TemporaryError as error:
+            except (TemporaryError, Stale) as error:
                 self._away(str(error))
                 await self._pause(_RETRY_SECONDS)
             else:
