@@ -11,9 +11,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app import heartbeat, logging, parts, rules_cli, wiring
+from app import emergency_cli, heartbeat, logging, parts, rules_cli, wiring
 from app.channels import Channels
 from app.doorbell import Doorbell
+from app.emergency_plan import read_emergency_plan
 from app.opening import open_records
 from app.plan_source import PlanSource
 from app.run import App
@@ -30,6 +31,7 @@ cli = typer.Typer(help="Anju 安居 watches over lifts, gates and bike sheds.", 
 _token = typer.Typer(help="Names and tokens that may use the API.", no_args_is_help=True)
 _journal = typer.Typer(help="The durable log of messages.", no_args_is_help=True)
 cli.add_typer(rules_cli.cli, name="rules")
+cli.add_typer(emergency_cli.cli, name="emergency")
 cli.add_typer(_token, name="token")
 cli.add_typer(_journal, name="journal")
 
@@ -165,12 +167,16 @@ def _planned(text: str) -> PlannedIncident:
 
 @cli.command(name="check-config")
 def check_config(config: Config = None) -> None:
-    """Check the settings, the rule files and the plan of who is told, and say what would run where."""
+    """Check the settings, the rule files and the plans of who is told and called, and say what would run where."""
     settings = load(config)
     rules = asyncio.run(wiring.rule_source(settings, None).load())
     plan = asyncio.run(PlanSource(settings.notify.plan, Channels(settings, SystemClock(), os.environ)).load())
+    calls = read_emergency_plan(settings.emergency.plan, plan)
     print(settings.model_dump_json(indent=2))
-    print(f"settings are valid; {len(rules)} rules, {len(plan.receivers)} receivers")
+    print(
+        f"settings are valid; {len(rules)} rules, {len(plan.receivers)} receivers,"
+        f" {len(calls.contacts)} contacts for emergency calls"
+    )
 
 
 @cli.command()

@@ -111,6 +111,12 @@ class NotifySettings(Section):
     keep_days: float = Field(90, ge=1, le=3_650, description="Notifications finished longer ago than this are deleted")
 
 
+class EmergencySettings(Section):
+    """Who is called for help."""
+
+    plan: Path | None = Field(None, description="Plan of contacts, ladders and communities, YAML; default built in")
+
+
 class TimeSettings(Section):
     """How far device clocks are believed (decision 0003)."""
 
@@ -156,6 +162,7 @@ class Settings(BaseSettings):
     records: RecordsSettings = RecordsSettings()
     rules: RulesSettings = RulesSettings()
     notify: NotifySettings = NotifySettings()
+    emergency: EmergencySettings = EmergencySettings()
     time: TimeSettings = TimeSettings()
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()

@@ -55,13 +55,16 @@ class Source:
         return dedent(" " * start.column + self._text[start.index : end.index]).rstrip() + "\n"
 
 
-def read_source(text: str, filename: str) -> Source:
-    """Parse ``text``; raises `RuleError` for what is not YAML, for anchors that loop and for keys given twice."""
+def read_source(text: str, filename: str, *, expected: str = "`version` and `rules`") -> Source:
+    """Parse ``text``; raises `RuleError` for what is not YAML, for anchors that loop and for keys given twice.
+
+    ``expected`` says what a file that is empty should hold.
+    """
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
         if node is None:
-            raise RuleError(filename, 1, "the file is empty")
+            raise RuleError(filename, 1, f"the file is empty: expected {expected}")
         reader = _Reader(loader, filename)
         content = reader.plain(node, ())
     except yaml.MarkedYAMLError as error:

@@ -44,7 +44,7 @@ def check_plan(
     With ``targets``, those of the notification plan, what is told must be among them.
     """
     try:
-        source = read_source(text, filename)
+        source = read_source(text, filename, expected="`version`, `contacts`, `ladders`, `communities`")
     except RuleError as error:
         return None, [error]
     try:

@@ -37,7 +37,7 @@ def load_plan(text: str, filename: str) -> Plan:
 def check_plan(text: str, filename: str) -> tuple[Plan | None, list[RuleError]]:
     """Return the plan of a file, and its mistakes by rising line, each with what was expected; raises nothing."""
     try:
-        source = read_source(text, filename)
+        source = read_source(text, filename, expected="`version`, `receivers`, `policies`, `routes`")
     except RuleError as error:
         return None, [error]
     plan, found = shaped(source.content, Plan)

@@ -1,0 +1,86 @@
+"""The emergency plan read again while running, and the command that checks it."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from alerts.dispatch.defaults import default_plan as default_notify
+from app.cli import cli
+from app.emergency_plan import EmergencyPlanSource, read_emergency_plan, targets_of
+from core.errors import PermanentError, StartupError
+from core.source import RuleError
+from emergency.plan_loading import default_plan
+
+SHIPPED = Path("deploy/anju/config/emergency.yaml")
+TEXT = SHIPPED.read_text(encoding="utf-8")
+
+
+def source(path: Path | None) -> EmergencyPlanSource:
+    return EmergencyPlanSource(path, default_notify)
+
+
+async def test_without_a_file_the_built_in_plan_is_in_force() -> None:
+    built_in = source(None)
+    assert await built_in.load() == default_plan()
+    await built_in.look()
+    assert built_in.plan == default_plan()
+
+
+async def test_a_changed_file_is_taken_and_a_broken_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "emergency.yaml"
+    path.write_text(TEXT, encoding="utf-8")
+    read = source(path)
+    await read.load()
+    path.write_text(TEXT.replace("wait: 30s", "wait: 20s"), encoding="utf-8")
+    await read.look()
+    assert read.plan.ladders[0].steps[0].wait == "20s"
+    path.write_text(TEXT.replace("wait: 30s", "wait: thirty"), encoding="utf-8")
+    await read.look()
+    assert read.plan.ladders[0].steps[0].wait == "20s"
+    assert "expected a duration such as 30s or 5m" in read.problem
+    path.write_text(TEXT, encoding="utf-8")
+    await read.look()
+    assert (read.plan.ladders[0].steps[0].wait, read.problem) == ("30s", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "text"),
+    [
+        pytest.param(None, StartupError, "No such file", id="missing"),
+        pytest.param(b"\xff\xfe", StartupError, "not UTF-8 at byte 0", id="not UTF-8"),
+        pytest.param(b"version: 1", RuleError, "emergency.yaml:1: ", id="incomplete"),
+        pytest.param(
+            TEXT.replace("receiver:wall", "receiver:tower").encode(), RuleError, "receiver:tower", id="unknown receiver"
+        ),
+    ],
+)
+async def test_a_start_with_a_broken_plan_says_what_is_wrong(
+    tmp_path: Path, content: bytes | None, error: type[PermanentError], text: str
+) -> None:
+    path = tmp_path / "emergency.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(error, match=text):
+        await source(path).load()
+
+
+def test_the_shipped_plan_fits_the_shipped_notification_plan() -> None:
+    result = CliRunner().invoke(cli, ["emergency", "check", str(SHIPPED)])
+    assert result.exit_code == 0
+    assert "4 contacts" not in result.output
+    assert "3 contacts, 1 ladders, 1 communities, all valid" in result.output
+    assert read_emergency_plan(SHIPPED, default_notify()).version == 1
+
+
+def test_the_command_tells_every_mistake_and_fails(tmp_path: Path) -> None:
+    path = tmp_path / "emergency.yaml"
+    path.write_text(TEXT.replace("ladder: lift", "ladder: left").replace("receiver:wall", "receiver:tower"))
+    result = CliRunner().invoke(cli, ["emergency", "check", str(path)])
+    assert result.exit_code == 1
+    assert "no ladder left" in result.stderr
+    assert "receiver:tower is not in the notification plan" in result.stderr
+
+
+def test_targets_are_the_names_of_the_notification_plan() -> None:
+    assert targets_of(default_notify()) == {"receiver:wall"}
