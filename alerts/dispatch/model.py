@@ -76,6 +76,29 @@ class Purpose(StrEnum):
     DIGEST = "digest"
     """A flood: what was held back, together."""
     TEST = "test"
+    CALL = "call"
+    """Somebody calls for help, or what has come of it: speaks of no alert, carries a `CallPage`."""
+
+
+class CallWords(Struct, frozen=True):
+    """A page of a call in one language: a title of one line, a body of several, and all of it as one SMS."""
+
+    title: str
+    body: str
+    short: str
+
+
+class CallPage(Struct, frozen=True):
+    """What is told of an emergency call, in words that were found where the call is known."""
+
+    call: str
+    kind: str
+    """Why it is told: ``call`` (please take it), ``dispatch``, ``update``, ``half_time``, ``overdue``, …."""
+    drill: bool
+    zh: CallWords
+    en: CallWords
+    facts: dict[str, str | float | int | bool | None] = {}
+    """For machines: lift, place, rescue code, state, phones."""
 
 
 class AlertBrief(Struct, frozen=True):
@@ -124,6 +147,8 @@ class Intent(Struct, frozen=True):
     count: int
     person: str | None = None
     """Who is meant, where a rota or a person was named; ``None`` for a receiver named itself."""
+    call: CallPage | None = None
+    """What is told of an emergency call: with `Purpose.CALL` and only there. ``incident`` is the call then."""
 
 
 class TimelineNote(Struct, frozen=True):

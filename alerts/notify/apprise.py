@@ -142,6 +142,8 @@ def _secrets(url: str) -> list[str]:
 
 
 def _type(intent: Intent) -> NotifyType:
+    if intent.call is not None and intent.call.drill:
+        return NotifyType.INFO
     return NotifyType.SUCCESS if intent.purpose is Purpose.RESOLVED else _TYPES[intent.severity]
 
 

@@ -272,10 +272,16 @@ def _facts(entry: OutboxEntry) -> dict[str, str | int]:
     }
 
 
-def _urgency(entry: OutboxEntry) -> tuple[bool, int, int]:
-    """Sort key: where a receiver takes few at a time, the worst goes first, and what is over goes last."""
+def _urgency(entry: OutboxEntry) -> tuple[bool, bool, int, int]:
+    """Sort key: where a receiver takes few at a time, a call for help goes first, what is over last.
+
+    In between the worst goes first. A drill is no call for help, but it is measured: it goes right behind.
+    """
     intent = entry.intent
-    return intent.purpose is Purpose.RESOLVED, _SEVERITIES.index(intent.severity), entry.number
+    calls = intent.purpose is Purpose.CALL
+    drill = intent.call is not None and intent.call.drill
+    rank = drill if calls else _SEVERITIES.index(intent.severity)
+    return not calls, intent.purpose is Purpose.RESOLVED, rank, entry.number
 
 
 def _hours(duration: timedelta) -> str:

@@ -1,13 +1,13 @@
 """The notification as machines read it: one JSON document for webhooks and MQTT, with a version and a schema."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from alerts.dispatch.model import AlertBrief, Intent, Purpose
+from alerts.dispatch.model import AlertBrief, CallPage, Intent, Purpose
 from alerts.model import Severity
 from alerts.notify.wording import Language, Wording, link_to
 
@@ -48,11 +48,25 @@ class AlertDocument(Struct, frozen=True):
     link: str | None
 
 
-class NotificationDocument(Struct, frozen=True):
+class CallDocument(Struct, frozen=True):
+    """An emergency call. ``kind`` says why it is told: ``call`` asks to take it, ``dispatch`` to go there.
+
+    With ``drill`` nobody is in need. ``facts`` are what is known of place, lift, state and phones; new ones come
+    without notice.
+    """
+
+    id: str
+    kind: str
+    drill: bool
+    facts: Mapping[str, str | float | int | bool | None]
+
+
+class NotificationDocument(Struct, frozen=True, omit_defaults=True):
     """What a receiver is told. The same ``id`` again is the same message again.
 
     ``version`` rises with each message of an ``incident``, so that what was shown before can be replaced. ``count`` is
-    how many alerts the incident has; ``alerts`` holds at most 50 of them, the worst and newest first.
+    how many alerts the incident has; ``alerts`` holds at most 50 of them, the worst and newest first. ``call`` is there
+    with the purpose ``call`` only: then ``incident`` is the call's id, and there are no alerts.
     """
 
     schema: Literal["anju-notification/1"]
@@ -69,6 +83,7 @@ class NotificationDocument(Struct, frozen=True):
     count: int
     alerts: Sequence[AlertDocument]
     words: Words
+    call: CallDocument | None = None
 
 
 def document_of(intent: Intent, zone: tzinfo, base_url: str | None) -> NotificationDocument:
@@ -88,6 +103,7 @@ def document_of(intent: Intent, zone: tzinfo, base_url: str | None) -> Notificat
         count=intent.count,
         alerts=[_alert(alert, base_url) for alert in intent.alerts],
         words=_words(intent, Wording(zone, base_url)),
+        call=_call(intent.call) if intent.call else None,
     )
 
 
@@ -113,6 +129,10 @@ def schema_text() -> str:
 def _words(intent: Intent, wording: Wording) -> Words:
     zh, en = wording.notice(intent, Language.ZH), wording.notice(intent, Language.EN)
     return Words(Bilingual(zh.title, en.title), Bilingual(zh.body, en.body), Bilingual(zh.short, en.short))
+
+
+def _call(page: CallPage) -> CallDocument:
+    return CallDocument(page.call, page.kind, page.drill, page.facts)
 
 
 def _alert(alert: AlertBrief, base_url: str | None) -> AlertDocument:

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from alerts.dispatch.model import OutboxEntry, Purpose
 
 # A day: a receiver that was away over night still hears in the morning what is open. A reminder is followed by the
-# next one, and a test is of interest only to who waits for it. That an alert is over is worth knowing the longest:
-# without it people go and look.
+# next one, and a test is of interest only to who waits for it. A call for help has been handed on, or is over, within
+# the hour in which a rescuer has to be there (TSG T5002: 1 h outside a built-up area). That an alert is over is worth
+# knowing the longest: without it people go and look.
 LIFETIMES: Mapping[Purpose, timedelta] = MappingProxyType(
     {
         Purpose.FIRING: timedelta(hours=24),
@@ -20,6 +21,7 @@ LIFETIMES: Mapping[Purpose, timedelta] = MappingProxyType(
         Purpose.REMINDER: timedelta(hours=1),
         Purpose.RESOLVED: timedelta(hours=72),
         Purpose.TEST: timedelta(minutes=10),
+        Purpose.CALL: timedelta(hours=1),
     }
 )
 

@@ -37,6 +37,8 @@ class Phrases:
     told: str
     link: str
     test: str
+    drill: str
+    """Stands before everything that is said of a drill."""
     short: str
     short_since: str
     short_lasted: str
@@ -89,6 +91,7 @@ ZH = Phrases(
         Purpose.RESOLVED: "已恢复",
         Purpose.DIGEST: "告警汇总",
         Purpose.TEST: "测试消息",
+        Purpose.CALL: "紧急呼叫",
     },
     severities={
         Severity.CRITICAL: "紧急",
@@ -119,6 +122,7 @@ ZH = Phrases(
     told="本事件第 {version} 条通知",
     link="详情：{link}",
     test="这是一条测试消息。收到它，说明这个通知渠道可用。发出时间：{at}",
+    drill="【演练】",
     short="【{severity}】{opening}：{subject}",
     short_since="，{start}起",
     short_lasted="，历时 {lasting}",
@@ -140,6 +144,7 @@ EN = Phrases(
         Purpose.RESOLVED: "Resolved",
         Purpose.DIGEST: "Alert digest",
         Purpose.TEST: "Test message",
+        Purpose.CALL: "Emergency call",
     },
     severities={
         Severity.CRITICAL: "Critical",
@@ -170,6 +175,7 @@ EN = Phrases(
     told="Notification {version} of this incident",
     link="Details: {link}",
     test="This is a test message. That you see it means that this channel works. Sent: {at}",
+    drill="[DRILL] ",
     short="[{severity}] {opening}: {subject}",
     short_since=", since {start}",
     short_lasted=", after {lasting}",

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from alerts.dispatch.model import AlertBrief, Intent, Purpose
+from alerts.dispatch.model import AlertBrief, CallPage, Intent, Purpose
 from alerts.notify.phrases import EN, ZH, Phrases
 
 # One SMS holds 70 characters of UCS-2, or 160 of the GSM alphabet, which plain English fits.
@@ -70,7 +70,20 @@ class _Speaker:
         self._chinese = chinese
 
     def notice(self, intent: Intent) -> Notice:
+        if intent.call is not None:
+            return self._called(intent, intent.call)
         return Notice(self._heading(intent), "\n".join(self._lines(intent)), self._short(intent))
+
+    def _called(self, intent: Intent, page: CallPage) -> Notice:
+        """Take a page's own words; that a drill is one is seen to here as well, whoever found the words."""
+        words = page.zh if self._chinese else page.en
+        mark = self._phrases.drill if page.drill else ""
+        person = f"\n{self._phrases.person.format(name=_one_line(intent.person))}" if intent.person else ""
+        return Notice(
+            _marked(_one_line(words.title), mark),
+            _marked(words.body, mark) + person,
+            _squeezed_call(_marked(_one_line(words.short), mark)),
+        )
 
     def _heading(self, intent: Intent) -> str:
         opening = self._phrases.openings[intent.purpose]
@@ -209,6 +222,14 @@ class _Speaker:
         # Two units are exact enough, and the minutes of a day-long alert are noise.
         parts = [(say.days, days), (say.hours, hours), (say.minutes, 0 if days else minutes)]
         return " ".join(phrase.format(count=count) for phrase, count in parts if count)
+
+
+def _marked(text: str, mark: str) -> str:
+    return text if text.startswith(mark.rstrip()) else mark + text
+
+
+def _squeezed_call(text: str) -> str:
+    return _cut(text, SHORT_ASCII_CHARACTERS if text.isascii() else SHORT_CHARACTERS)
 
 
 def _one_line(text: str) -> str:

@@ -146,6 +146,14 @@ async def test_what_an_http_service_answers_decides_whether_it_is_tried_again() 
     assert [request.document["type"] for request in receiver.requests] == ["failure"] * 4
 
 
+async def test_a_call_for_help_is_as_loud_as_can_be_and_a_drill_is_not() -> None:
+    async with receiving() as receiver, made(json_url(receiver.url)) as messenger:
+        await messenger.deliver(page())
+        await messenger.deliver(page(drill=True))
+    assert [request.document["type"] for request in receiver.requests] == ["failure", "info"]
+    assert [request.document["title"] for request in receiver.requests] == ["呼叫 困人", "【演练】呼叫 困人"]
+
+
 async def test_its_log_says_nothing_and_its_errors_no_secret(logged: list[str]) -> None:
     async with receiving(lambda _: Answer(503)) as receiver, made(json_url(receiver.url)) as messenger:
         with pytest.raises(TemporaryError) as failed:

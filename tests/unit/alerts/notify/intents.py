@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerts.dispatch.model import AlertBrief, Intent, OutboxEntry, OutboxStatus, Purpose
+from alerts.dispatch.model import AlertBrief, CallPage, CallWords, Intent, OutboxEntry, OutboxStatus, Purpose
 from alerts.model import Severity
 from core.devices import DeviceKey, DeviceKind
 
@@ -48,6 +48,14 @@ def intent(number: int = 1, **fields: Any) -> Intent:
         "count": 1,
     }
     return Intent(**known | fields)
+
+
+def page(number: int = 1, *, drill: bool = False, words: str = "困人", **fields: Any) -> Intent:
+    """A page of call ``number``."""
+    said = CallWords(f"呼叫 {words}", f"地点 {words}", f"短 {words}")
+    called = CallPage(f"call-{number}", "call", drill, said, said, {"lift": "xingfuli/elevator/b1-l1", "people": 2})
+    known = {"incident": f"call-{number}", "purpose": Purpose.CALL, "alerts": (), "count": 0, "call": called}
+    return intent(number, **known | fields)
 
 
 def entry(number: int = 1, *, attempts: int = 0, **fields: Any) -> OutboxEntry:

@@ -19,7 +19,7 @@ from alerts.notify.patience import LIFETIMES, Patience
 from core.clock import ManualClock
 from core.errors import PermanentError, TemporaryError
 from storage.memory.outbox import MemoryOutbox
-from tests.unit.alerts.notify.intents import START, after, intent
+from tests.unit.alerts.notify.intents import START, after, intent, page
 from tests.unit.alerts.notify.mouth import Mouth
 
 WAITING, DELIVERED, FAILED = OutboxStatus.WAITING, OutboxStatus.DELIVERED, OutboxStatus.FAILED
@@ -278,6 +278,13 @@ async def test_where_few_are_taken_the_worst_goes_first_and_what_is_over_last() 
         )
         await world.run_until(120)
         assert [one.id for one in world.mouths["duty"].said] == ["intent-4", "intent-3", "intent-2", "intent-1"]
+
+
+async def test_a_call_for_help_goes_before_everything_and_a_drill_right_behind() -> None:
+    async with started({"duty": Mouth()}, per_minute=1) as world:
+        world.add(intent(1, incident="a"), page(2, drill=True), page(3, severity=Severity.INFO))
+        await world.run_until(180)
+        assert [one.id for one in world.mouths["duty"].said] == ["intent-3", "intent-2", "intent-1"]
 
 
 async def test_all_together_keep_to_the_bound() -> None:

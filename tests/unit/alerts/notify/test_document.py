@@ -10,7 +10,7 @@ import pytest
 
 from alerts.dispatch.model import Intent
 from alerts.notify.document import NotificationDocument, body_of, document_of, schema_text
-from tests.unit.alerts.notify.intents import after, brief, intent
+from tests.unit.alerts.notify.intents import after, brief, intent, page
 
 ROOT = Path(__file__).parents[4]
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -55,3 +55,12 @@ def test_it_carries_what_a_program_asks_for() -> None:
 
 def test_without_an_address_of_its_own_there_is_no_link() -> None:
     assert document_of(intent(), SHANGHAI, None).alerts[0].link is None
+
+
+def test_a_call_for_help_stands_beside_its_words_and_nothing_else_has_one() -> None:
+    document = json.loads(body_of(page(7, drill=True), SHANGHAI, BASE))
+    facts = {"lift": "xingfuli/elevator/b1-l1", "people": 2}
+    assert document["call"] == {"id": "call-7", "kind": "call", "drill": True, "facts": facts}
+    assert (document["purpose"], document["incident"], document["alerts"]) == ("call", "call-7", [])
+    assert document["words"]["title"]["en"].startswith("[DRILL] ")
+    assert "call" not in json.loads(body_of(intent(), SHANGHAI, BASE))

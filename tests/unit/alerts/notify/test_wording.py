@@ -14,7 +14,7 @@ from alerts.dispatch.model import Intent, Purpose
 from alerts.model import Severity
 from alerts.notify.phrases import EN, ZH, Phrases, unknown_keys
 from alerts.notify.wording import SHORT_ASCII_CHARACTERS, SHORT_CHARACTERS, Language, Notice, Wording
-from tests.unit.alerts.notify.intents import START, after, brief, intent
+from tests.unit.alerts.notify.intents import START, after, brief, intent, page
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 WORDING = Wording(SHANGHAI, "https://anju.example.org/")
@@ -117,6 +117,34 @@ def test_both_languages_fill_in_the_same_except_for_how_many_more() -> None:
 
 def _keys(text: str) -> list[str]:
     return [part.split("}")[0] for part in text.split("{")[1:]]
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_drill_says_so_in_everything_that_may_be_read_alone(language: Language) -> None:
+    notice = WORDING.notice(page(drill=True), language)
+    mark = "[DRILL]" if language is Language.EN else "【演练】"
+    for text in (notice.title, notice.body, notice.short):
+        assert text.startswith(mark)
+    if language is Language.BOTH:
+        assert all("[DRILL]" in text for text in (notice.title, notice.body))
+    real = WORDING.notice(page(), language)
+    assert not any("DRILL" in text or "演练" in text for text in (real.title, real.body, real.short))
+
+
+def test_a_drill_that_says_so_itself_says_it_once() -> None:
+    told = page(drill=True)
+    assert told.call is not None
+    words = msgspec.structs.replace(told.call.zh, title="【演练】呼叫")
+    marked = msgspec.structs.replace(told, call=msgspec.structs.replace(told.call, zh=words))
+    assert WORDING.notice(marked, Language.ZH).title == "【演练】呼叫"
+
+
+@given(words=st.text(max_size=300), drill=st.booleans())
+def test_whatever_a_page_says_its_sms_fits_into_one_and_its_title_into_one_line(words: str, drill: bool) -> None:
+    for language in Language:
+        notice = WORDING.notice(page(drill=drill, words=words), language)
+        assert len(notice.short) <= SHORT_CHARACTERS
+        assert len(notice.title.splitlines()) == 1
 
 
 TEXT = st.text(max_size=90)
