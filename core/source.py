@@ -21,6 +21,7 @@ class RuleError(PermanentError):
         super().__init__(f"{filename}:{line}: {text}")
         self.filename = filename
         self.line = line
+        self.text = text
 
 
 class Source:
@@ -108,7 +109,8 @@ class _Reader:
         try:
             scalar: object = self._loader.construct_object(node)
         except ValueError as error:
-            raise self._error(node, f"{node.value!r}: {error}") from error
+            wanted = "expected a date that exists, or a text in quotes"
+            raise self._error(node, f"{node.value!r}: {error}: {wanted}") from error
         return scalar
 
     def _sequence(self, node: yaml.Node, path: Path) -> list[object]:

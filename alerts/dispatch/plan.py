@@ -34,6 +34,9 @@ WeeklyTest = Annotated[
 ]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 GroupBy = Literal["community", "building", "gateway", "kind", "device", "rule"]
+Language = Literal["zh", "en", "both"]
+Turn = Literal["1d", "1w"]
+Gaps = Literal["refuse", "allow"]
 EqualLabel = Literal["gateway", "device", "community", "building"]
 Text = Annotated[str, Meta(min_length=1, max_length=1_000)]
 
@@ -68,7 +71,7 @@ class Receiver(_Strict, frozen=True):
     apprise: AppriseChannel | None = None
     webhook: WebhookChannel | None = None
     mqtt: MqttChannel | None = None
-    language: Literal["zh", "en", "both"] = "both"
+    language: Language = "both"
 
 
 class Person(_Strict, frozen=True):
@@ -88,7 +91,7 @@ class Layer(_Strict, frozen=True):
 
     start: date
     people: Annotated[list[Name], Meta(min_length=1)]
-    every: Literal["1d", "1w"] = "1w"
+    every: Turn = "1w"
     hours: Hours | None = None
     handover: ClockTime = "00:00"
 
@@ -99,7 +102,7 @@ class Rota(_Strict, frozen=True):
     name: Name
     layers: Annotated[list[Layer], Meta(min_length=1)]
     zone: str | None = None
-    gaps: Literal["refuse", "allow"] = "refuse"
+    gaps: Gaps = "refuse"
 
 
 class Step(_Strict, frozen=True):

@@ -129,7 +129,8 @@ def _policy_problems(plan: Plan) -> Iterator[Problem]:
             if after < before:
                 yield (
                     (*path, "after"),
-                    f"policy {policy.name}: step {number} at {step.after} is before the step above it",
+                    f"policy {policy.name}: step {number} at {step.after} is before the step above it: "
+                    f"expected {policy.steps[number - 1].after} or later",
                 )
             before = after
             for position, target in enumerate(step.notify):

@@ -1,13 +1,15 @@
 """From the text of a plan file to a plan that is known to make sense; all or nothing, but all mistakes are told."""
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
-from alerts.dispatch.plan import Plan
+from alerts.dispatch.plan import Day, EqualLabel, Gaps, GroupBy, Language, Plan, Turn
 from alerts.dispatch.plan_checks import problems
-from alerts.rules.shapes import shaped
+from alerts.matchers import Operator
+from alerts.model import Severity
+from alerts.rules.shapes import Choices, shaped
 from core.source import Path, RuleError, read_source
 
 _PATTERN = re.compile(r"`str` matching regex .*$", re.DOTALL)
@@ -23,6 +25,18 @@ _LOOKS: dict[str, str] = {
     "handover": 'a time in quotes such as "08:00"',
     "weekly_test": 'a day and a time in quotes such as "mon 10:00"',
     "notify": "rota:NAME, person:NAME or receiver:NAME",
+}
+_CHOICES: Choices = {
+    "version": ("1",),
+    "language": get_args(Language),
+    "start": ("a date such as 2026-01-05",),
+    "every": get_args(Turn),
+    "gaps": get_args(Gaps),
+    "unattended": tuple(Severity),
+    "operator": tuple(Operator),
+    "days": get_args(Day),
+    "group_by": get_args(GroupBy),
+    "equal": get_args(EqualLabel),
 }
 
 
@@ -40,7 +54,7 @@ def check_plan(text: str, filename: str) -> tuple[Plan | None, list[RuleError]]:
         source = read_source(text, filename, expected="`version`, `receivers`, `policies`, `routes`")
     except RuleError as error:
         return None, [error]
-    plan, found = shaped(source.content, Plan)
+    plan, found = shaped(source.content, Plan, _CHOICES)
     mistakes = [source.error(path, f"{_place(path)}: {_in_words(path, problem)}") for path, problem in found]
     if plan is not None:
         mistakes = [source.error(path, problem) for path, problem in problems(plan)]

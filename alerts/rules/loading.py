@@ -59,7 +59,7 @@ def load_rule(text: str, filename: str) -> Rule:
 def check_rule(text: str, filename: str) -> tuple[Rule | None, list[RuleError]]:
     """Return the one rule that ``text`` is, and all of its mistakes by rising line; raises nothing."""
     try:
-        source = read_source(text, filename)
+        source = read_source(text, filename, expected="a rule")
     except RuleError as error:
         return None, [error]
     rule, mistakes = _rule(source, (), source.content, "")

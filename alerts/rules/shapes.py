@@ -1,7 +1,7 @@
 """From plain values to structs, with every mistake of shape told in our words and with its path."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any, TypeVar
 
@@ -48,7 +48,9 @@ _PATTERNS = {
 }
 # Alerts about Anju itself need no rule.
 _KINDS = tuple(kind for kind in DeviceKind if kind is not DeviceKind.SYSTEM)
-_CHOICES: dict[str, Iterable[str]] = {
+Choices = Mapping[str, Iterable[str]]
+"""The values that may stand under a key."""
+_CHOICES: Choices = {
     "version": ("1",),
     "severity": tuple(Severity),
     "severities": tuple(FaultSeverity),
@@ -66,8 +68,8 @@ _MISTAKES_AT_MOST = 50
 _Shape = TypeVar("_Shape")
 
 
-def shaped(content: object, shape: type[_Shape]) -> tuple[_Shape | None, list[Problem]]:
-    """Return ``content`` as ``shape``, or ``None`` with what is wrong with it.
+def shaped(content: object, shape: type[_Shape], choices: Choices = _CHOICES) -> tuple[_Shape | None, list[Problem]]:
+    """Return ``content`` as ``shape``, or ``None`` with what is wrong with it; ``choices`` are those of rule files.
 
     The converter stops at the first mistake, so what it points at is left out and the rest is tried again.
     """
@@ -78,7 +80,7 @@ def shaped(content: object, shape: type[_Shape]) -> tuple[_Shape | None, list[Pr
         try:
             value = msgspec.convert(content, shape)
         except msgspec.ValidationError as error:
-            path, text = shape_problem(str(error), content)
+            path, text = shape_problem(str(error), content, choices)
             if _UNKNOWN_KEY.search(text) and (known := known_keys(shape, path[:-1], content)):
                 text += f": expected {', '.join(known)}"
             if (missing := _MISSING_KEY.search(text)) is not None and (*path, missing[1]) in left_out:
@@ -92,7 +94,7 @@ def shaped(content: object, shape: type[_Shape]) -> tuple[_Shape | None, list[Pr
     return None, found
 
 
-def shape_problem(message: str, content: object) -> Problem:
+def shape_problem(message: str, content: object, choices: Choices = _CHOICES) -> Problem:
     """Turn msgspec's words and path into ours."""
     path: Path = ()
     if (where := _WHERE.search(message)) is not None:
@@ -101,7 +103,7 @@ def shape_problem(message: str, content: object) -> Problem:
     if (unknown := _UNKNOWN_KEY.search(message)) is not None:
         path = (*path, unknown[1])
     if "nvalid" in message:
-        message += f": expected {_expected(path, content)}"
+        message += f": expected {_expected(path, content, choices)}"
     if message.startswith("Expected `float"):
         message = _number_problem(path, content) or message
     if message.startswith("Expected `str") and path and path[-1] in _DURATIONS:
@@ -111,11 +113,11 @@ def shape_problem(message: str, content: object) -> Problem:
     return path, message
 
 
-def _expected(path: Path, content: object) -> str:
+def _expected(path: Path, content: object, choices: Choices) -> str:
     """Return the values that the key at ``path`` may have."""
     key = next((step for step in reversed(path) if isinstance(step, str)), "")
     if key != "kind":
-        return ", ".join(_CHOICES.get(key, ("another value",)))
+        return ", ".join(choices.get(key, ("another value",)))
     # A rule's own kind is a device's, and so is one in a test; any deeper one is a condition's.
     if len(path) == 1 or path[0] == "devices":
         return ", ".join(DeviceKind)

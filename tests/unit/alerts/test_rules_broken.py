@@ -1,16 +1,14 @@
-"""Every way to be wrong in tests/cases/rules-broken, rules and plans: refused with line and what was expected."""
+"""Every way to be wrong in tests/cases/rules-broken: refused with line and what was expected."""
 
 from pathlib import Path
 
 import pytest
 
-from alerts.dispatch.plan_loading import check_plan, load_plan
 from alerts.rules import RuleError, load_rules
 from alerts.rules.loading import check_file
 
 CASES = Path(__file__).parents[2] / "cases" / "rules-broken"
-NAMES = sorted(path.name for path in CASES.iterdir() if (path / "rule.yaml").exists())
-PLANS = sorted(path.name for path in CASES.iterdir() if (path / "plan.yaml").exists())
+NAMES = sorted(path.name for path in CASES.iterdir())
 
 
 def text_of(name: str) -> str:
@@ -24,8 +22,7 @@ def expected_of(name: str) -> list[tuple[int, str]]:
     return [(int(number), text.strip()) for number, _, text in (line.partition(":") for line in lines)]
 
 
-def test_there_are_at_least_fifty_and_each_folder_is_looked_at() -> None:
-    assert {path.name for path in CASES.iterdir()} == {*NAMES, *PLANS}
+def test_there_are_at_least_fifty_ways() -> None:
     assert len(NAMES) >= 50
     assert len({text_of(name) for name in NAMES}) == len(NAMES)
 
@@ -38,19 +35,6 @@ def test_every_mistake_is_told_with_its_line_and_what_was_expected(name: str) ->
     for mistake, (line, text) in zip(found, expected, strict=True):
         assert str(mistake).startswith(f"rule.yaml:{line}: ")
         assert text in str(mistake)
-
-
-@pytest.mark.parametrize("name", PLANS)
-def test_mistakes_of_a_plan_are_told_in_the_same_way(name: str) -> None:
-    text = (CASES / name / "plan.yaml").read_text(encoding="utf-8")
-    _, found = check_plan(text, "plan.yaml")
-    expected = expected_of(name)
-    assert [mistake.line for mistake in found] == [line for line, _ in expected]
-    for mistake, (line, fragment) in zip(found, expected, strict=True):
-        assert str(mistake).startswith(f"plan.yaml:{line}: ")
-        assert fragment in str(mistake)
-    with pytest.raises(RuleError):
-        load_plan(text, "plan.yaml")
 
 
 @pytest.mark.parametrize("name", NAMES)
