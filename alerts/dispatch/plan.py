@@ -191,7 +191,8 @@ class Plan(_Strict, frozen=True):
     zone: str = "Asia/Shanghai"
     people: list[Person] = []
     rotas: list[Rota] = []
-    inhibitions: list[Inhibition] = []
+    # Each is compared with every other one, to find those that go round in a circle.
+    inhibitions: Annotated[list[Inhibition], Meta(max_length=200)] = []
     flood: Flood | None = Flood()
 
 

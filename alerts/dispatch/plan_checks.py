@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.dispatch.plan import Inhibition, Plan, Receiver, Rota, Route, inhibitions_of
@@ -49,7 +50,7 @@ def _twice(plan: Plan) -> Iterator[Problem]:
 def _zone_problems(path: Path, zone: str) -> Iterator[Problem]:
     try:
         ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # The last one for a folder of zones, and for a long name.
         yield path, f"zone {zone!r} is unknown: expected a name such as Asia/Shanghai"
 
 
@@ -182,22 +183,17 @@ def _inhibition_problems(plan: Plan) -> Iterator[Problem]:
 def _circle(inhibitions: tuple[Inhibition, ...]) -> list[int] | None:
     """Return the indexes of inhibitions whose targets can be each other's sources, round to the first, if any."""
     numbers = range(len(inhibitions))
-    leads = {
-        one: [other for other in numbers if other != one and _feeds(inhibitions[one], inhibitions[other])]
+    fed_by = {
+        one: [other for other in numbers if other != one and _feeds(inhibitions[other], inhibitions[one])]
         for one in numbers
     }
-    done: set[int] = set()
-
-    def visit(index: int, trail: list[int]) -> list[int] | None:
-        if index in trail:
-            return [*trail[trail.index(index) :], index]
-        if index in done:
-            return None
-        found = next((circle for each in leads[index] if (circle := visit(each, [*trail, index]))), None)
-        done.add(index)
-        return found
-
-    return next((circle for index in numbers if (circle := visit(index, []))), None)
+    try:
+        TopologicalSorter(fed_by).prepare()
+    except CycleError as error:
+        circle: list[int] = error.args[1][:-1]
+        first = circle.index(min(circle))
+        return [*circle[first:], *circle[: first + 1]]
+    return None
 
 
 def _feeds(one: Inhibition, other: Inhibition) -> bool:

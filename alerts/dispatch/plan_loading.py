@@ -1,6 +1,7 @@
 """From the text of a plan file to a plan that is known to make sense; all or nothing, but all mistakes are told."""
 
 import re
+from itertools import islice
 from typing import Any, get_args
 
 import msgspec
@@ -9,7 +10,7 @@ from alerts.dispatch.plan import Day, EqualLabel, Gaps, GroupBy, Language, Plan,
 from alerts.dispatch.plan_checks import problems
 from alerts.matchers import Operator
 from alerts.model import Severity
-from alerts.rules.shapes import Choices, shaped
+from alerts.rules.shapes import MISTAKES_AT_MOST, Choices, shaped
 from core.source import Path, RuleError, read_source
 
 _PATTERN = re.compile(r"`str` matching regex .*$", re.DOTALL)
@@ -57,7 +58,7 @@ def check_plan(text: str, filename: str) -> tuple[Plan | None, list[RuleError]]:
     plan, found = shaped(source.content, Plan, _CHOICES)
     mistakes = [source.error(path, f"{_place(path)}: {_in_words(path, problem)}") for path, problem in found]
     if plan is not None:
-        mistakes = [source.error(path, problem) for path, problem in problems(plan)]
+        mistakes = [source.error(path, problem) for path, problem in islice(problems(plan), MISTAKES_AT_MOST)]
     return plan, sorted(mistakes, key=lambda mistake: mistake.line)
 
 

@@ -64,7 +64,7 @@ _CHOICES: Choices = {
     "transition": ("firing", "severity_changed", "repeated", "resolved"),
 }
 # A file with more of them is not one to be mended line by line.
-_MISTAKES_AT_MOST = 50
+MISTAKES_AT_MOST = 50
 _Shape = TypeVar("_Shape")
 
 
@@ -76,7 +76,7 @@ def shaped(content: object, shape: type[_Shape], choices: Choices = _CHOICES) ->
     found: list[Problem] = []
     content = deepcopy(content)
     left_out: set[Path] = set()
-    while len(found) < _MISTAKES_AT_MOST:
+    while len(found) < MISTAKES_AT_MOST:
         try:
             value = msgspec.convert(content, shape)
         except msgspec.ValidationError as error:

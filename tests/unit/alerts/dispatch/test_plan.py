@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,32 @@ def test_the_causes_of_the_built_in_plan_are_rules_of_the_built_in_pack() -> Non
     rules = {rule.id for rule in builtin_rules()}
     causes = {matcher.value for each in default_plan().inhibitions for matcher in each.source}
     assert causes <= rules
+
+
+def in_a_row(count: int, end: str) -> str:
+    """Return a plan with ``count`` inhibitions, each holding back the cause of the next, and the last one ``end``."""
+    names = [*(f"rule-{number}" for number in range(count)), end]
+    rows = [
+        f"  - {{source: [{{label: rule, value: {one}}}], target: [{{label: rule, value: {two}}}]}}"
+        for one, two in pairwise(names)
+    ]
+    return "\n".join([PLAN[: PLAN.index("inhibitions:")], "inhibitions:", *rows, ""])
+
+
+def test_as_many_inhibitions_as_there_may_be_are_followed_to_their_end() -> None:
+    assert len(load_plan(in_a_row(200, "nothing"), "plan.yaml").inhibitions) == 200
+    _, [circle] = check_plan(in_a_row(200, "rule-0"), "plan.yaml")
+    assert str(circle).count("→") == 200
+    _, [too_many] = check_plan(in_a_row(201, "rule-0"), "plan.yaml")
+    assert "inhibitions: Expected `array` of length <= 200" in str(too_many)
+
+
+def test_a_plan_with_more_mistakes_than_anybody_reads_tells_the_first_fifty() -> None:
+    nobody = ", ".join(["nobody"] * 1_000)
+    _, found = check_plan(PLAN.replace("receivers: [phone-li]", f"receivers: [{nobody}]"), "plan.yaml")
+    assert len(found) == 50
+
+
+def test_a_zone_with_a_name_longer_than_any_file_has_is_unknown() -> None:
+    _, [mistake] = check_plan(f"zone: {'a' * 5_000}\n{PLAN}", "plan.yaml")
+    assert "is unknown: expected a name such as Asia/Shanghai" in str(mistake)
