@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app import emergency_cli, heartbeat, logging, parts, rules_cli, wiring
+from app import emergency_cli, heartbeat, logging, parts, plan_cli, rules_cli, wiring
 from app.channels import Channels
 from app.doorbell import Doorbell
 from app.emergency_plan import read_emergency_plan
@@ -31,6 +31,7 @@ cli = typer.Typer(help="Anju 安居 watches over lifts, gates and bike sheds.", 
 _token = typer.Typer(help="Names and tokens that may use the API.", no_args_is_help=True)
 _journal = typer.Typer(help="The durable log of messages.", no_args_is_help=True)
 cli.add_typer(rules_cli.cli, name="rules")
+cli.add_typer(plan_cli.cli, name="plan")
 cli.add_typer(emergency_cli.cli, name="emergency")
 cli.add_typer(_token, name="token")
 cli.add_typer(_journal, name="journal")

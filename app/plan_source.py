@@ -66,12 +66,14 @@ class PlanSource:
 
 def read_plan(path: Path | None) -> Plan:
     """Return the plan in ``path``, or the built-in one; raises `RuleError` or `StartupError`."""
-    if path is None:
-        return default_plan()
+    return default_plan() if path is None else load_plan(plan_text(path), str(path))
+
+
+def plan_text(path: Path) -> str:
+    """Return what stands in ``path``; raises `StartupError`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise StartupError(f"notification plan {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise StartupError(f"notification plan {path}: not UTF-8 at byte {error.start}") from None
-    return load_plan(text, str(path))
