@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import msgspec
 from pydantic import BaseModel, Field
@@ -14,13 +14,10 @@ from alerts.rules.book import BOOK_SOURCE, RuleInForce
 from alerts.rules.loading import check_file, check_rule, load_rule
 from api.models import Bilingual
 from api.problems import InvalidRequest
+from api.texts import TextProblem, refuse
 from api.times import Utc
 from core.devices import DeviceKind
 from core.source import RuleError, read_source
-
-# A file of a hundred rules; more is not read at once over HTTP.
-TEXT_LIMIT = 100_000
-RuleText = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT, description="YAML.")]
 
 
 class Revision(BaseModel):
@@ -70,19 +67,12 @@ class WholeRule(RuleBrief):
     history: list[Revision]
 
 
-class RuleProblem(BaseModel):
-    """One mistake in the text of rules."""
-
-    line: int
-    message: str = Field(description="What is wrong, and what was expected.")
-
-
 class Checked(BaseModel):
     """What the text holds; without problems it could be put into force."""
 
     valid: bool
     rules: list[str] = Field(description="The ids of the rules that could be read.")
-    problems: list[RuleProblem]
+    problems: list[TextProblem]
 
 
 def shown(force: RuleInForce | None, kept: RuleRevisionRow | None) -> RuleBrief:
@@ -137,8 +127,8 @@ async def read_rule(rule_id: str, text: str) -> Rule:
     Raises `InvalidRequest` with every mistake and its line, also where it is another rule's.
     """
     # Parsing YAML takes a while; an executor thread keeps the event loop free.
-    rule, mistakes = await asyncio.to_thread(check_rule, text, f"{rule_id}.yaml")
-    _refuse([(mistake.line, str(mistake)) for mistake in mistakes])
+    rule, mistakes = await asyncio.to_thread(check_rule, text, rule_id)
+    refuse(mistakes)
     if rule is None or rule.id != rule_id:
         said = "" if rule is None else rule.id
         raise InvalidRequest("body.text", f"the rule's id is {said}", f"id: {rule_id}, as in the path")
@@ -147,31 +137,19 @@ async def read_rule(rule_id: str, text: str) -> Rule:
 
 async def readable(text: str) -> None:
     """Return where ``text`` is a rule file, or one rule by itself; raises `InvalidRequest` with every mistake."""
-    checked = await check(text)
-    _refuse([(problem.line, problem.message) for problem in checked.problems])
-
-
-def _refuse(mistakes: Sequence[tuple[int, str]]) -> None:
-    """Raise `InvalidRequest` where there is any."""
-    if mistakes:
-        first, *others = (_refused(line, message) for line, message in mistakes)
-        raise first.beside(others)
+    _, mistakes = await asyncio.to_thread(_looked_at, text)
+    refuse(mistakes)
 
 
 async def check(text: str) -> Checked:
     """Return what is wrong with ``text``: a rule file, or one rule by itself."""
-    return await asyncio.to_thread(_checked, text)
-
-
-def _refused(line: int, message: str) -> InvalidRequest:
-    _, _, expected = message.rpartition("expected ")
-    return InvalidRequest(f"body.text:{line}", message, expected)
-
-
-def _checked(text: str) -> Checked:
-    rules, mistakes = _file(text) if _is_file(text) else _single(text)
-    found = [RuleProblem(line=error.line, message=str(error).split(": ", 1)[1]) for error in mistakes]
+    rules, mistakes = await asyncio.to_thread(_looked_at, text)
+    found = [TextProblem.of(mistake) for mistake in mistakes]
     return Checked(valid=not found, rules=[rule.id for rule in rules], problems=found)
+
+
+def _looked_at(text: str) -> tuple[list[Rule], list[RuleError]]:
+    return _file(text) if _is_file(text) else _single(text)
 
 
 def _is_file(text: str) -> bool:

@@ -11,7 +11,8 @@ from api.found import found
 from api.parameters import RULE, WORD_PATTERN
 from api.problems import InvalidRequest
 from api.responses import NOT_FOUND, TOO_LARGE
-from api.rules import RuleText, readable
+from api.rules import readable
+from api.texts import YamlText
 from api.times import Instant
 
 router = APIRouter(prefix="/rules", tags=["rules"])
@@ -21,7 +22,7 @@ _DEFAULT = timedelta(days=7)
 class Trial(BaseModel):
     """What to replay: a text, or a rule that is in force, and the span."""
 
-    text: RuleText | None = Field(default=None, description="YAML: one rule by itself, or a rule file.")
+    text: YamlText | None = Field(default=None, description="YAML: one rule by itself, or a rule file.")
     rule: str | None = Field(default=None, pattern=RULE, description="In place of `text`: the id of a rule.")
     since: Instant | None = Field(default=None, description="7 days before `until` where it is left out.")
     until: Instant | None = Field(default=None, description="Now where it is left out.")

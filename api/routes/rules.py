@@ -13,7 +13,8 @@ from api.found import found
 from api.parameters import RULE
 from api.problems import InvalidRequest
 from api.responses import CONFLICT, NOT_FOUND, TOO_LARGE
-from api.rules import Checked, Revision, RuleBrief, RuleText, WholeRule, check, in_full, read_rule, shown
+from api.rules import Checked, Revision, RuleBrief, WholeRule, check, in_full, read_rule, shown
+from api.texts import YamlText
 from api.words import Words
 
 router = APIRouter(prefix="/rules", tags=["rules"])
@@ -32,7 +33,7 @@ class Rules(BaseModel):
 class NewRevision(BaseModel):
     """A rule to be kept from now on."""
 
-    text: RuleText
+    text: YamlText
     comment: Words
     enabled: bool = True
     expected_revision: Expected | None = None
@@ -48,7 +49,7 @@ class Switching(BaseModel):
 class Text(BaseModel):
     """Rules to look at."""
 
-    text: RuleText
+    text: YamlText
 
 
 @router.get("", summary="List rules")

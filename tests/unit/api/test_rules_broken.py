@@ -1,5 +1,7 @@
 """Every broken rule over HTTP: checking tells its line and what was expected, and keeping it is refused."""
 
+import re
+
 import httpx
 
 from tests.unit.alerts.test_rules_broken import NAMES, expected_of, text_of
@@ -48,5 +50,8 @@ async def test_a_broken_rule_is_refused_with_its_line_and_what_was_expected(
         for error, (line, text) in zip(answer.json()["errors"], expected_of(name), strict=True):
             # The two lines of the file before the rule are not there.
             assert error["location"] == f"body.text:{line - 2}", name
-            assert text in error["message"], name
+            told = f"{error['message']}: expected {error['expected']}"
+            assert all(part.strip() in told for part in re.split("[Ee]xpected|, got", text)), name
+            assert not re.search(r"\b[Ee]xpected\b", error["message"] + error["expected"]), name
+            assert ".yaml" not in told, name
     assert world.people.rule_book.rows == []
