@@ -8,13 +8,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
-from alerts.dispatch.plan import Plan
 from api.ports import (
     AlertActs,
     Backtester,
     FailingReceivers,
     JournalView,
     OutboxView,
+    PlanInForce,
     QualityReader,
     Records,
     RegistryStore,
@@ -75,8 +75,7 @@ class Dependencies:
     rule_book: RuleBook
     rules: RulesInForce
     backtester: Backtester
-    plan: Callable[[], Plan]
-    """Who is told what, as it is in force now."""
+    plan: PlanInForce
 
 
 def _given(request: Request) -> Dependencies:

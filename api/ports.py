@@ -6,6 +6,7 @@ from typing import Protocol
 
 from alerts.backtest import BacktestReport
 from alerts.dispatch.model import OutboxEntry, Suppression
+from alerts.dispatch.plan import Plan
 from alerts.history import AlertFilter as AlertFilter
 from alerts.history import AlertRow as AlertRow
 from alerts.history import DeviceRow as DeviceRow
@@ -236,6 +237,23 @@ class RulesInForce(Protocol):
 
     async def problem(self) -> str:
         """Return why what is newest was refused, so that the rules before stay in force; empty where nothing was."""
+        ...
+
+
+class PlanInForce(Protocol):
+    """The plan of who is told what, and what is in the way of a newer one."""
+
+    @property
+    def source(self) -> str:
+        """Where it comes from: ``built-in``, or the name of its file."""
+        ...
+
+    def current(self) -> Plan:
+        """Return the plan that is in force now."""
+        ...
+
+    async def problem(self) -> str:
+        """Return why what is newest was refused, so that the plan before stays in force; empty where nothing was."""
         ...
 
 

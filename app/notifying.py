@@ -14,7 +14,7 @@ from alerts.notify.trimming import OutboxTrimming
 from alerts.ports import Registry
 from app import heartbeat
 from app.channels import Channels
-from app.plan_source import PlanSource
+from app.plan_source import PROBLEM, PlanSource
 from app.services import Service
 from app.settings import Settings
 from core.clock import Clock
@@ -43,7 +43,7 @@ class Notifying:
     @property
     def problem(self) -> str:
         """What keeps people from being told, or the newest plan from being in force; empty when nothing does."""
-        plan = f"plan: {self._source.problem}" if self._source.problem else ""
+        plan = f"{PROBLEM}{self._source.problem}" if self._source.problem else ""
         return plan or self.desk.stats.detail or self.deliverer.stats.detail
 
     @contextlib.asynccontextmanager

@@ -14,6 +14,8 @@ from app.files import fingerprint
 from core.errors import PermanentError, StartupError
 
 _log = structlog.get_logger()
+PROBLEM = "plan: "
+"""How what a part says of itself begins where the newest plan is not in force."""
 
 
 class PlanSource:
@@ -30,6 +32,11 @@ class PlanSource:
         self.plan: Plan
         self.receivers: dict[str, Channel] = {}
         self.problem = ""
+
+    @property
+    def name(self) -> str:
+        """Where the plan comes from: ``built-in``, or the name of its file."""
+        return "built-in" if self._path is None else str(self._path)
 
     async def load(self) -> Plan:
         """Return the plan at a start; raises `RuleError` (file, line, what was expected) or `StartupError`."""

@@ -1,6 +1,5 @@
 """Receivers of the plan: how each is reached, whether it is, and trying one out."""
 
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -11,17 +10,10 @@ from api.auth import CurrentActor
 from api.dependencies import Given
 from api.found import found
 from api.parameters import RECEIVER
+from api.plan import ChannelKind
 from api.responses import NOT_FOUND
 
 router = APIRouter(prefix="/receivers", tags=["notifications"])
-
-
-class ChannelKind(StrEnum):
-    """How a receiver is reached."""
-
-    APPRISE = "apprise"
-    WEBHOOK = "webhook"
-    MQTT = "mqtt"
 
 
 class Receiver(BaseModel):
@@ -53,7 +45,7 @@ class TestUnderWay(BaseModel):
 async def list_receivers(given: Given) -> Receivers:
     """The receivers of the plan in force, and whether each can be reached."""
     failing = await given.receivers.failing_receivers()
-    planned = given.plan()
+    planned = given.plan.current()
     return Receivers(items=[_shown(planned, receiver, failing) for receiver in planned.receivers])
 
 
@@ -62,7 +54,7 @@ async def test_receiver(
     given: Given, actor: CurrentActor, receiver: Annotated[str, Path(pattern=RECEIVER, description="Its name.")]
 ) -> TestUnderWay:
     """Send a trial message to the receiver, the same way as alerts go."""
-    names = [one.name for one in given.plan().receivers]
+    names = [one.name for one in given.plan.current().receivers]
     known = receiver if receiver in names else None
     name = found(known, f"receiver {receiver} in the plan: it has {', '.join(names)}")
     number = await given.tests.send_test(name, actor.name, given.clock.now())
@@ -72,14 +64,8 @@ async def test_receiver(
 def _shown(planned: plan.Plan, receiver: plan.Receiver, failing: dict[str, str]) -> Receiver:
     return Receiver(
         name=receiver.name,
-        channel=_channel(receiver),
+        channel=ChannelKind.of(receiver),
         failing=receiver.name in failing,
         detail=failing.get(receiver.name),
         people=[person.name for person in planned.people if receiver.name in person.receivers],
     )
-
-
-def _channel(receiver: plan.Receiver) -> ChannelKind:
-    if receiver.apprise is not None:
-        return ChannelKind.APPRISE
-    return ChannelKind.WEBHOOK if receiver.webhook is not None else ChannelKind.MQTT

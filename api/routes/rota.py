@@ -78,7 +78,7 @@ class NewOverride(Span):
 @router.get("", summary="Who is on duty now, by rota")
 async def list_rotas(given: Given) -> Rotas:
     """Every rota of the plan with the people on duty now, those standing in for others included."""
-    planned, now = given.plan(), given.clock.now()
+    planned, now = given.plan.current(), given.clock.now()
     overrides = await given.rota.overrides(now)
     return Rotas(items=[_on_duty(planned, rota, now, overrides) for rota in planned.rotas])
 
@@ -128,7 +128,7 @@ async def delete_override(given: Given, actor: CurrentActor, rota: RotaName, ove
 
 
 def _named(given: Given, rota: str) -> tuple[plan.Plan, plan.Rota]:
-    planned = given.plan()
+    planned = given.plan.current()
     named = next((one for one in planned.rotas if one.name == rota), None)
     names = ", ".join(one.name for one in planned.rotas) or "no rota at all"
     return planned, found(named, f"rota {rota} in the plan: it has {names}")

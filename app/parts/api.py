@@ -16,7 +16,8 @@ from app.network import listen
 from app.opening import open_records
 from app.parts.health import HealthChecks
 from app.parts.server import Server
-from app.plan_source import PlanSource
+from app.plan_source import PROBLEM, PlanSource
+from app.plan_view import PlanView
 from app.rules_view import RulesView
 from app.services import Service
 from app.settings import Settings
@@ -112,7 +113,7 @@ class Api:
             rule_book=RuleBookAdapter(database),
             rules=RulesView(rules),
             backtester=Backtester(settings),
-            plan=lambda: self._plan.plan,
+            plan=PlanView(self._plan, settings.var, clock),
         )
 
     async def _follow_plan(self) -> None:
@@ -122,4 +123,4 @@ class Api:
 
     def _pulse(self) -> Pulse:
         problem = self._plan.problem
-        return Pulse("degraded", f"plan: {problem}", {}) if problem else Pulse("up", "serving", {})
+        return Pulse("degraded", f"{PROBLEM}{problem}", {}) if problem else Pulse("up", "serving", {})

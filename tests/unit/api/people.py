@@ -279,6 +279,21 @@ class RulesTwin:
 
 
 @dataclass
+class PlanTwin:
+    """`api.ports.PlanInForce` with one plan."""
+
+    plan: Plan = PLAN
+    source: str = "plan.yaml"
+    refused: str = ""
+
+    def current(self) -> Plan:
+        return self.plan
+
+    async def problem(self) -> str:
+        return self.refused
+
+
+@dataclass
 class BacktesterTwin:
     """`api.ports.Backtester` that remembers what it was asked, and answers with ``report``."""
 
@@ -308,4 +323,5 @@ class People:
         self.rota = RotaTwin()
         self.rule_book = RuleBookTwin()
         self.rules = RulesTwin(self.rule_book)
+        self.plan = PlanTwin()
         self.backtester = BacktesterTwin()

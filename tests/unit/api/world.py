@@ -9,7 +9,7 @@ from api.app import ComponentState, ComponentStatus, Dependencies, create_app
 from api.ports import Records, Tokens
 from core.clock import ManualClock
 from core.devices import DeviceKey, DeviceKind
-from tests.unit.api.people import PLAN, People
+from tests.unit.api.people import People
 from tests.unit.api.twins import START, JournalTwin, RecordsTwin, TelemetryTwin, TokensTwin
 
 LIFT = DeviceKey("xingfu", DeviceKind.ELEVATOR, "lift-1")
@@ -87,7 +87,7 @@ def dependencies(world: World, *, records: Records | None = None, tokens: Tokens
         rule_book=people.rule_book,
         rules=people.rules,
         backtester=people.backtester,
-        plan=lambda: PLAN,
+        plan=people.plan,
     )
 
 
