@@ -96,6 +96,16 @@ class FalseRate(Struct, frozen=True):
     rate: float
 
 
+class FalsePair(Struct, frozen=True):
+    """How many alarms of one rule on one device somebody marked as false."""
+
+    rule: str
+    device: str
+    alarms: int
+    false: int
+    rate: float
+
+
 class Swiftness(Struct, frozen=True):
     """How fast alarms were acknowledged: seconds from firing, the middle one and the one that 9 of 10 do not exceed."""
 
@@ -140,6 +150,7 @@ class Quality(Struct, frozen=True):
     false_alarms: Figure
     false_by_rule: list[FalseRate]
     false_by_device: list[FalseRate]
+    false_by_pair: list[FalsePair]
     told: list[Told]
     acknowledgers: list[Acknowledger]
 
@@ -193,6 +204,7 @@ def measure(
         false_alarms=_share(sum(row.false_alarm_by is not None for row in alarms), len(alarms), FEW_FALSE),
         false_by_rule=_false_rates(alarms, lambda row: row.rule),
         false_by_device=_false_rates(alarms, lambda row: row.device.path),
+        false_by_pair=_false_pairs(alarms),
         told=_told(notified, since, until),
         acknowledgers=_acknowledgers(alarms),
     )
@@ -263,13 +275,23 @@ def _swiftness(alarms: Iterable[AlertRow]) -> Swiftness:
 
 def _false_rates(alarms: Iterable[AlertRow], key: Callable[[AlertRow], str]) -> list[FalseRate]:
     """Return the rates of those with a false alarm, the highest first."""
-    rates = [_false_rate(name, group) for name, group in _grouped(alarms, key).items()]
+    rates = [FalseRate(name, *_false_of(group)) for name, group in _grouped(alarms, key).items()]
     return sorted((rate for rate in rates if rate.false), key=lambda rate: (-rate.rate, -rate.alarms, rate.name))
 
 
-def _false_rate(name: str, group: Sequence[AlertRow]) -> FalseRate:
+def _false_pairs(alarms: Iterable[AlertRow]) -> list[FalsePair]:
+    """Return the rates of rules on devices with a false alarm, the highest first."""
+    groups = _grouped(alarms, _origin).items()
+    pairs = [FalsePair(rule, device, *_false_of(group)) for (rule, device), group in groups]
+    return sorted(
+        (pair for pair in pairs if pair.false), key=lambda pair: (-pair.rate, -pair.alarms, pair.rule, pair.device)
+    )
+
+
+def _false_of(group: Sequence[AlertRow]) -> tuple[int, int, float]:
+    """Return how many alarms ``group`` holds, which is not empty, how many of them were false, and their share."""
     false = sum(row.false_alarm_by is not None for row in group)
-    return FalseRate(name, len(group), false, false / len(group))
+    return len(group), false, false / len(group)
 
 
 def _told(notified: Iterable[NotifiedRow], since: datetime, until: datetime) -> list[Told]:

@@ -67,6 +67,16 @@ class FalseRate(BaseModel):
     rate: float = Field(description="`false` / `alarms`.")
 
 
+class FalsePair(BaseModel):
+    """How many alarms of one rule on one device were marked as false."""
+
+    rule: str
+    device: str = Field(description="`community/kind/device`.")
+    alarms: int
+    false: int
+    rate: float = Field(description="`false` / `alarms`.")
+
+
 class Swiftness(BaseModel):
     """How fast alarms were acknowledged, from firing."""
 
@@ -117,6 +127,9 @@ class AlarmQuality(BaseModel):
     false_alarms: Figure = Field(description="Alarms marked as false / all alarms. The target is ours.")
     false_by_rule: list[FalseRate] = Field(description="Rules with false alarms, the highest rate first.")
     false_by_device: list[FalseRate] = Field(description="Devices with false alarms, the highest rate first.")
+    false_by_pair: list[FalsePair] = Field(
+        description="Rules on devices with false alarms, the highest rate first, then the most alarms."
+    )
     told: list[ToldOperator] = Field(description="Notifications put into the outbox in the span, by who is meant.")
     acknowledgers: list[Acknowledger]
 

@@ -155,6 +155,18 @@ def test_false_alarms_by_rule_and_by_device_the_worst_first() -> None:
     assert [(one.name, one.rate) for one in quality.false_by_device] == [(lift(1).path, 1.0), (lift(2).path, 0.5)]
 
 
+def test_a_rule_that_cries_wolf_on_one_device_is_told_from_one_that_does_on_all() -> None:
+    rows = [alarm(n * HOUR, "door", 1, false=n < 3) for n in range(4)]
+    rows += [alarm(HOUR, "door", device) for device in (2, 3)]
+    rows += [alarm(HOUR, "smoke", device, false=True) for device in (2, 1)]
+    rows += [alarm(DAY, "late", 1, false=True), alarm(HOUR, "hint", 1, "info", false=True)]
+    assert [(one.rule, one.device, one.alarms, one.false, one.rate) for one in of_a_day(*rows).false_by_pair] == [
+        ("smoke", lift(1).path, 1, 1, 1.0),
+        ("smoke", lift(2).path, 1, 1, 1.0),
+        ("door", lift(1).path, 4, 3, 0.75),
+    ]
+
+
 def test_who_was_told_how_often() -> None:
     calls = [told(n * HOUR, "lan") for n in range(12)] + [told(HOUR, None), told(-HOUR, "lan"), told(DAY, "lan")]
     quality = of_a_day(notified=(*calls, told(HOUR, "lan", "resolved"), told(HOUR, "lan", "test")))
@@ -184,6 +196,9 @@ def test_shares_add_up_and_nothing_is_negative(rows: list[AlertRow]) -> None:
     figures = [quality.flood_share, quality.most_frequent_share, quality.false_alarms, *quality.severities.values()]
     assert all(0 <= figure.value <= 1 for figure in figures if figure.value is not None)
     assert all(0 < rate.rate <= 1 for rate in quality.false_by_rule + quality.false_by_device)
+    false = sum(row.false_alarm_by is not None for row in counted)
+    for rates in (quality.false_by_rule, quality.false_by_device, quality.false_by_pair):
+        assert sum(rate.false for rate in rates) == false
     worst = quality.worst_ten_minutes.value or 0
     assert max((flood.most for flood in quality.floods), default=0) == (worst if worst > 10 else 0)
 

@@ -41,6 +41,9 @@ async def test_each_figure_stands_beside_its_target(lan: httpx.AsyncClient, worl
     assert quality["false_by_rule"] == [
         {"name": "trapped-passenger", "alarms": 3, "false": 1, "rate": pytest.approx(1 / 3)}
     ]
+    assert quality["false_by_pair"] == [
+        {"rule": "trapped-passenger", "device": LIFT.path, "alarms": 3, "false": 1, "rate": pytest.approx(1 / 3)}
+    ]
     assert quality["most_frequent"][0]["device"] == LIFT.path
     assert quality["swiftness"] == {
         "acknowledged": 1,
