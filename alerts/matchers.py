@@ -17,6 +17,8 @@ Labels = Mapping[str, str]
 ``tags`` joins a device's tags as ``,a,b,`` (in order), so that one of them is matched by ``*,a,*``.
 """
 LABELS = ("rule", "severity", "community", "kind", "device", "path", "building", "gateway", "tags")
+OFFERED = (*(label for label in LABELS if label != "tags"), "tag")
+"""The labels that people are told of: `tag` asks for one of a device's tags, without the commas of ``tags``."""
 
 
 class Operator(StrEnum):
@@ -81,4 +83,4 @@ def objection(matcher: Matcher) -> str | None:
     """Return what was expected where ``matcher`` can never make sense, else ``None``."""
     if matcher.label == "tag":
         return None if matcher.operator in (Operator.EQUALS, Operator.DIFFERS) else "`=` or `!=` for a tag"
-    return None if matcher.label in LABELS else f"a label: one of {', '.join((*LABELS, 'tag'))}"
+    return None if matcher.label in LABELS else f"a label: one of {', '.join(OFFERED)}"

@@ -12,7 +12,7 @@ from api.problems import InvalidRequest
 from api.times import Utc
 
 MATCHERS_LIMIT = 16
-_LABELS = ", ".join(f"`{label}`" for label in (*domain.LABELS, "tag"))
+_LABELS = ", ".join(f"`{label}`" for label in domain.OFFERED)
 
 
 class Matcher(BaseModel):
