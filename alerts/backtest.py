@@ -18,6 +18,7 @@ from core.observations import Observation
 LISTED_AT_MOST = 1_000
 _KEPT_AT_MOST = 100_000
 _NO_FACTS = Inventory()
+_DAY = timedelta(days=1)
 
 
 class BacktestAlert(Struct, frozen=True):
@@ -63,7 +64,10 @@ class Coverage(Struct, frozen=True):
 
 
 class BacktestReport(Struct, frozen=True):
-    """What came of a backtest; ``alerts`` are the first thousand, by instant, ``total`` counts all."""
+    """What came of a backtest; ``alerts`` are the first thousand, by instant, ``total`` counts all.
+
+    ``per_day`` is ``None`` for a span below a day: what an hour held says nothing of a day.
+    """
 
     rules: list[str]
     since: datetime
@@ -72,7 +76,7 @@ class BacktestReport(Struct, frozen=True):
     messages: int
     seconds: float
     total: int
-    per_day: float
+    per_day: float | None
     days: list[DayCount]
     alerts: list[BacktestAlert]
     comparison: Comparison | None
@@ -191,7 +195,7 @@ class Backtest:
             self.messages,
             seconds,
             total,
-            total / max((until - since) / timedelta(days=1), 1 / 24),
+            total / ((until - since) / _DAY) if until - since >= _DAY else None,
             _by_day(alerts, since, until, zone),
             alerts[:LISTED_AT_MOST],
             comparison,

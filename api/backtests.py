@@ -72,7 +72,7 @@ class Backtest(BaseModel):
     messages: int
     seconds: float = Field(description="How long it took.")
     total: int = Field(description="How many alerts there would have been.")
-    per_day: float
+    per_day: float | None = Field(description="Null for a span below a day.")
     days: list[DayOfAlerts]
     alerts: list[WouldBeAlert] = Field(description="The first ones, at most 1,000.")
     comparison: Comparison | None = Field(description="Null where no rule in force has the same id, or it is the same.")

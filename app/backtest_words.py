@@ -7,11 +7,13 @@ from alerts.backtest import BacktestAlert, BacktestReport, Comparison
 
 _LISTED = 50
 _WIDEST_BAR = 40
+_EXACT_ENOUGH = 10  # From there on two digits would round, and soon be written with an exponent.
 
 
 def lines(report: BacktestReport, zone: tzinfo) -> Iterator[str]:
     """Yield what was raised, how often, from which sources, and how that compares with the rules in force."""
-    yield f"{', '.join(report.rules)}: {report.total} alerts, {report.per_day:.2g} a day"
+    rate = "" if report.per_day is None else f", {_rate(report.per_day)} a day"
+    yield f"{', '.join(report.rules)}: {report.total} alerts{rate}"
     for one in report.coverage:
         yield f"  {one.source:<9}  {_at(one.since, zone)} to {_at(one.until, zone)}  {one.messages:,} messages"
     yield f"  replayed {report.messages:,} messages in {report.seconds:.1f} s"
@@ -22,6 +24,10 @@ def lines(report: BacktestReport, zone: tzinfo) -> Iterator[str]:
         yield f"  … and {report.total - _LISTED} more; --json lists the first thousand"
     if report.comparison is not None:
         yield from _comparison(report.comparison, zone)
+
+
+def _rate(per_day: float) -> str:
+    return f"{per_day:.2g}" if per_day < _EXACT_ENOUGH else f"{per_day:,.0f}"
 
 
 def _days(report: BacktestReport) -> Iterator[str]:

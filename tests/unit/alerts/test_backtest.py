@@ -1,7 +1,9 @@
 """Backtests: what is counted, by which day, and how the rules in force compare."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from alerts.backtest import Backtest, BacktestReport, Coverage
 from alerts.model import Severity
@@ -107,8 +109,19 @@ def test_devices_told_one_after_the_other_give_what_they_give_together() -> None
     assert {alert.device for alert in report.alerts} == {CAMERA, OTHER}
 
 
-def test_the_average_is_over_the_span_and_a_short_one_is_not_blown_up() -> None:
-    report = outcome([hot(50)], [], heat(Talk(), 0, 55.0), end=60)
-    assert report.per_day == 24.0
-    assert (report.since, report.until) == (START, START + timedelta(seconds=60))
-    assert report.until < datetime(2027, 1, 1, tzinfo=UTC)
+DAY_SECONDS = 86_400
+
+
+@pytest.mark.parametrize(
+    ("end", "per_day"),
+    [
+        pytest.param(60, None, id="a minute"),
+        pytest.param(DAY_SECONDS - 1, None, id="a second short of a day"),
+        pytest.param(DAY_SECONDS, 1.0, id="a day"),
+        pytest.param(4 * DAY_SECONDS, 0.25, id="four days"),
+    ],
+)
+def test_the_average_is_over_the_span_and_there_is_none_below_a_day(end: int, per_day: float | None) -> None:
+    report = outcome([hot(50)], [], heat(Talk(), 0, 55.0), end=end)
+    assert (report.total, report.per_day) == (1, per_day)
+    assert (report.since, report.until) == (START, START + timedelta(seconds=end))
