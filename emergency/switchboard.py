@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -23,7 +23,6 @@ Wording = Callable[[Call, PageKind, LadderStep | None], tuple[Words, Words]]
 """Puts a page into words, Chinese and English."""
 _ATTEMPTS = 20
 _DUE_AT_ONCE = 200
-_COMMITS_AT_ONCE = 100
 
 
 class Switchboard:
@@ -45,7 +44,6 @@ class Switchboard:
         self._clock = clock
         self._plan = plan
         self._wording = wording
-        self._together = _Together(records)
         self.on_pages: Callable[[], None] = lambda: None
         """Called after a commit with pages: whoever delivers need not wait for its next look."""
 
@@ -140,8 +138,7 @@ class Switchboard:
     async def _keep(self, decided: Decision, *, key: str = "", followed: Followed | None = None) -> None:
         now = self._clock.now()
         whole, pages = await self._with_pages(decided, now)
-        commit = CallCommit(whole.call, whole.events, pages, whole.alerts, key)
-        await self._together.commit(commit, followed)
+        await self._records.commit([CallCommit(whole.call, whole.events, pages, whole.alerts, key)], followed)
         if pages:
             self.on_pages()
 
@@ -190,55 +187,6 @@ class Switchboard:
             en=en,
             facts=facts_of(call, step),
         )
-
-
-class _Together:
-    """Commits that come while another is being written go in one transaction: a disk answers only so often a second."""
-
-    def __init__(self, records: CallRecords) -> None:
-        self._records = records
-        self._waiting: list[tuple[CallCommit, asyncio.Future[None]]] = []
-        self._writing = asyncio.Lock()
-
-    async def commit(self, commit: CallCommit, followed: Followed | None) -> None:
-        """Return when ``commit`` is kept; raises `Stale` or `TemporaryError` where it is not."""
-        if followed is not None:
-            await self._records.commit([commit], followed)
-            return
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((commit, done))
-        async with self._writing:
-            if not done.done():
-                batch, self._waiting = self._waiting[:_COMMITS_AT_ONCE], self._waiting[_COMMITS_AT_ONCE:]
-                await asyncio.shield(self._write(batch))
-        await done
-
-    async def _write(self, batch: list[tuple[CallCommit, asyncio.Future[None]]]) -> None:
-        try:
-            await self._records.commit([commit for commit, _ in batch])
-        except Stale:
-            # One of them is stale: each by itself, so that it does not take the others along.
-            for commit, done in batch:
-                await _settle(done, self._records.commit([commit]))
-        except Exception as error:  # noqa: BLE001 - a task's border: all who wait learn of it
-            for _, done in batch:
-                if not done.done():
-                    done.set_exception(error)
-        else:
-            for _, done in batch:
-                if not done.done():
-                    done.set_result(None)
-
-
-async def _settle(done: asyncio.Future[None], writing: Awaitable[None]) -> None:
-    try:
-        await writing
-    except Exception as error:  # noqa: BLE001 - as above
-        if not done.done():
-            done.set_exception(error)
-    else:
-        if not done.done():
-            done.set_result(None)
 
 
 def page_id(call: Call, kind: PageKind, receiver: str) -> str:

@@ -1,0 +1,192 @@
+"""Any number of calls under any acts, ticks, restarts and failures: what must hold of them, whatever happens."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from core.errors import Conflict, TemporaryError
+from emergency import acts
+from emergency.model import Call, CallFilter, CallState, Cause, EventKind, Place, Source
+from emergency.steps import CallRequest
+from tests.unit.emergency.boards import Board
+
+_T = TypeVar("_T")
+LIFTS = [Place("willow-court", f"willow-court/elevator/lift-{index}") for index in range(3)]
+SOURCES = st.sampled_from([Source.RESIDENT, Source.APP, Source.CAR_BUTTON, Source.ALERT, Source.STAFF])
+STEPS = 5
+# What each act makes of each state, by the book; what is missing is refused. The machine is compared with it.
+BEFORE_SITE = {CallState.RINGING, CallState.ANSWERED, CallState.DISPATCHED, CallState.ON_THE_WAY, CallState.ABANDONED}
+ACTS: dict[str, tuple[acts.Act, set[CallState], CallState | None]] = {
+    "dispatch": (acts.Dispatch("zhang"), BEFORE_SITE, CallState.DISPATCHED),
+    "on the way": (acts.OnTheWay("zhang"), BEFORE_SITE, CallState.ON_THE_WAY),
+    "cannot come": (acts.CannotCome("zhang"), BEFORE_SITE, None),
+    "on site": (acts.OnSite(), BEFORE_SITE | {CallState.ON_SITE}, CallState.ON_SITE),
+    "freed": (acts.Freed(), BEFORE_SITE | {CallState.ON_SITE, CallState.FREED}, CallState.FREED),
+    "note": (acts.Note("shouting heard"), set(CallState) - {CallState.CLOSED}, None),
+}
+
+
+class Calls(RuleBasedStateMachine):
+    """Calls at three lifts, done to by people who know nothing of each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.board = Board()
+        self.keys = 0
+        self.gone: dict[str, Call] = {}
+
+    def does(self, doing: Coroutine[Any, Any, _T]) -> _T | None:
+        """Do it, again where the records fail; ``None`` where it is refused."""
+
+        async def trying() -> _T | None:
+            try:
+                return await doing
+            except Conflict:
+                return None
+
+        return asyncio.run(trying())
+
+    def all(self) -> list[Call]:
+        return asyncio.run(self.board.records.calls(CallFilter(), None, 1_000))
+
+    def chosen(self, number: int) -> Call:
+        calls = self.all()
+        return calls[number % len(calls)]
+
+    @rule(lift=st.sampled_from(LIFTS), source=SOURCES, again=st.booleans())
+    def somebody_calls(self, lift: Place, source: Source, again: bool) -> None:
+        self.keys += not again or not self.keys
+        key = f"k{self.keys}-{lift.lift}"
+        request = CallRequest(source, lift, ref=f"ref-{self.keys}")
+        there = [call for call in self.all() if call.open and call.place == lift]
+        called = self.does(self.board.switchboard.raise_call(request, "somebody", key=key))
+        assert called is not None
+        call, new = called
+        assert not (new and there)
+        assert call.place == lift
+
+    @precondition(lambda self: self.all())
+    @rule(number=st.integers(0, 99), name=st.sampled_from(sorted(ACTS)), actor=st.sampled_from(["li", "wang"]))
+    def somebody_acts(self, number: int, name: str, actor: str) -> None:
+        before = self.chosen(number)
+        what, states, expected = ACTS[name]
+        after = self.does(self.board.switchboard.act(before.id, what, actor))
+        assert (after is not None) == (before.state in states), f"{name} in {before.state}"
+        if after is not None and expected is not None:
+            assert after.state is expected
+        if after is not None and name == "cannot come":
+            assert after.told == min(before.told + 1, STEPS)
+
+    @precondition(lambda self: self.all())
+    @rule(number=st.integers(0, 99), actor=st.sampled_from(["li", "wang"]))
+    def somebody_answers(self, number: int, actor: str) -> None:
+        before = self.chosen(number)
+        after = self.does(self.board.switchboard.act(before.id, acts.Answer(), actor))
+        free = before.state in (CallState.RINGING, CallState.ABANDONED)
+        assert (after is not None) == (before.open and (free or before.answered_by == actor))
+
+    @precondition(lambda self: self.all())
+    @rule(number=st.integers(0, 99))
+    def the_caller_takes_it_back(self, number: int) -> None:
+        before = self.chosen(number)
+        after = self.does(self.board.switchboard.act(before.id, acts.Abandon(), "caller"))
+        if before.alarm or before.source in (Source.CAR_BUTTON, Source.ALERT):
+            assert after is None or after.state is before.state
+
+    @precondition(lambda self: self.all())
+    @rule(number=st.integers(0, 99), ended=st.booleans())
+    def somebody_closes(self, number: int, ended: bool) -> None:
+        before = self.chosen(number)
+        if ended:
+            self.does(self.board.switchboard.act(before.id, acts.EndAlarm("code"), "li"))
+        after = self.does(self.board.switchboard.act(before.id, acts.Close(Cause.OTHER), "li"))
+        if before.open and before.state is CallState.RINGING:
+            assert after is None
+        if after is not None and before.open:
+            assert not after.alarm or after.stamps.alarm_ended is not None
+
+    @rule(seconds=st.sampled_from([1, 10, 29, 30, 31, 60, 200, 899, 901, 1800, 7200]))
+    def time_passes(self, seconds: int) -> None:
+        self.board.clock.advance(timedelta(seconds=seconds))
+
+    @rule()
+    def somebody_looks(self) -> None:
+        next_due = asyncio.run(self.board.switchboard.tick())
+        assert next_due is None or next_due > self.board.clock.now()
+
+    def due(self) -> bool:
+        now = self.board.clock.now()
+        return any(call.next_at is not None and call.next_at <= now for call in self.all())
+
+    @precondition(lambda self: self.due())
+    @rule(stored=st.booleans())
+    def a_process_dies_while_it_looks(self, stored: bool) -> None:
+        self.board.records.fail(times=1, stored=stored)
+        with pytest.raises(TemporaryError):
+            asyncio.run(self.board.switchboard.tick())
+        self.board.restart()
+
+    @invariant()
+    def one_call_is_open_at_a_place(self) -> None:
+        places = [call.place.lift for call in self.all() if call.open]
+        assert len(places) == len(set(places))
+
+    @invariant()
+    def nobody_who_rings_is_forgotten(self) -> None:
+        for call in self.all():
+            if call.state is CallState.RINGING:
+                assert call.climb_at is not None
+            if call.open and call.state not in (CallState.ON_SITE, CallState.FREED, CallState.ABANDONED):
+                assert call.next_at is not None or call.stamps.overdue is not None
+
+    @invariant()
+    def every_step_is_told_in_order_once_in_each_round(self) -> None:
+        for call in self.all():
+            expected = 1
+            for row in asyncio.run(self.board.records.events(call.id)):
+                step = row.event.facts.get("step") if row.event.kind is EventKind.STEP_TOLD else None
+                if step is None:
+                    continue
+                # A round begins anew where somebody asked again after all seemed over.
+                assert step in (expected, 1)
+                expected = int(step) + 1
+            assert call.told == expected - 1
+
+    @invariant()
+    def every_page_is_one_row(self) -> None:
+        ids = Counter(entry.intent.id for entry in self.board.records.desk.outbox.entries)
+        assert not [each for each, count in ids.items() if count > 1]
+
+    @invariant()
+    def every_step_told_has_its_page(self) -> None:
+        for commit in self.board.records.commits:
+            told = [event for event in commit.events if event.kind is EventKind.STEP_TOLD]
+            names = {str(event.facts["name"]) for event in told if "name" in event.facts}
+            assert names <= {page.receiver for page in commit.pages}
+
+    @invariant()
+    def own_alerts_stand_as_the_calls_do(self) -> None:
+        firing: Counter[tuple[str, str]] = Counter()
+        for commit in self.board.records.commits:
+            for alert in commit.alerts:
+                firing[alert.rule, alert.device] += 1 if alert.firing else -1
+        expected = Counter((each, call.place.lift) for call in self.all() for each in call.alerts)
+        assert +firing == expected
+
+    @invariant()
+    def what_is_closed_stays_as_it_is(self) -> None:
+        for call in self.all():
+            if call.state is CallState.CLOSED:
+                assert self.gone.setdefault(call.id, call) == call
+                assert call.alerts == ()
+
+
+Calls.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestCalls = Calls.TestCase

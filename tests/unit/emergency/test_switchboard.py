@@ -1,0 +1,146 @@
+"""The switchboard: one commit for each thing, joined calls, keys, races, receivers that are away."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from core.errors import Conflict, TemporaryError
+from emergency import acts
+from emergency.model import Call, CallFilter, CallState, EventKind, Place, Source
+from emergency.steps import CallRequest
+from tests.unit.emergency.boards import Board
+from tests.unit.emergency.calls import LIFT, T0, after
+
+REQUEST = CallRequest(Source.APP, LIFT)
+
+
+async def told(board: Board, call: Call) -> list[str]:
+    return [page.receiver for page in await board.records.pages(call.id)]
+
+
+async def test_a_call_and_its_first_page_are_one_commit() -> None:
+    board = Board()
+    call, new = await board.switchboard.raise_call(REQUEST, "app", key="k1")
+    assert new
+    assert len(board.records.commits) == 1
+    assert await told(board, call) == ["property"]
+    assert await board.switchboard.tick() == after(30)
+
+
+async def test_the_same_key_again_is_the_same_call_even_when_it_is_closed() -> None:
+    board = Board()
+    call, _ = await board.switchboard.raise_call(REQUEST, "app", key="k1")
+    await board.switchboard.act(call.id, acts.Answer(), "li")
+    await board.switchboard.act(call.id, acts.Close(acts.Cause.HUMAN), "li")
+    again, new = await board.switchboard.raise_call(REQUEST, "app", key="k1")
+    assert (again.id, again.state, new) == (call.id, CallState.CLOSED, False)
+    another, new = await board.switchboard.raise_call(REQUEST, "app", key="k2")
+    assert new
+    assert another.id != call.id
+
+
+async def test_all_that_calls_from_one_lift_is_one_call() -> None:
+    board = Board()
+    call, _ = await board.switchboard.raise_call(REQUEST, "app", key="k1")
+    joined, new = await board.switchboard.raise_call(CallRequest(Source.CAR_BUTTON, LIFT, ref="a/1"), "lift-3")
+    assert (joined.id, new, joined.alarm) == (call.id, False, True)
+    await board.switchboard.raise_call(CallRequest(Source.CAR_BUTTON, LIFT, ref="a/1"), "lift-3")
+    kinds = [row.event.kind for row in await board.records.events(call.id)]
+    assert kinds == [EventKind.RAISED, EventKind.STEP_TOLD, EventKind.JOINED]
+    assert await told(board, call) == ["property"]
+
+
+async def test_a_drill_and_a_call_for_help_are_two() -> None:
+    board = Board()
+    drill, _ = await board.switchboard.raise_call(CallRequest(Source.DRILL, LIFT, drill=True), "li")
+    call, new = await board.switchboard.raise_call(REQUEST, "app")
+    assert new
+    assert call.id != drill.id
+    assert await told(board, drill) == []  # Nobody on its ladder is there by a rota.
+
+
+async def test_two_hundred_taps_at_one_lift_at_once_are_one_call() -> None:
+    board = Board()
+    raising = (board.switchboard.raise_call(REQUEST, "app", key=f"k{index}") for index in range(200))
+    answers = await asyncio.gather(*raising)
+    assert len({call.id for call, _ in answers}) == 1
+    assert sum(new for _, new in answers) == 1
+    assert await told(board, answers[0][0]) == ["property"]
+
+
+async def test_calls_from_many_lifts_ring_at_once_and_climb_at_once() -> None:
+    board = Board()
+    places = [Place("willow-court", f"willow-court/elevator/lift-{index}") for index in range(200)]
+    calls = await asyncio.gather(*(board.switchboard.raise_call(CallRequest(Source.APP, at), "a") for at in places))
+    board.clock.advance(timedelta(seconds=30))
+    assert await board.switchboard.tick() == after(60)
+    for call, new in calls:
+        assert new
+        assert await told(board, call) == ["property", "second"]
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["nothing kept", "only the answer lost"])
+async def test_after_an_unknown_outcome_the_same_key_finds_out(stored: bool) -> None:
+    board = Board()
+    board.records.fail(times=1, stored=stored)
+    with pytest.raises(TemporaryError):
+        await board.switchboard.raise_call(REQUEST, "app", key="k1")
+    call, new = await board.switchboard.raise_call(REQUEST, "app", key="k1")
+    assert new is not stored
+    assert await told(board, call) == ["property"]
+    assert len(await board.records.calls(CallFilter(), None, 10)) == 1
+
+
+async def test_a_step_that_reaches_nobody_is_passed_over_at_once() -> None:
+    board = Board()
+    board.directory.away = {"property", "second"}
+    call, _ = await board.switchboard.raise_call(REQUEST, "app")
+    assert await told(board, call) == ["maintainer"]
+    assert (call.told, call.version, call.climb_at) == (3, 1, after(60))
+    steps = [row.event.facts.get("step") for row in await board.records.events(call.id)][1:]
+    assert steps == [1, 2, 3]
+
+
+async def test_where_nobody_at_all_is_reached_the_call_is_there_all_the_same() -> None:
+    board = Board()
+    board.directory.away = {"property", "second", "maintainer", "station", "fire"}
+    call, new = await board.switchboard.raise_call(REQUEST, "app")
+    assert new
+    assert (call.told, call.state) == (5, CallState.RINGING)
+    board.directory.away = set()
+    board.clock.advance(timedelta(seconds=60))
+    await board.switchboard.tick()
+    assert sorted(await told(board, call)) == ["fire", "maintainer", "property", "second", "station"]
+
+
+async def test_two_who_answer_at_once_are_told_apart() -> None:
+    board = Board()
+    call, _ = await board.switchboard.raise_call(REQUEST, "app")
+    answering = (board.switchboard.act(call.id, acts.Answer(), name) for name in ("li", "wang"))
+    answers = await asyncio.gather(*answering, return_exceptions=True)
+    assert [type(each) for each in answers] == [Call, Conflict]
+
+
+async def test_an_act_on_no_call_is_none() -> None:
+    assert await Board().switchboard.act("nowhere", acts.Answer(), "li") is None
+
+
+async def test_whoever_delivers_is_woken_by_pages_only() -> None:
+    board, woken = Board(), list[int]()
+    board.switchboard.on_pages = lambda: woken.append(1)
+    call, _ = await board.switchboard.raise_call(REQUEST, "app")
+    assert woken == [1]
+    await board.switchboard.act(call.id, acts.Note("shouting heard"), "li")
+    assert woken == [1]
+
+
+async def test_a_plan_that_changes_during_a_call_moves_what_comes_next() -> None:
+    board = Board()
+    call, _ = await board.switchboard.raise_call(REQUEST, "app")
+    board.plan = Board().plan
+    board.clock.advance(timedelta(seconds=31))
+    board.restart()
+    await board.switchboard.tick()
+    assert await told(board, call) == ["property", "second"]
+    assert (await board.records.call(call.id) or call).stamps.raised == T0
