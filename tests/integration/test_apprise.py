@@ -18,7 +18,7 @@ from alerts.notify.apprise import AppriseMessenger
 from alerts.notify.wording import Language
 from core.errors import PermanentError, TemporaryError
 from tests.integration.webhook_receiver import Answer, receiving
-from tests.unit.alerts.notify.intents import brief, intent
+from tests.unit.alerts.notify.intents import brief, intent, page
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BASE = "https://anju.example.org"
