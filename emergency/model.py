@@ -254,6 +254,23 @@ class Page(Struct, frozen=True):
     """For machines: lift, place, rescue code, state, phones."""
 
 
+class PageRow(Struct, frozen=True):
+    """A page as it is read back, with how delivering stands: ``waiting``, ``delivered`` or ``failed``.
+
+    ``finished_at`` is when the receiver had it, or when it was given up; ``detail`` what the receiver answered, or the
+    last error.
+    """
+
+    receiver: str
+    person: str
+    kind: str
+    step: int
+    status: str
+    at: datetime
+    finished_at: datetime | None = None
+    detail: str = ""
+
+
 class EventRow(Struct, frozen=True):
     """An event as it is read back; ``number`` rises in commit order over all calls, without gaps."""
 
@@ -263,7 +280,7 @@ class EventRow(Struct, frozen=True):
 
 
 class CallFilter(Struct, frozen=True):
-    """Every field narrows; ``None`` does not. since <= raised < until."""
+    """Every field narrows; ``None`` does not. since <= raised < until. ``contractor`` maintains the place."""
 
     open: bool | None = None
     state: CallState | None = None

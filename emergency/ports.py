@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from emergency.model import Call, CallEvent, CallFilter, CallPoint, EventRow, OwnAlert, Page, Place
+from emergency.model import Call, CallEvent, CallFilter, CallPoint, EventRow, OwnAlert, Page, PageRow, Place
 
 
 class CallCommit(Struct, frozen=True):
@@ -14,7 +14,8 @@ class CallCommit(Struct, frozen=True):
 
     ``call.version`` is the new version. Its predecessor (0: none) must be what is stored, and for a new call no other
     may be open at the same ``place.key`` with the same ``drill``; else `Stale`. ``key`` is the caller's idempotency
-    key, unique for ever; empty for none.
+    key, unique for ever, and `Stale` when it was used before; empty for none. A page with an ``id`` that is there
+    already is that page; an own alert that fires already, or has ended, is passed over.
     """
 
     call: Call
@@ -53,6 +54,7 @@ class CallRecords(Protocol):
         """Store all of ``commits`` in one transaction; numbers of calls and events are given here, in order.
 
         Raises `Stale` where a call or the followed sequence is not what the committer believes; nothing is stored then.
+        After a `TemporaryError` it may have been stored all the same: repeated, it is `Stale` then.
         """
         ...
 
@@ -84,6 +86,10 @@ class CallRecords(Protocol):
         """Return a call's history in order."""
         ...
 
+    async def pages(self, call_id: str) -> list[PageRow]:
+        """Return whom the call was told to, in the order decided, as long as the outbox keeps it."""
+        ...
+
     async def events_after(self, number: int, limit: int) -> list[EventRow]:
         """Return events of all calls with numbers above ``number``, in order; a number never appears late."""
         ...
@@ -105,7 +111,10 @@ class AlertSteps(Protocol):
         ...
 
     async def last_sequence(self) -> int:
-        """Return the newest step's sequence, whatever its rule."""
+        """Return the newest step's sequence, whatever its rule.
+
+        Ask before `steps`: where that is empty then, all up to this one were looked at.
+        """
         ...
 
 
@@ -129,6 +138,21 @@ class CallPoints(Protocol):
 
         `Conflict` where another point has this token.
         """
+        ...
+
+
+class ControllerCodes(Protocol):
+    """The codes that stand on the controllers of lifts: who knows one is at the installation.
+
+    They are kept so that nobody can read them back. Everything raises `TemporaryError`.
+    """
+
+    async def set_code(self, path: str, code: str, actor: str, now: datetime) -> None:
+        """Keep ``code`` for the lift ``path``, in place of its former one."""
+        ...
+
+    async def code_matches(self, path: str, code: str) -> bool | None:
+        """Tell whether ``code`` is that of the lift ``path``; ``None`` when none is kept for it."""
         ...
 
 

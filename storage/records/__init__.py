@@ -1,7 +1,11 @@
-"""Devices, alerts, timelines, faults, the outbox, what people keep, and tokens, in SQLite or PostgreSQL."""
+"""Devices, alerts, faults, the outbox, emergency calls, what people keep, and tokens, in SQLite or PostgreSQL."""
 
 from storage.records.alert_acts import AlertActsAdapter as AlertActsAdapter
 from storage.records.alert_records import AlertRecordsAdapter as AlertRecordsAdapter
+from storage.records.alert_steps import AlertStepsAdapter as AlertStepsAdapter
+from storage.records.call_points import CallPointsAdapter as CallPointsAdapter
+from storage.records.call_records import CallRecordsAdapter as CallRecordsAdapter
+from storage.records.controller_codes import ControllerCodesAdapter as ControllerCodesAdapter
 from storage.records.database import RecordsDatabase as RecordsDatabase
 from storage.records.desk_records import DeskRecordsAdapter as DeskRecordsAdapter
 from storage.records.outbox import OutboxAdapter as OutboxAdapter

@@ -5,13 +5,16 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Index,
     Integer,
     LargeBinary,
     Table,
     Text,
+    and_,
     column,
     false,
+    literal_column,
     true,
 )
 
@@ -33,6 +36,10 @@ desk_states = Table(
     Column("state", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# The databases use a partial index only where a question repeats its condition, word for word.
+OF_CALLS: ColumnElement[bool] = literal_column("purpose = 'call'", Boolean)
+_CALLS_DUE = and_(OF_CALLS, column("next_attempt_at").is_not(None))
 
 # A *line* is what one receiver is told of one incident: delivered in the order of its numbers.
 outbox = Table(
@@ -60,6 +67,8 @@ outbox = Table(
     Index("outbox_failed", "number", **where(column("failed", Boolean).is_(true()))),
     Index("outbox_by_receiver", "receiver", "number"),
     Index("outbox_by_time", "created_at"),
+    Index("outbox_calls", "incident", "number", **where(OF_CALLS)),
+    Index("outbox_calls_due", "next_attempt_at", "number", "receiver", **where(_CALLS_DUE)),
     sqlite_autoincrement=True,
 )
 

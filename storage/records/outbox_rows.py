@@ -110,6 +110,7 @@ def _row(intent: Intent, now: datetime) -> Parameters:
 
 async def _link(connection: AsyncConnection, intents: Sequence[Intent]) -> None:
     """Say which alerts each entry speaks of."""
+    intents = [intent for intent in intents if intent.alerts]
     numbers: dict[str, int] = {}
     for chunk in batched([intent.id for intent in intents], _IDS_AT_ONCE):
         found = await connection.execute(select(outbox.c.id, outbox.c.number).where(outbox.c.id.in_(chunk)))

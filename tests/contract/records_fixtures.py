@@ -7,9 +7,14 @@ import pytest
 
 from alerts.ports import AlertRecords
 from core.clock import ManualClock
+from storage.memory.calls import MemoryAlertSteps, MemoryCallPoints, MemoryCallRecords, MemoryControllerCodes
 from storage.memory.desk import MemoryDeskRecords
 from storage.records import (
     AlertRecordsAdapter,
+    AlertStepsAdapter,
+    CallPointsAdapter,
+    CallRecordsAdapter,
+    ControllerCodesAdapter,
     DeskRecordsAdapter,
     OutboxAdapter,
     RecordsAdapter,
@@ -17,6 +22,7 @@ from storage.records import (
     TokensAdapter,
     upgrade,
 )
+from tests.contract.records_call_cases import FOLLOWED_RULES, CallBench
 from tests.contract.records_cases import after
 from tests.contract.records_desk_cases import Bench, MemoryEngine, RealEngine
 
@@ -91,3 +97,36 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     engine = RealEngine(AlertRecordsAdapter(database, clock))
     yield Bench(DeskRecordsAdapter(database, clock), OutboxAdapter(database, clock), engine)
     await database.close()
+
+
+@pytest.fixture(params=[*DATABASES, "memory"])
+async def calls(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CallBench]:
+    """Every implementation of the ports of the emergency service, empty, a minute after `START`."""
+    clock = ManualClock(after(60))
+    if request.param == "memory":
+        yield _memory_calls(clock)
+        return
+    url = _url(request.param, request, tmp_path)
+    await upgrade(url)
+    database, other = RecordsDatabase(url), RecordsDatabase(url)
+    await database.open()
+    await other.open()
+    desk, engine = DeskRecordsAdapter(database, clock), RealEngine(AlertRecordsAdapter(database, clock))
+    yield CallBench(
+        records=CallRecordsAdapter(database, clock),
+        elsewhere=CallRecordsAdapter(other, clock),
+        steps=AlertStepsAdapter(database, FOLLOWED_RULES),
+        points=CallPointsAdapter(database),
+        codes=ControllerCodesAdapter(database),
+        desk=Bench(desk, OutboxAdapter(database, clock), engine),
+    )
+    await other.close()
+    await database.close()
+
+
+def _memory_calls(clock: ManualClock) -> CallBench:
+    desk = MemoryDeskRecords(clock=clock)
+    records = MemoryCallRecords(desk, clock)
+    steps = MemoryAlertSteps(records, FOLLOWED_RULES)
+    bench = Bench(desk, desk.outbox, MemoryEngine(desk))
+    return CallBench(records, records, steps, MemoryCallPoints(), MemoryControllerCodes(), bench)

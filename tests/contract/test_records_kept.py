@@ -11,8 +11,13 @@ from sqlalchemy import text
 from alerts.inventory import DeviceFacts
 from core.clock import ManualClock
 from core.errors import Conflict, TemporaryError
+from emergency.model import CallFilter
 from storage.records import (
     AlertActsAdapter,
+    AlertStepsAdapter,
+    CallPointsAdapter,
+    CallRecordsAdapter,
+    ControllerCodesAdapter,
     DeskRecordsAdapter,
     OutboxAdapter,
     QualityAdapter,
@@ -22,6 +27,7 @@ from storage.records import (
     RuleBookAdapter,
     SuppressionsAdapter,
 )
+from tests.contract.records_call_cases import FOLLOWED_RULES, LIFT_PATH, raising
 from tests.contract.records_cases import GATE, LIFT, START, after
 from tests.contract.records_desk_cases import desk_commit, silence
 
@@ -49,6 +55,14 @@ async def test_a_database_that_is_away_is_a_temporary_error(records_database: Re
         RegistryAdapter(records_database).inventory(),
         RotaOverridesAdapter(records_database).overrides(START),
         QualityAdapter(records_database).alerts_between(None, START, after(1)),
+        CallRecordsAdapter(records_database).commit([raising()]),
+        CallRecordsAdapter(records_database).open_at(LIFT_PATH, drill=False),
+        CallRecordsAdapter(records_database).calls(CallFilter(), None, 1),
+        CallRecordsAdapter(records_database).events("c1"),
+        AlertStepsAdapter(records_database, FOLLOWED_RULES).steps(0, 1),
+        CallPointsAdapter(records_database).by_token("t1"),
+        ControllerCodesAdapter(records_database).code_matches(LIFT_PATH, "1"),
+        ControllerCodesAdapter(records_database).set_code(LIFT_PATH, "1", "li", START),
     ]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(answer) for answer in answers] == [TemporaryError] * len(asked)

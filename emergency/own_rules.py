@@ -1,0 +1,38 @@
+"""The alerts that the emergency service raises itself: what they are called, how bad they are, what to do first."""
+
+from msgspec import Struct
+
+OVERDUE = "rescue-overdue"
+UNANSWERED = "call-unanswered"
+
+
+class OwnRule(Struct, frozen=True):
+    """What stands beside an own alert. A protected one is told however much is silenced; ``severity`` as of alerts."""
+
+    title_zh: str
+    title_en: str
+    next_step_zh: str
+    next_step_en: str
+    severity: str = "critical"
+    protected: bool = True
+
+
+OWN_RULES: dict[str, OwnRule] = {
+    OVERDUE: OwnRule(
+        "救援超时",
+        "Rescue overdue",
+        "立即联系救援人员，同时拨打 96333 或 119",
+        "Reach the rescuers now, and call 96333 or 119 as well",
+    ),
+    UNANSWERED: OwnRule(
+        "紧急呼叫无人接听",
+        "Emergency call unanswered",
+        "立即回拨呼叫人，并派人前往",
+        "Ring the caller back now and send somebody",
+    ),
+}
+
+
+def own_rule(rule: str) -> OwnRule:
+    """Return what stands beside ``rule``; one that is not listed goes by its own name and counts as the worst."""
+    return OWN_RULES.get(rule) or OwnRule(rule, rule, "", "")
