@@ -21,6 +21,10 @@ class DeviceFacts(Struct, frozen=True, forbid_unknown_fields=True):
     """Rated figures that rules may compare with, the unit in the name: ``rated_load_kilograms``, ``stops``."""
     retired: bool = False
     """It was taken out of service: that nothing is heard of it raises nothing any more, whatever it says still does."""
+    rescue_code: str = ""
+    """The six digits by which the city's hotline 96333 knows a lift."""
+    contractor: str = ""
+    """Who maintains it: the name of a contact of the emergency plan."""
 
 
 _NOTHING = DeviceFacts()

@@ -11,6 +11,8 @@ from core.wire.topics import WORD
 _Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f,]{1,64}$")]
 _Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _Figure = Annotated[float, Field(allow_inf_nan=False)]
+# Empty, or what the emergency plan takes as the name of a contact (emergency/plan.py).
+_Contact = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?)?$")]
 _FigureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
@@ -33,6 +35,12 @@ class Facts(BaseModel):
     retired: bool = Field(
         default=False, description="Taken out of service: its silence raises nothing; what it says still does."
     )
+    rescue_code: Annotated[str, Field(pattern=r"^([0-9]{6})?$")] = Field(
+        default="", description="The six digits by which the city's hotline 96333 knows the lift."
+    )
+    contractor: _Contact = Field(
+        default="", description="Who maintains it: the name of a contact of the emergency plan."
+    )
 
     @classmethod
     def of(cls, facts: DeviceFacts) -> "Facts":
@@ -45,6 +53,8 @@ class Facts(BaseModel):
             tags=sorted(facts.tags),
             numbers=facts.numbers,
             retired=facts.retired,
+            rescue_code=facts.rescue_code,
+            contractor=facts.contractor,
         )
 
     def told(self) -> DeviceFacts:
@@ -57,4 +67,6 @@ class Facts(BaseModel):
             tags=frozenset(self.tags),
             numbers=self.numbers,
             retired=self.retired,
+            rescue_code=self.rescue_code,
+            contractor=self.contractor,
         )

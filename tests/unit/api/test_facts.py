@@ -19,6 +19,8 @@ TOLD: dict[str, Any] = {
     "tags": ["old", "north"],
     "numbers": {"rated_load_kilograms": 800, "stops": 18},
     "retired": True,
+    "rescue_code": "330108",
+    "contractor": "tonghui-lifts",
 }
 
 
@@ -33,7 +35,8 @@ async def test_facts_are_told_before_a_device_is_heard(lan: httpx.AsyncClient, w
 async def test_facts_replace_all_that_was_told_before(lan: httpx.AsyncClient) -> None:
     await lan.put(FACTS, json=TOLD)
     told = (await lan.put(FACTS, json={"building": "4"})).json()
-    nothing = {"name_zh": "", "name_en": "", "gateway": "", "tags": [], "numbers": {}, "retired": False}
+    nothing: dict[str, Any] = dict.fromkeys(("name_zh", "name_en", "gateway", "rescue_code", "contractor"), "")
+    nothing |= {"tags": [], "numbers": {}, "retired": False}
     assert told == {"building": "4", **nothing}
 
 
@@ -80,6 +83,10 @@ async def test_devices_by_building_and_tag(
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a rescue code of five digits": ({"rescue_code": "33010"}, "body.rescue_code"),
+    "a rescue code with a letter": ({"rescue_code": "33010A"}, "body.rescue_code"),
+    "a rescue code in other digits": ({"rescue_code": "３３０１０８"}, "body.rescue_code"),
+    "a contractor by its title": ({"contractor": "通惠电梯"}, "body.contractor"),
     "an unknown key": ({"floor": 3}, "body.floor"),
     "a building with a comma": ({"building": "3,4"}, "body.building"),
     "a tag with a comma": ({"tags": ["a,b"]}, "body.tags.0"),
