@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Select, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Select, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import Clock, SystemClock
@@ -14,15 +15,17 @@ from emergency.model import Call, CallFilter, EventRow, PageRow
 from emergency.ports import CallCommit, Followed
 from storage.records import call_rows, outbox_rows
 from storage.records.call_alerts import write_own_alerts
-from storage.records.call_judging import Standing, Submission, judge_all
+from storage.records.call_judging import Opening, Standing, Submission, judge_all
 from storage.records.call_pages import intent_of
 from storage.records.call_tables import call_events, call_keys, calls, calls_progress
 from storage.records.database import RecordsDatabase
 from storage.records.desk_tables import OF_CALLS, outbox
-from storage.records.grouped import GroupedWrites, Refusals
+from storage.records.grouped import Grouped
 from storage.records.statements import Parameters, batched, run_many
 from storage.records.uninterrupted import uninterrupted
 
+Stored = Exception | None
+"""What a committer is told: nothing when it is stored."""
 _IDS_AT_ONCE = 500  # Well below what either database takes as parameters of one statement.
 
 
@@ -30,34 +33,33 @@ class CallRecordsAdapter:
     """`emergency.ports.CallRecords` on the records database; ``clock`` says when a step was recorded.
 
     Commits that come in while another is being written share the next transaction: each is judged by itself, in the
-    order in which they came.
+    order in which they came. Look-ups that come at once share a question.
     """
 
     def __init__(self, database: RecordsDatabase, clock: Clock | None = None) -> None:
         self._database = database
         self._clock = clock or SystemClock()
-        self._writes: GroupedWrites[Submission] = GroupedWrites(self._write)
+        self._commits = Grouped(self._write)
+        self._by_id = Grouped(partial(self._look_up, calls.c.id))
+        self._by_key = Grouped(partial(self._look_up, call_keys.c.key))
+        self._by_place = Grouped(self._look_up_open)
 
     @uninterrupted
     async def commit(self, commits: Sequence[CallCommit], followed: Followed | None = None) -> None:
         """Store all of ``commits``, or raise `Stale`, as the port says."""
-        await self._writes.put(Submission(tuple(commits), followed))
+        await self._commits.ask(Submission(tuple(commits), followed))
 
     async def call(self, call_id: str) -> Call | None:
         """Return one call."""
-        return await self._one(select(calls).where(calls.c.id == call_id))
+        return await self._by_id.ask(call_id)
 
     async def by_key(self, key: str) -> Call | None:
         """Return the call that was raised, or joined, with this idempotency key."""
-        return await self._one(
-            select(calls).join(call_keys, call_keys.c.call_id == calls.c.id).where(call_keys.c.key == key)
-        )
+        return await self._by_key.ask(key)
 
     async def open_at(self, place_key: str, *, drill: bool) -> Call | None:
         """Return the open call at a place."""
-        return await self._one(
-            select(calls).where(calls.c.place_key == place_key, calls.c.drill == drill, call_rows.IS_OPEN)
-        )
+        return await self._by_place.ask((place_key, drill))
 
     async def due(self, now: datetime, limit: int) -> list[Call]:
         """Return open calls whose ``next_at`` has come, the longest due first."""
@@ -94,10 +96,20 @@ class CallRecordsAdapter:
         async with self._database.reading() as connection:
             return int((await connection.execute(select(calls_progress.c.last_event))).scalar_one())
 
-    async def _one(self, wanted: Select[Any]) -> Call | None:
+    async def _look_up(self, column: ColumnElement[str], names: Sequence[str]) -> Sequence[Call | None]:
+        keyed = calls.outerjoin(call_keys, call_keys.c.call_id == calls.c.id) if column is call_keys.c.key else calls
+        wanted = select(calls, column.label("its_name")).select_from(keyed)
         async with self._database.reading() as connection:
-            row = (await connection.execute(wanted)).one_or_none()
-            return None if row is None else call_rows.call_of(row)
+            rows = await _found(connection, wanted, column, {*names})
+        found = {row.its_name: row for row in rows}
+        return [call_rows.call_of(found[name]) if name in found else None for name in names]
+
+    async def _look_up_open(self, places: Sequence[Opening]) -> Sequence[Call | None]:
+        wanted = select(calls).where(call_rows.IS_OPEN)
+        async with self._database.reading() as connection:
+            rows = await _found(connection, wanted, calls.c.place_key, {key for key, _ in places})
+        found = {(row.place_key, row.drill): row for row in rows}
+        return [call_rows.call_of(found[place]) if place in found else None for place in places]
 
     async def _all(self, wanted: Select[Any]) -> list[Call]:
         async with self._database.reading() as connection:
@@ -108,24 +120,22 @@ class CallRecordsAdapter:
             rows = await connection.execute(wanted.order_by(call_events.c.number))
             return [call_rows.event_of(row) for row in rows]
 
-    async def _write(self, group: Sequence[Submission]) -> Refusals:
+    async def _write(self, group: Sequence[Submission]) -> Sequence[Stored]:
         try:
             return await self._write_together(group)
         except (PermanentError, ValueError):
             # The database, or the encoder, refuses something for good: that must hit whoever said it and nobody else.
             if len(group) == 1:
                 raise
-        refusals: Refusals = {}
-        for place, submission in enumerate(group):
-            try:
-                alone = await self._write_together([submission])
-            except (PermanentError, TemporaryError, ValueError) as error:
-                alone = {0: error}
-            if 0 in alone:
-                refusals[place] = alone[0]
-        return refusals
+        return [await self._write_alone(submission) for submission in group]
 
-    async def _write_together(self, group: Sequence[Submission]) -> Refusals:
+    async def _write_alone(self, submission: Submission) -> Stored:
+        try:
+            return (await self._write_together([submission]))[0]
+        except (PermanentError, TemporaryError, ValueError) as error:
+            return error
+
+    async def _write_together(self, group: Sequence[Submission]) -> Sequence[Stored]:
         async with self._database.writing() as connection:
             progress = await _locked(connection)
             standing = await _standing(connection, group, progress.followed)
@@ -133,7 +143,7 @@ class CallRecordsAdapter:
             await _write_all(connection, [each for one in fitting for each in one.commits], progress, self._clock.now())
             if after.followed != progress.followed:
                 await connection.execute(update(calls_progress).values(followed=after.followed))
-        return {**refused}
+        return [refused.get(place) for place in range(len(group))]
 
 
 class _Progress(Struct, frozen=True):
@@ -166,7 +176,9 @@ async def _standing(connection: AsyncConnection, group: Sequence[Submission], fo
     )
 
 
-async def _found(connection: AsyncConnection, wanted: Select[Any], column: Any, values: Iterable[str]) -> list[Any]:
+async def _found(
+    connection: AsyncConnection, wanted: Select[Any], column: ColumnElement[str], values: Iterable[str]
+) -> list[Any]:
     found: list[Any] = []
     for chunk in batched(sorted(values), _IDS_AT_ONCE):
         found += await connection.execute(wanted.where(column.in_(chunk)))

@@ -1,7 +1,7 @@
-"""Writing together what comes in together: while one group is being written, the next one gathers.
+"""Doing together what is asked for together: while one group is at work, the next one gathers.
 
-A transaction costs the same sync of the disk for one row as for two hundred. Whoever writes alone waits no longer than
-before; when many come at once, they share it.
+A transaction costs the same sync of the disk for one row as for two hundred, and a question the same round trip. Who
+comes alone waits no longer than before; when many come at once, they share.
 """
 
 import asyncio
@@ -9,52 +9,56 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 _Item = TypeVar("_Item")
+_Answer = TypeVar("_Answer")
 
-Refusals = dict[int, Exception]
-"""What is raised at whose caller, by the item's place; the others are stored."""
+MOST = 256
+"""How many share at most: others who write wait for as long as a group takes."""
 
 
-class GroupedWrites(Generic[_Item]):
-    """``write`` stores a group in one transaction. What it raises is raised at everybody in the group."""
+class Grouped(Generic[_Item, _Answer]):
+    """``work`` takes a group and returns an answer for each of it, in order; an exception is raised at who asked.
 
-    def __init__(self, write: Callable[[Sequence[_Item]], Awaitable[Refusals]], most: int = 256) -> None:
-        self._write = write
-        self._most = most
-        self._waiting: list[tuple[_Item, asyncio.Future[None]]] = []
-        self._writer: asyncio.Task[None] | None = None
+    What ``work`` raises itself is raised at everybody in the group. A group begins after all in it have asked.
+    """
 
-    async def put(self, item: _Item) -> None:
-        """Return when ``item`` is stored, in the order of calling. Cancelled while it waits, it is stored all the same.
+    def __init__(self, work: Callable[[Sequence[_Item]], Awaitable[Sequence[_Answer | Exception]]]) -> None:
+        self._work = work
+        self._waiting: list[tuple[_Item, asyncio.Future[_Answer]]] = []
+        self._working: asyncio.Task[None] | None = None
 
-        Wrap the caller in `uninterrupted`, so that it learns of that.
+    async def ask(self, item: _Item) -> _Answer:
+        """Return the answer to ``item``; groups are worked on in the order of asking, at most `MOST` in each.
+
+        Cancelled while it waits, the work is done all the same: where that matters, wrap the caller in `uninterrupted`.
         """
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, written))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write_all(), name="grouped writes")
-        await written
+        answered: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, answered))
+        if self._working is None:
+            self._working = asyncio.create_task(self._work_all(), name="grouped")
+        return await answered
 
-    async def _write_all(self) -> None:
+    async def _work_all(self) -> None:
         try:
             while self._waiting:
-                group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                await self._write_group(group)
+                group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                await self._work_on(group)
         finally:
-            self._writer = None
+            self._working = None
 
-    async def _write_group(self, group: list[tuple[_Item, asyncio.Future[None]]]) -> None:
+    async def _work_on(self, group: list[tuple[_Item, "asyncio.Future[_Answer]"]]) -> None:
+        answers: Sequence[_Answer | Exception]
         try:
-            refusals = await self._write([item for item, _ in group])
+            answers = await self._work([item for item, _ in group])
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait for it
-            refusals = dict.fromkeys(range(len(group)), error)
+            answers = [error] * len(group)
         except BaseException:
-            for _, written in group:
-                written.cancel()
+            for _, answered in group:
+                answered.cancel()
             raise
-        for place, (_, written) in enumerate(group):
-            if written.done():
+        for (_, answered), answer in zip(group, answers, strict=True):
+            if answered.done():
                 continue
-            if (refusal := refusals.get(place)) is None:
-                written.set_result(None)
+            if isinstance(answer, Exception):
+                answered.set_exception(answer)
             else:
-                written.set_exception(refusal)
+                answered.set_result(answer)
