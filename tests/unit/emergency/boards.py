@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from storage.memory.calls import MemoryCallRecords
-
 from core.clock import ManualClock
 from emergency.ladder import LadderStep
 from emergency.model import Call, PageKind, Words
 from emergency.plan import EmergencyPlan
 from emergency.ports import Recipient
 from emergency.switchboard import Switchboard
+from storage.memory.calls import MemoryCallRecords
 from tests.unit.emergency.calls import T0, plan
 
 

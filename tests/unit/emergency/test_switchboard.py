@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import Conflict, TemporaryError
 from emergency import acts
-from emergency.model import Call, CallFilter, CallState, EventKind, Place, Source
+from emergency.model import Call, CallFilter, CallState, Cause, EventKind, Place, Source
 from emergency.steps import CallRequest
 from tests.unit.emergency.boards import Board
 from tests.unit.emergency.calls import LIFT, T0, after
@@ -32,7 +32,7 @@ async def test_the_same_key_again_is_the_same_call_even_when_it_is_closed() -> N
     board = Board()
     call, _ = await board.switchboard.raise_call(REQUEST, "app", key="k1")
     await board.switchboard.act(call.id, acts.Answer(), "li")
-    await board.switchboard.act(call.id, acts.Close(acts.Cause.HUMAN), "li")
+    await board.switchboard.act(call.id, acts.Close(Cause.HUMAN), "li")
     again, new = await board.switchboard.raise_call(REQUEST, "app", key="k1")
     assert (again.id, again.state, new) == (call.id, CallState.CLOSED, False)
     another, new = await board.switchboard.raise_call(REQUEST, "app", key="k2")
