@@ -10,7 +10,7 @@ from api.auth import current_actor, token_memory
 from api.dependencies import ComponentState as ComponentState
 from api.dependencies import ComponentStatus as ComponentStatus
 from api.dependencies import Dependencies as Dependencies
-from api.feed import Feed
+from api.feed import Feed, TransitionFrames
 from api.limits import BodyLimit
 from api.responses import ANY, GUARDED
 from api.routes import (
@@ -84,7 +84,7 @@ def create_app(dependencies: Dependencies) -> FastAPI:
     app = assemble()
     app.state.dependencies = dependencies
     app.state.token_memory = token_memory(dependencies)
-    app.state.feed = Feed(dependencies.records)
+    app.state.feed = Feed(TransitionFrames(dependencies.records))
     return app
 
 

@@ -1,4 +1,4 @@
-"""The newest transitions, read from the records once per process however many clients listen.
+"""What happens, read from the records once per process however many clients listen.
 
 Sequences rise without gaps, so a bounded window of the newest frames serves every client from the place it has come to.
 A client that falls behind the window reads from the records itself: slow clients cost no memory and lose nothing.
@@ -7,10 +7,10 @@ A client that falls behind the window reads from the records itself: slow client
 import asyncio
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -31,19 +31,47 @@ _log = structlog.get_logger()
 
 
 class Frame(NamedTuple):
-    """One transition, ready to send; community and kind stand beside it for filters."""
+    """One thing that happened, ready to send; what filters look at stands beside it by name."""
 
     sequence: int
-    community: str
-    kind: str
     encoded: bytes
+    labels: Mapping[str, str]
+
+
+class FrameSource(Protocol):
+    """Where frames are read from. Sequences rise without gaps and never appear late. Raises `TemporaryError`."""
+
+    async def newest(self) -> int:
+        """Return the newest sequence, 0 when there is none."""
+        ...
+
+    async def frames(self, after: int, limit: int) -> Sequence[Frame]:
+        """Return frames with sequences above ``after``, in order."""
+        ...
+
+
+class TransitionFrames:
+    """The transitions of all alerts."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    async def newest(self) -> int:
+        return await self._records.last_sequence()
+
+    async def frames(self, after: int, limit: int) -> Sequence[Frame]:
+        return [frame_of(row) for row in await self._records.transitions(after, limit)]
 
 
 def frame_of(row: TransitionRow) -> Frame:
     """Return ``row`` as a server-sent event whose id is its sequence."""
-    body = Transition.of(row).model_dump_json()
-    encoded = f"id: {row.sequence}\nevent: transition\ndata: {body}\n\n".encode()
-    return Frame(row.sequence, row.device.community, row.device.kind.value, encoded)
+    encoded = event_of(row.sequence, "transition", Transition.of(row).model_dump_json())
+    return Frame(row.sequence, encoded, {"community": row.device.community, "kind": row.device.kind.value})
+
+
+def event_of(sequence: int, name: str, body: str) -> bytes:
+    """Return one server-sent event."""
+    return f"id: {sequence}\nevent: {name}\ndata: {body}\n\n".encode()
 
 
 def backoff_seconds(failures: int) -> float:
@@ -63,17 +91,17 @@ async def comes(event: asyncio.Event, seconds: float) -> bool:
 
 
 class Feed:
-    """Follows the records while somebody listens; `close` ends every stream, for good."""
+    """Follows ``source`` while somebody listens; `close` ends every stream, for good."""
 
     def __init__(
         self,
-        records: Records,
+        source: FrameSource,
         *,
         poll_seconds: float = POLL_SECONDS,
         window: int = WINDOW,
         clients: int = CLIENTS_LIMIT,
     ) -> None:
-        self._records = records
+        self._source = source
         self._poll_seconds = poll_seconds
         self._clients_limit = clients
         self._clients = 0
@@ -135,7 +163,7 @@ class Feed:
 
     async def start(self, after: int | None) -> int:
         """Return the sequence a new client begins behind: ``after``, or now for ``None`` or what is yet to come."""
-        newest = await self._records.last_sequence()
+        newest = await self._source.newest()
         return newest if after is None else min(after, newest)
 
     async def since(self, sequence: int) -> Sequence[Frame]:
@@ -145,7 +173,7 @@ class Feed:
         if self._frames and self._frames[0].sequence <= sequence + 1:
             fresh = list(takewhile(lambda frame: frame.sequence > sequence, reversed(self._frames)))
             return fresh[::-1]
-        return [frame_of(row) for row in await self._records.transitions(sequence, BATCH)]
+        return await self._source.frames(sequence, BATCH)
 
     async def _follow(self) -> None:
         try:
@@ -175,15 +203,15 @@ class Feed:
     async def _advance(self) -> bool:
         """Take in what is new; tell whether there may be more at once."""
         if self._last is None:
-            self._last = await self._records.last_sequence()
+            self._last = await self._source.newest()
             self._announce()
             return True
-        rows = await self._records.transitions(self._last, BATCH)
-        if rows:
-            self._frames.extend(frame_of(row) for row in rows)
-            self._last = rows[-1].sequence
+        fresh = await self._source.frames(self._last, BATCH)
+        if fresh:
+            self._frames.extend(fresh)
+            self._last = fresh[-1].sequence
             self._announce()
-        return len(rows) == BATCH
+        return len(fresh) == BATCH
 
     def _announce(self) -> None:
         self._changed.set()

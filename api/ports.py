@@ -1,4 +1,4 @@
-"""What the API needs from the outside: reads on the records, the telemetry store and the journal."""
+"""What the API needs from the outside: reads on the records, the telemetry store and the journal, and acts."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -18,6 +18,11 @@ from alerts.inventory import DeviceFacts, Inventory
 from alerts.rules.book import RuleInForce
 from core.devices import DeviceKey
 from core.telemetry import Aggregate, Series
+from emergency.acts import Act
+from emergency.ladder import Rules
+from emergency.model import Call, CallFilter, EventRow
+from emergency.plan import EmergencyPlan
+from emergency.steps import CallRequest
 
 
 class Records(Protocol):
@@ -382,4 +387,87 @@ class JournalView(Protocol):
 
     def last_position(self) -> int:
         """Return the newest position, 0 when there is none."""
+        ...
+
+
+class Calls(Protocol):
+    """The switchboard. What is returned is kept; everything asynchronous raises `TemporaryError`."""
+
+    @property
+    def plan(self) -> EmergencyPlan:
+        """The emergency plan in force."""
+        ...
+
+    def rules(self, call: Call) -> Rules:
+        """Return ladder, times and people for the place of ``call``, by the plan in force."""
+        ...
+
+    async def raise_call(self, request: CallRequest, actor: str, *, key: str = "") -> tuple[Call, bool]:
+        """Raise a call, or join into the one that is open there; return it, and whether it is a new one.
+
+        The same ``key`` again returns the same call.
+        """
+        ...
+
+    async def act(self, call_id: str, what: Act, actor: str) -> Call | None:
+        """Do ``what``; ``None`` where there is no such call. `Conflict` where it does not stand as that needs it."""
+        ...
+
+
+class CallReader(Protocol):
+    """Reads on the calls, as `emergency.ports.CallRecords` promises them. Everything raises `TemporaryError`."""
+
+    async def call(self, call_id: str) -> Call | None:
+        """Return one call."""
+        ...
+
+    async def calls(self, matching: CallFilter, before: int | None, limit: int) -> list[Call]:
+        """Return calls, newest number first, with numbers below ``before``."""
+        ...
+
+    async def events(self, call_id: str) -> list[EventRow]:
+        """Return a call's history in order."""
+        ...
+
+    async def events_after(self, number: int, limit: int) -> list[EventRow]:
+        """Return events of all calls with numbers above ``number``, in order; a number never appears late."""
+        ...
+
+    async def last_event(self) -> int:
+        """Return the newest event's number, 0 when there is none."""
+        ...
+
+
+class PageTold(Protocol):
+    """What became of one page of a call; ``kind`` and ``status`` are words of `PageKind` and `OutboxStatus`."""
+
+    @property
+    def receiver(self) -> str: ...
+    @property
+    def person(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+
+
+class CallPages(Protocol):
+    """Who was told of calls. Raises `TemporaryError`."""
+
+    async def pages_of(self, call_id: str) -> Sequence[PageTold]:
+        """Return the pages of one call in the order they were decided."""
+        ...
+
+
+class ControllerCodes(Protocol):
+    """The codes by which somebody at a lift's controller ends its alarm, kept hashed. Raises `TemporaryError`."""
+
+    async def put(self, lift: str, code: str, actor: str, now: datetime) -> None:
+        """Keep ``code`` for a lift (its path), in place of the one before."""
+        ...
+
+    async def matches(self, lift: str, code: str) -> bool:
+        """Tell whether ``code`` is the lift's; a lift without a code matches none."""
         ...

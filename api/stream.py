@@ -1,4 +1,4 @@
-"""The live stream: transitions as server-sent events that resume without loss or doubling.
+"""The live streams: what happens as server-sent events that resume without loss or doubling.
 
 Format and reconnecting are those of the WHATWG HTML standard, section "Server-sent events".
 """
@@ -24,10 +24,17 @@ class Wanted:
 
     community: str | None = None
     kind: str | None = None
+    call: str | None = None
+    drill: bool | None = None
 
     def matches(self, frame: Frame) -> bool:
         """Tell whether ``frame`` is for this client."""
-        return self.community in (None, frame.community) and self.kind in (None, frame.kind)
+        wanted = {"community": self.community, "kind": self.kind, "call": self.call, "drill": _said(self.drill)}
+        return all(word in (None, frame.labels.get(label)) for label, word in wanted.items())
+
+
+def _said(flag: bool | None) -> str | None:
+    return None if flag is None else str(flag).lower()
 
 
 async def follow(

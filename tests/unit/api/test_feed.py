@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.feed import Feed, backoff_seconds
+from api.feed import Feed, TransitionFrames, backoff_seconds
 from api.stream import Wanted, follow
 from core.errors import TemporaryError
 from tests.unit.api.twins import RecordsTwin
@@ -27,7 +27,7 @@ async def _ended() -> None:
 async def test_silence_is_filled_with_heartbeats_that_carry_the_id() -> None:
     records = RecordsTwin()
     records.raise_alert(LIFT)
-    feed = Feed(records)
+    feed = Feed(TransitionFrames(records))
     with feed.listening():
         pieces = await _take(follow(feed, 1, EVERYTHING, heartbeat_seconds=0.01), 3)
     assert pieces == [b"retry: 2000\nid: 1\n\n", b": heartbeat\nid: 1\n\n", b": heartbeat\nid: 1\n\n"]
@@ -36,7 +36,7 @@ async def test_silence_is_filled_with_heartbeats_that_carry_the_id() -> None:
 
 async def test_what_a_filter_leaves_out_still_moves_the_id_on() -> None:
     records = RecordsTwin()
-    feed = Feed(records)
+    feed = Feed(TransitionFrames(records))
     with feed.listening():
         pieces = follow(feed, 0, Wanted(community="elsewhere"), heartbeat_seconds=0.05)
         await _take(pieces, 2)
@@ -49,7 +49,7 @@ async def test_what_a_filter_leaves_out_still_moves_the_id_on() -> None:
 
 async def test_a_client_behind_the_window_reads_from_the_records_in_order() -> None:
     records = RecordsTwin()
-    feed = Feed(records, window=4)
+    feed = Feed(TransitionFrames(records), window=4)
     with feed.listening():
         pieces = follow(feed, 0, EVERYTHING)
         await _take(pieces, 1)
@@ -66,7 +66,7 @@ async def test_a_client_behind_the_window_reads_from_the_records_in_order() -> N
 
 async def test_records_that_fail_are_asked_again_and_the_stream_goes_on() -> None:
     records = RecordsTwin()
-    feed = Feed(records)
+    feed = Feed(TransitionFrames(records))
     records.failure = TemporaryError("connection refused")
     with feed.listening():
         pieces = follow(feed, 0, EVERYTHING, heartbeat_seconds=0.01)
@@ -80,7 +80,7 @@ async def test_records_that_fail_are_asked_again_and_the_stream_goes_on() -> Non
 
 
 async def test_closing_ends_streams_and_refuses_new_ones() -> None:
-    feed = Feed(RecordsTwin())
+    feed = Feed(TransitionFrames(RecordsTwin()))
     with feed.listening():
         pieces = follow(feed, 0, EVERYTHING)
         await _take(pieces, 1)
@@ -93,7 +93,7 @@ async def test_closing_ends_streams_and_refuses_new_ones() -> None:
 
 
 async def test_there_is_room_for_so_many_and_no_more() -> None:
-    feed = Feed(RecordsTwin(), clients=1)
+    feed = Feed(TransitionFrames(RecordsTwin()), clients=1)
     feed.check_room()
     with feed.listening(), pytest.raises(TemporaryError, match="at most 1"):
         feed.check_room()

@@ -1,0 +1,256 @@
+"""Emergency calls as they stand on the wire. Each ``of`` turns what the domain keeps into its wire form."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Self
+
+from msgspec.structs import asdict
+from pydantic import BaseModel, Field
+
+from api.ports import PageTold
+from api.times import Utc
+from emergency.ladder import LadderStep, Rules
+from emergency.model import Call, Caller, CallState, Cause, EventKind, EventRow, Place, Responder, Source, Stamps
+from emergency.plan import Contact
+from emergency.rescue import ClockState, clock_state, half_at
+
+Fact = str | float | int | bool | None
+
+
+class CallCaller(BaseModel):
+    """Who calls, as far as they say."""
+
+    name: str
+    phone: str
+    text: str
+
+    @classmethod
+    def of(cls, caller: Caller) -> Self:
+        return cls(name=caller.name, phone=caller.phone, text=caller.text)
+
+
+class CallPlace(BaseModel):
+    """Where help is needed, as it was known when the call came in; what is unknown is empty."""
+
+    community: str
+    lift: str = Field(description="`community/elevator/device`; empty at an entrance.")
+    point: str = Field(description="The call point whose code was scanned.")
+    building: str
+    name_zh: str
+    name_en: str
+    rescue_code: str = Field(description="Six digits, by which the hotline 96333 knows the lift.")
+    contractor: str = Field(description="Who maintains the lift.")
+    latest: dict[str, Fact] = Field(
+        description="What the lift last said: `floor`, `door_state`, `direction`, `passenger_present`, …."
+    )
+
+    @classmethod
+    def of(cls, place: Place) -> Self:
+        return cls(**asdict(place))
+
+
+class CallStamps(BaseModel):
+    """When each thing first happened; null where it has not."""
+
+    raised: Utc
+    rang: Utc | None
+    answered: Utc | None
+    dispatched: Utc | None
+    on_the_way: Utc | None
+    on_site: Utc | None
+    freed: Utc | None
+    alarm_ended: Utc | None = Field(description="When the end of alarm was set at the lift.")
+    abandoned: Utc | None = Field(description="When the caller took it back.")
+    closed: Utc | None
+    half_time: Utc | None
+    overdue: Utc | None
+
+    @classmethod
+    def of(cls, stamps: Stamps) -> Self:
+        return cls(**asdict(stamps))
+
+
+class CallResponder(BaseModel):
+    """Who was asked to go, or is going."""
+
+    name: str
+    phone: str
+    arrives_at: Utc | None
+    contractor: str = Field(description="The contractor they come from; empty for none.")
+
+    @classmethod
+    def of(cls, responder: Responder) -> Self:
+        return cls(**asdict(responder))
+
+
+class CallContact(BaseModel):
+    """Somebody who can be asked for help."""
+
+    name: str
+    title_zh: str
+    title_en: str
+    phone: str | None = Field(description="A number to dial; null where they can only be told.")
+    contractor: bool = Field(description="A maintenance contractor.")
+
+    @classmethod
+    def of(cls, contact: Contact) -> Self:
+        return cls(
+            name=contact.name,
+            title_zh=contact.title.zh,
+            title_en=contact.title.en,
+            phone=contact.phone,
+            contractor=contact.contractor,
+        )
+
+
+class CallLadderStep(BaseModel):
+    """One step of the ladder, with the people on it now."""
+
+    name: str
+    title_zh: str
+    title_en: str
+    wait_seconds: float = Field(description="How long it has, until the next step is told.")
+    dial: bool = Field(description="Somebody has to dial its number by hand.")
+    told: bool = Field(description="Whether it was told.")
+    contacts: list[CallContact]
+
+    @classmethod
+    def of(cls, step: LadderStep, *, told: bool) -> Self:
+        return cls(
+            name=step.name,
+            title_zh=step.title_zh,
+            title_en=step.title_en,
+            wait_seconds=step.wait_seconds,
+            dial=step.dial,
+            told=told,
+            contacts=[CallContact.of(contact) for contact in step.contacts],
+        )
+
+
+class CallLadder(BaseModel):
+    """How far the call has climbed."""
+
+    name: str
+    told: int = Field(description="How many steps were told.")
+    climb_at: Utc | None = Field(description="When the next step is told by itself; null where it waits for nobody.")
+    steps: list[CallLadderStep]
+
+    @classmethod
+    def of(cls, call: Call, steps: Sequence[LadderStep]) -> Self:
+        shown = [CallLadderStep.of(step, told=index < call.told) for index, step in enumerate(steps)]
+        return cls(name=call.ladder, told=call.told, climb_at=call.climb_at, steps=shown)
+
+
+class RescueClock(BaseModel):
+    """The rescue clock: from the report until somebody is on site."""
+
+    by: Utc | None = Field(description="When somebody has to be on site.")
+    half_at: Utc | None
+    state: ClockState = Field(description="*none*: taken back or closed before anybody had to come.")
+
+    @classmethod
+    def of(cls, call: Call, now: datetime) -> Self:
+        return cls(by=call.rescue_by, half_at=half_at(call), state=clock_state(call, now))
+
+
+class EmergencyCall(BaseModel):
+    """A call for help, as it stands now."""
+
+    id: str
+    number: int = Field(description="Rises with every call.")
+    version: int = Field(description="Rises with every change of this call.")
+    source: Source
+    state: CallState
+    drill: bool
+    people: int | None = Field(description="People in the car, as far as somebody told.")
+    caller: CallCaller
+    place: CallPlace
+    stamps: CallStamps
+    answered_by: str = Field(description="Who took it; empty while nobody has.")
+    responder: CallResponder | None
+    alarm: bool = Field(description="An alarm button belongs to it: it is closed only after the end of alarm.")
+    joined: list[str] = Field(description="Alerts and further taps that told of the same need.")
+    cause: Cause | None = Field(description="Why it came to the call; set when it is closed.")
+    open: bool = Field(description="Somebody still has to do something.")
+    ladder: CallLadder
+    nearby: list[CallContact] = Field(description="Who is near and may help: neighbours, a shop, a first-aider.")
+    rescue: RescueClock
+
+    @classmethod
+    def of(cls, call: Call, rules: Rules, now: datetime) -> Self:
+        return cls(
+            id=call.id,
+            number=call.number,
+            version=call.version,
+            source=call.source,
+            state=call.state,
+            drill=call.drill,
+            people=call.people,
+            caller=CallCaller.of(call.caller),
+            place=CallPlace.of(call.place),
+            stamps=CallStamps.of(call.stamps),
+            answered_by=call.answered_by,
+            responder=call.responder and CallResponder.of(call.responder),
+            alarm=call.alarm,
+            joined=list(call.joined),
+            cause=call.cause,
+            open=call.open,
+            ladder=CallLadder.of(call, rules.steps),
+            nearby=[CallContact.of(contact) for contact in rules.nearby],
+            rescue=RescueClock.of(call, now),
+        )
+
+
+class CallPage(BaseModel):
+    """That one receiver is, or was, told of the call."""
+
+    receiver: str
+    person: str = Field(description="Who is meant; empty for a receiver named itself.")
+    kind: str = Field(description="`call`, `dispatch`, `update`, `half_time` or `overdue`.")
+    status: str = Field(description="`waiting`, `delivered` or `failed`.")
+    at: Utc = Field(description="When it was decided.")
+
+    @classmethod
+    def of(cls, page: PageTold) -> Self:
+        return cls(receiver=page.receiver, person=page.person, kind=page.kind, status=page.status, at=page.at)
+
+
+class EmergencyCallWithPages(EmergencyCall):
+    """A call and who was told of it, in order."""
+
+    pages: list[CallPage]
+
+    @classmethod
+    def with_pages(cls, call: EmergencyCall, pages: Iterable[PageTold]) -> Self:
+        return cls(**dict(call), pages=[CallPage.of(page) for page in pages])
+
+
+class EmergencyCallEvent(BaseModel):
+    """One step of a call's history."""
+
+    number: int = Field(description="Rises with every event of every call; the `id` in the live stream.")
+    call: str = Field(description="The call's `id`.")
+    kind: EventKind
+    at: Utc
+    actor: str = Field(description="The name of a token, `caller`, `ladder`, `clock`, or a device's path.")
+    facts: dict[str, Fact] = Field(description="What belongs to it: `name`, `arrives_at`, `cause`, ….")
+    text: str
+
+    @classmethod
+    def of(cls, row: EventRow) -> Self:
+        event = row.event
+        return cls(
+            number=row.number,
+            call=row.call,
+            kind=event.kind,
+            at=event.at,
+            actor=event.actor,
+            facts=event.facts,
+            text=event.text,
+        )
+
+
+class EmergencyCallHistory(BaseModel):
+    """All that happened to a call, in order."""
+
+    items: list[EmergencyCallEvent]
