@@ -5,8 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from api import problems
+from api import call_feed, problems
 from api.auth import current_actor, token_memory
+from api.call_feed import CallFrames
 from api.dependencies import ComponentState as ComponentState
 from api.dependencies import ComponentStatus as ComponentStatus
 from api.dependencies import Dependencies as Dependencies
@@ -19,6 +20,8 @@ from api.routes import (
     backtests,
     contract,
     devices,
+    emergency_call_acts,
+    emergency_calls,
     facts,
     faults,
     health,
@@ -51,6 +54,8 @@ _PARTS = (
     quality,
     journal,
     stream,
+    emergency_calls,
+    emergency_call_acts,
 )
 # The contract's own version: it changes when the contract does, not with every release of the program.
 CONTRACT_VERSION = "1.2.0"
@@ -85,13 +90,16 @@ def create_app(dependencies: Dependencies) -> FastAPI:
     app.state.dependencies = dependencies
     app.state.token_memory = token_memory(dependencies)
     app.state.feed = Feed(TransitionFrames(dependencies.records))
+    calls = CallFrames(dependencies.emergency.reader)
+    app.state.call_feed = Feed(calls, poll_seconds=call_feed.POLL_SECONDS)
     return app
 
 
 def close_streams(app: FastAPI) -> None:
     """End every live stream of ``app`` and refuse new ones; clients come again elsewhere or later, without loss."""
-    feed: Feed = app.state.feed
-    feed.close()
+    feeds: tuple[Feed, Feed] = (app.state.feed, app.state.call_feed)
+    for feed in feeds:
+        feed.close()
 
 
 def assemble() -> Api:

@@ -2,6 +2,8 @@
 
 from msgspec.structs import replace
 
+from api.dependencies import EmergencyParts
+from api.problems import InvalidRequest
 from emergency.model import CallPoint, Place
 from emergency.ports import Places
 
@@ -24,3 +26,20 @@ async def place_of_point(places: Places, point: CallPoint) -> Place:
         name_zh=place.name_zh or point.name_zh,
         name_en=place.name_en or point.name_en,
     )
+
+
+async def asked_place(given: EmergencyParts, *, lift: str | None, point: str | None, community: str | None) -> Place:
+    """Return the place that a request names, by the nearest thing it names that is known; raises `InvalidRequest`.
+
+    A lift that nobody has heard of is taken as it is: people may stand in it all the same.
+    """
+    kept = await given.points.point(point) if point else None
+    if kept is not None and kept.removed_at is None:
+        return await place_of_point(given.places, kept)
+    if lift:
+        return await given.places.of_lift(lift)
+    if community:
+        return Place(community=community)
+    if point:
+        raise InvalidRequest("body.point", f"no call point {point}", "the `id` of one, or `lift`, or `community`")
+    raise InvalidRequest("body.lift", "no place named", "at least one of `lift`, `point` and `community`")

@@ -11,6 +11,10 @@ from prometheus_client import CollectorRegistry
 from api.ports import (
     AlertActs,
     Backtester,
+    CallPages,
+    CallReader,
+    Calls,
+    ControllerCodes,
     FailingReceivers,
     JournalView,
     OutboxView,
@@ -27,6 +31,7 @@ from api.ports import (
     Tokens,
 )
 from core.clock import Clock
+from emergency.ports import CallPoints, Places
 
 
 class ComponentStatus(StrEnum):
@@ -53,6 +58,21 @@ HealthCheck = Callable[[], Awaitable[ComponentState]]
 
 
 @dataclass(frozen=True)
+class EmergencyParts:
+    """What emergency calls are answered through."""
+
+    calls: Calls
+    """The switchboard: whatever is done to calls."""
+    reader: CallReader
+    pages: CallPages
+    points: CallPoints
+    places: Places
+    codes: ControllerCodes
+    plan_problem: Callable[[], str]
+    """Why the newest emergency plan is not in force; empty where it is."""
+
+
+@dataclass(frozen=True)
 class Dependencies:
     """The ports the API reads and writes through; built once by the composition root."""
 
@@ -76,6 +96,7 @@ class Dependencies:
     rules: RulesInForce
     backtester: Backtester
     plan: PlanInForce
+    emergency: EmergencyParts
 
 
 def _given(request: Request) -> Dependencies:

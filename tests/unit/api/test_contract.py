@@ -35,6 +35,15 @@ MAY_CONFLICT = {
     "put_rule",
     "disable_rule",
     "enable_rule",
+    "answer_emergency_call",
+    "dispatch_emergency_call",
+    "set_out_for_emergency_call",
+    "hand_on_emergency_call",
+    "arrive_at_emergency_call",
+    "free_emergency_call",
+    "abandon_emergency_call",
+    "note_on_emergency_call",
+    "close_emergency_call",
 }
 
 

@@ -14,7 +14,8 @@ from api.auth import REMEMBERED_FOR
 from tests.unit.api.world import RIGHT, WRONG, World
 
 OPEN = {"/healthz", "/readyz", "/docs", "/openapi.json"}
-STREAM = "/api/v1/stream"  # Never ends: its holder of a token is in tests/integration/test_api_stream.py.
+# These never end: their holder of a token is in tests/integration/test_api_stream.py and in test_call_feed.py.
+STREAMS = {"/api/v1/stream", "/api/v1/emergency-calls/stream"}
 
 
 def _operations() -> list[tuple[str, str]]:
@@ -39,6 +40,8 @@ def _filled(path: str) -> str:
         "rule": "door",
         "rota": "nobody",
         "receiver": "nobody",
+        "call_id": "nowhere",
+        "point_id": "nowhere",
     }
     return re.sub(r"\{(\w+)\}", lambda found: words[found[1]], path)
 
@@ -64,7 +67,7 @@ async def test_nobody_gets_in_with_a_wrong_token(stranger: httpx.AsyncClient, me
     assert "invalid_token" in answer.headers["www-authenticate"]
 
 
-@pytest.mark.parametrize(("method", "path"), [one for one in GUARDED if one[1] != STREAM])
+@pytest.mark.parametrize(("method", "path"), [one for one in GUARDED if one[1] not in STREAMS])
 async def test_a_token_opens_every_route(lan: httpx.AsyncClient, method: str, path: str) -> None:
     answer = await lan.request(method, _filled(path))
     # The world is empty: what is asked for by name is not there, and nothing is said where a body is expected.

@@ -9,6 +9,7 @@ from api.app import ComponentState, ComponentStatus, Dependencies, create_app
 from api.ports import Records, Tokens
 from core.clock import ManualClock
 from core.devices import DeviceKey, DeviceKind
+from tests.unit.api.calling import Calling
 from tests.unit.api.people import People
 from tests.unit.api.twins import START, JournalTwin, RecordsTwin, TelemetryTwin, TokensTwin
 
@@ -53,6 +54,7 @@ class World:
     health: HealthTwin
     metrics: CollectorRegistry
     people: People
+    calling: Calling
 
 
 def empty_world() -> World:
@@ -61,7 +63,9 @@ def empty_world() -> World:
     Counter("anju_received_messages", "Messages taken in.", registry=metrics).inc(3)
     tokens = TokensTwin({TOKEN: "lan"})
     records, clock = RecordsTwin(), ManualClock(START)
-    return World(records, tokens, TelemetryTwin(), JournalTwin(), clock, HealthTwin(), metrics, People(records))
+    return World(
+        records, tokens, TelemetryTwin(), JournalTwin(), clock, HealthTwin(), metrics, People(records), Calling(clock)
+    )
 
 
 def dependencies(world: World, *, records: Records | None = None, tokens: Tokens | None = None) -> Dependencies:
@@ -88,6 +92,7 @@ def dependencies(world: World, *, records: Records | None = None, tokens: Tokens
         rules=people.rules,
         backtester=people.backtester,
         plan=people.plan,
+        emergency=world.calling.parts(),
     )
 
 
