@@ -32,10 +32,12 @@ from api.routes import (
     receivers,
     rota,
     rules,
+    session,
     stream,
     suppressions,
     telemetry,
 )
+from api.sessions import Sessions
 
 _PARTS = (
     devices,
@@ -56,6 +58,7 @@ _PARTS = (
     stream,
     emergency_calls,
     emergency_call_acts,
+    session,
 )
 # The contract's own version: it changes when the contract does, not with every release of the program.
 CONTRACT_VERSION = "1.2.0"
@@ -89,6 +92,8 @@ def create_app(dependencies: Dependencies) -> FastAPI:
     app = assemble()
     app.state.dependencies = dependencies
     app.state.token_memory = token_memory(dependencies)
+    app.state.sessions = Sessions()
+    app.state.wrong_tokens = session.wrong_tokens()
     app.state.feed = Feed(TransitionFrames(dependencies.records))
     calls = CallFrames(dependencies.emergency.reader)
     app.state.call_feed = Feed(calls, poll_seconds=call_feed.POLL_SECONDS)
@@ -114,6 +119,7 @@ def assemble() -> Api:
     )
     app.add_middleware(BodyLimit)
     problems.install(app)
+    app.include_router(session.open_router, prefix="/api/v1")
     app.include_router(_guarded(), prefix="/api/v1")
     app.include_router(health.guarded_router, dependencies=[Depends(current_actor)], responses=GUARDED)
     app.include_router(health.open_router, responses=ANY)

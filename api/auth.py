@@ -1,4 +1,4 @@
-"""Who is asking. Bearer tokens today; full accounts later change `current_actor` and nothing else."""
+"""Who is asking: a bearer token, or the cookie of a session. Full accounts later change this and nothing else."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
 
 from api.dependencies import Dependencies
 from api.ports import Tokens
+from api.sessions import COOKIE, Session, Sessions, is_own_page
 from core.clock import Clock
 from core.errors import TemporaryError
 
@@ -18,11 +21,19 @@ from core.errors import TemporaryError
 REMEMBERED_FOR = timedelta(seconds=3)
 _REMEMBERED_LIMIT = 1_024
 _TOKEN_LIMIT = 512  # Ours have 48 characters: what is far longer is not worth hashing.
+_SAFE = ("GET", "HEAD", "OPTIONS")
 
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="token", description="A named token, as `anju token add NAME` prints it once."
 )
+_cookie = APIKeyCookie(
+    name=COOKIE,
+    auto_error=False,
+    scheme_name="session",
+    description="For pages of the same origin: what `POST /api/v1/session` sets in exchange for a token.",
+)
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+SessionCookie = Annotated[str | None, Depends(_cookie)]
 
 
 @dataclass(frozen=True)
@@ -60,26 +71,57 @@ class TokenMemory:
         return name
 
 
-async def current_actor(request: Request, credentials: Credentials) -> Actor:
-    """Return who asks; answers 401 where nobody known does, 503 where that cannot be found out now."""
-    if credentials is None:
-        raise _unauthorized("no token: expected the header `Authorization: Bearer <token>`", "Bearer")
-    memory: TokenMemory = request.app.state.token_memory
+async def current_actor(request: Request, credentials: Credentials, session_id: SessionCookie) -> Actor:
+    """Return who asks; answers 401 where nobody known does, 503 where that cannot be found out now.
+
+    A token goes before a cookie. With a cookie only pages of ours may change anything: else 403.
+    """
+    if credentials is not None:
+        return Actor(await _name_behind(request, credentials.credentials))
+    if session_id is None:
+        raise unauthorized("no token: expected the header `Authorization: Bearer <token>`", "Bearer")
+    if request.method not in _SAFE and not is_own_page(request.headers):
+        raise HTTPException(403, "a session changes things only for pages of the same origin: expected `Origin`")
+    return Actor((await current_session(request, session_id)).name)
+
+
+async def current_session(connection: HTTPConnection, session_id: str) -> Session:
+    """Return the session; answers 401 where it has ended, or its token was revoked."""
+    dependencies: Dependencies = connection.app.state.dependencies
+    sessions: Sessions = connection.app.state.sessions
+    session = sessions.find(session_id, dependencies.clock.now())
+    if session is None:
+        raise unauthorized("the session has ended: sign in again", "Bearer")
     try:
-        name = await memory.identify(credentials.credentials)
-    except TemporaryError:
-        # The reason may name hosts and files, and nobody has shown yet that they may read that.
-        raise TemporaryError("tokens cannot be checked now: try again shortly") from None
-    if name is None:
-        raise _unauthorized("the token is unknown or revoked", 'Bearer error="invalid_token"')
-    return Actor(name)
+        await _name_behind(connection, session.token)
+    except HTTPException:
+        sessions.end(session_id)
+        raise
+    return session
 
 
-async def actor_if_known(request: Request, credentials: Credentials) -> Actor | None:
+async def actor_if_known(request: Request, credentials: Credentials, session_id: SessionCookie) -> Actor | None:
     """Return who asks, or ``None``: for routes that everybody may read and that tell more to those we know."""
     try:
-        return await current_actor(request, credentials)
+        return await current_actor(request, credentials, session_id)
     except (HTTPException, TemporaryError):
+        return None
+
+
+async def actor_of_websocket(websocket: WebSocket) -> Actor | None:
+    """Return who opens ``websocket``, by token or by cookie from a page of ours; raises `TemporaryError`.
+
+    For routes to ask before they accept: browsers open sockets for pages of any origin, and send the cookie along.
+    """
+    scheme, _, token = websocket.headers.get("authorization", "").partition(" ")
+    session_id = websocket.cookies.get(COOKIE)
+    try:
+        if scheme.lower() == "bearer":
+            return Actor(await _name_behind(websocket, token))
+        if session_id is None or not is_own_page(websocket.headers):
+            return None
+        return Actor((await current_session(websocket, session_id)).name)
+    except HTTPException:
         return None
 
 
@@ -88,8 +130,21 @@ def token_memory(dependencies: Dependencies) -> TokenMemory:
     return TokenMemory(dependencies.tokens, dependencies.clock)
 
 
-def _unauthorized(detail: str, challenge: str) -> HTTPException:
+def unauthorized(detail: str, challenge: str) -> HTTPException:
+    """Return the 401 that says ``detail``."""
     return HTTPException(401, detail, {"WWW-Authenticate": challenge})
+
+
+async def _name_behind(connection: HTTPConnection, token: str) -> str:
+    memory: TokenMemory = connection.app.state.token_memory
+    try:
+        name = await memory.identify(token)
+    except TemporaryError:
+        # The reason may name hosts and files, and nobody has shown yet that they may read that.
+        raise TemporaryError("tokens cannot be checked now: try again shortly") from None
+    if name is None:
+        raise unauthorized("the token is unknown or revoked", 'Bearer error="invalid_token"')
+    return name
 
 
 CurrentActor = Annotated[Actor, Depends(current_actor)]

@@ -1,0 +1,94 @@
+"""Signing in to a page: a token is exchanged for a cookie that no script can read."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from api.auth import CurrentActor, SessionCookie, TokenMemory, current_session, unauthorized
+from api.dependencies import Given
+from api.responses import ANY, GUARDED, TOO_LARGE, Responses, problem_answer
+from api.sessions import COOKIE, Sessions, is_foreign, is_secure
+from api.times import Utc
+from api.tries import Tries
+
+open_router = APIRouter(prefix="/session", tags=["session"])
+router = APIRouter(prefix="/session", tags=["session"])
+WRONG_TOKENS_MOST = 5
+WRONG_TOKENS_WITHIN = timedelta(minutes=1)
+_SIGNING_IN: Responses = {
+    **{code: GUARDED[code] for code in (422, 503)},
+    401: problem_answer("The token is unknown or revoked."),
+    403: problem_answer("Asked for by a page of another origin."),
+    429: problem_answer("Too many wrong tokens from this address; `Retry-After` says when to try again."),
+    **TOO_LARGE,
+    **ANY,
+}
+
+
+class SigningIn(BaseModel):
+    """A token, as `anju token add NAME` prints it once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class SignedIn(BaseModel):
+    """Who is signed in."""
+
+    name: str = Field(description="The name of the token, written beside whatever is done.")
+    expires_at: Utc | None = Field(description="Unless it is used before then; null for a bearer token.")
+
+
+def wrong_tokens() -> Tries:
+    """Return what counts the wrong tokens of one application, by address."""
+    return Tries(WRONG_TOKENS_MOST, WRONG_TOKENS_WITHIN)
+
+
+@open_router.post("", status_code=201, summary="Sign in", responses=_SIGNING_IN)
+async def begin_session(request: Request, response: Response, given: Given, said: SigningIn) -> SignedIn:
+    """Exchange a token for a session cookie, `HttpOnly` and `SameSite=Strict`, for pages of this origin.
+
+    It lasts 12 h from its last use, and ends with the token.
+    """
+    if is_foreign(request.headers):
+        raise HTTPException(403, "only pages of the same origin may sign in")
+    tries: Tries = request.app.state.wrong_tokens
+    memory: TokenMemory = request.app.state.token_memory
+    sessions: Sessions = request.app.state.sessions
+    address, now = request.client.host if request.client else "", given.clock.now()
+    tries.begin(address, now)
+    name = await memory.identify(said.token)
+    if name is None:
+        raise unauthorized("the token is unknown or revoked", 'Bearer error="invalid_token"')
+    tries.right(address)
+    session_id, session = sessions.begin(name, said.token, now)
+    _set_cookie(request, response, session_id)
+    return SignedIn(name=name, expires_at=session.expires_at)
+
+
+@router.get("", summary="Show who is signed in")
+async def get_session(request: Request, actor: CurrentActor, session_id: SessionCookie) -> SignedIn:
+    """The name behind the cookie, or behind the token."""
+    if session_id is None or "authorization" in request.headers:
+        return SignedIn(name=actor.name, expires_at=None)
+    session = await current_session(request, session_id)
+    return SignedIn(name=session.name, expires_at=session.expires_at)
+
+
+@router.delete("", status_code=204, summary="Sign out")
+async def end_session(request: Request, response: Response, session_id: SessionCookie) -> None:
+    """End the session of the cookie; a token stays as it is."""
+    sessions: Sessions = request.app.state.sessions
+    if session_id is not None:
+        sessions.end(session_id)
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=is_secure(request))
+
+
+def _set_cookie(request: Request, response: Response, session_id: str) -> None:
+    # Without an age: the browser keeps it while it is open, and how long it counts is decided here.
+    response.set_cookie(COOKIE, session_id, path="/", httponly=True, samesite="strict", secure=is_secure(request))
+    response.headers["Cache-Control"] = "no-store"
