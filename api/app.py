@@ -18,6 +18,7 @@ from api.routes import (
     alert_acts,
     alerts,
     backtests,
+    call_points,
     contract,
     devices,
     emergency_call_acts,
@@ -58,6 +59,7 @@ _PARTS = (
     stream,
     emergency_calls,
     emergency_call_acts,
+    call_points,
     session,
 )
 # The contract's own version: it changes when the contract does, not with every release of the program.

@@ -44,6 +44,8 @@ MAY_CONFLICT = {
     "abandon_emergency_call",
     "note_on_emergency_call",
     "close_emergency_call",
+    "put_call_point",
+    "rotate_call_point",
 }
 
 
