@@ -7,10 +7,21 @@ from typing import Self
 from msgspec.structs import asdict
 from pydantic import BaseModel, Field
 
-from api.ports import PageTold
 from api.times import Utc
 from emergency.ladder import LadderStep, Rules
-from emergency.model import Call, Caller, CallState, Cause, EventKind, EventRow, Place, Responder, Source, Stamps
+from emergency.model import (
+    Call,
+    Caller,
+    CallState,
+    Cause,
+    EventKind,
+    EventRow,
+    PageRow,
+    Place,
+    Responder,
+    Source,
+    Stamps,
+)
 from emergency.plan import Contact
 from emergency.rescue import ClockState, clock_state, half_at
 
@@ -209,10 +220,13 @@ class CallPage(BaseModel):
     kind: str = Field(description="`call`, `dispatch`, `update`, `half_time` or `overdue`.")
     status: str = Field(description="`waiting`, `delivered` or `failed`.")
     at: Utc = Field(description="When it was decided.")
+    step: int = Field(description="Of the ladder, from 0.")
+    finished_at: Utc | None = Field(description="When the receiver had it, or when it was given up.")
+    detail: str = Field(description="What the receiver answered, or the last error.")
 
     @classmethod
-    def of(cls, page: PageTold) -> Self:
-        return cls(receiver=page.receiver, person=page.person, kind=page.kind, status=page.status, at=page.at)
+    def of(cls, page: PageRow) -> Self:
+        return cls(**asdict(page))
 
 
 class EmergencyCallWithPages(EmergencyCall):
@@ -221,7 +235,7 @@ class EmergencyCallWithPages(EmergencyCall):
     pages: list[CallPage]
 
     @classmethod
-    def with_pages(cls, call: EmergencyCall, pages: Iterable[PageTold]) -> Self:
+    def with_pages(cls, call: EmergencyCall, pages: Iterable[PageRow]) -> Self:
         return cls(**dict(call), pages=[CallPage.of(page) for page in pages])
 
 

@@ -11,10 +11,8 @@ from prometheus_client import CollectorRegistry
 from api.ports import (
     AlertActs,
     Backtester,
-    CallPages,
     CallReader,
     Calls,
-    ControllerCodes,
     FailingReceivers,
     JournalView,
     OutboxView,
@@ -31,7 +29,7 @@ from api.ports import (
     Tokens,
 )
 from core.clock import Clock
-from emergency.ports import CallPoints, Places
+from emergency.ports import CallPoints, ControllerCodes, Places
 
 
 class ComponentStatus(StrEnum):
@@ -64,7 +62,6 @@ class EmergencyParts:
     calls: Calls
     """The switchboard: whatever is done to calls."""
     reader: CallReader
-    pages: CallPages
     points: CallPoints
     places: Places
     codes: ControllerCodes

@@ -20,7 +20,7 @@ from core.devices import DeviceKey
 from core.telemetry import Aggregate, Series
 from emergency.acts import Act
 from emergency.ladder import Rules
-from emergency.model import Call, CallFilter, EventRow
+from emergency.model import Call, CallFilter, EventRow, PageRow
 from emergency.plan import EmergencyPlan
 from emergency.steps import CallRequest
 
@@ -429,45 +429,14 @@ class CallReader(Protocol):
         """Return a call's history in order."""
         ...
 
+    async def pages(self, call_id: str) -> list[PageRow]:
+        """Return whom the call was told to, in the order decided, as long as the outbox keeps it."""
+        ...
+
     async def events_after(self, number: int, limit: int) -> list[EventRow]:
         """Return events of all calls with numbers above ``number``, in order; a number never appears late."""
         ...
 
     async def last_event(self) -> int:
         """Return the newest event's number, 0 when there is none."""
-        ...
-
-
-class PageTold(Protocol):
-    """What became of one page of a call; ``kind`` and ``status`` are words of `PageKind` and `OutboxStatus`."""
-
-    @property
-    def receiver(self) -> str: ...
-    @property
-    def person(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def at(self) -> datetime: ...
-
-
-class CallPages(Protocol):
-    """Who was told of calls. Raises `TemporaryError`."""
-
-    async def pages_of(self, call_id: str) -> Sequence[PageTold]:
-        """Return the pages of one call in the order they were decided."""
-        ...
-
-
-class ControllerCodes(Protocol):
-    """The codes by which somebody at a lift's controller ends its alarm, kept hashed. Raises `TemporaryError`."""
-
-    async def put(self, lift: str, code: str, actor: str, now: datetime) -> None:
-        """Keep ``code`` for a lift (its path), in place of the one before."""
-        ...
-
-    async def matches(self, lift: str, code: str) -> bool:
-        """Tell whether ``code`` is the lift's; a lift without a code matches none."""
         ...

@@ -166,7 +166,7 @@ async def stream_emergency_calls(
 async def get_emergency_call(given: Given, call_id: CallId) -> EmergencyCallWithPages:
     """One call as it stands now, with who was told of it."""
     call = await known_call(given, call_id)
-    return EmergencyCallWithPages.with_pages(shown(given, call), await given.emergency.pages.pages_of(call_id))
+    return EmergencyCallWithPages.with_pages(shown(given, call), await given.emergency.reader.pages(call_id))
 
 
 @router.get("/{call_id}/events", summary="What happened to one emergency call", responses=NOT_FOUND)

@@ -25,7 +25,7 @@ async def test_a_point_at_a_lift(lan: httpx.AsyncClient, world: World) -> None:
     assert len(point["token"]) == 22
     assert point["path"] == f"/c/{point['token']}"
     assert (await lan.get(f"{POINTS}/{point['id']}")).json() == point
-    assert world.calling.points.kept_by == ["lan"]
+    assert world.calling.points.acts == [("lan", point["id"])]
 
 
 async def test_a_point_at_an_entrance(lan: httpx.AsyncClient) -> None:
@@ -59,7 +59,7 @@ async def test_removing_a_point(lan: httpx.AsyncClient, world: World) -> None:
     point = await add(lan)
     for _ in range(2):
         assert (await lan.delete(f"{POINTS}/{point['id']}")).json()["removed_at"] == "2026-08-14T07:02:26Z"
-    assert len(world.calling.points.kept_by) == 2
+    assert len(world.calling.points.acts) == 2
     assert (await lan.get(POINTS)).json()["items"] == []
     assert (await lan.get(f"{POINTS}/{point['id']}")).json()["removed_at"] is not None
     for method, act, body in (("PUT", "", {"lift": CALLED}), ("POST", "/rotate", None)):
@@ -96,7 +96,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 async def test_points_that_cannot_be(lan: httpx.AsyncClient, world: World, body: object, place: str) -> None:
     answer = await lan.post(POINTS, json=body)
     assert (answer.status_code, answer.json()["errors"][0]["location"]) == (422, place)
-    assert world.calling.points.rows == {}
+    assert world.calling.points.acts == []
 
 
 @pytest.mark.parametrize(("method", "act"), [("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/rotate")])

@@ -58,7 +58,16 @@ async def test_a_call_is_raised_with_all_that_is_known_of_the_place(lan: httpx.A
 async def test_the_first_people_are_told_with_the_call(lan: httpx.AsyncClient) -> None:
     call = (await raise_call(lan)).json()
     assert (await lan.get(f"{CALLS}/{call['id']}")).json()["pages"] == [
-        {"receiver": "wall", "person": "", "kind": "call", "status": "waiting", "at": "2026-08-14T07:02:26Z"}
+        {
+            "receiver": "wall",
+            "person": "",
+            "kind": "call",
+            "step": 0,
+            "status": "waiting",
+            "at": "2026-08-14T07:02:26Z",
+            "finished_at": None,
+            "detail": "",
+        }
     ]
 
 
@@ -143,7 +152,7 @@ async def test_no_call_is_raised(
 ) -> None:
     answer = await lan.post(CALLS, json=body, headers=headers)
     assert (answer.status_code, answer.json()["errors"][0]["location"]) == (422, place)
-    assert world.calling.records.rows == {}
+    assert world.calling.records.commits == []
 
 
 async def test_a_call_goes_its_way_and_every_step_says_who(lan: httpx.AsyncClient, world: World) -> None:
@@ -250,7 +259,7 @@ async def test_acts_that_make_no_sense(
     call_id = (await raise_call(lan)).json()["id"]
     answer = await lan.post(f"{CALLS}/{call_id}/{act}", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["location"]) == (422, place)
-    assert world.calling.records.rows[call_id].version == 1
+    assert [one.call.version for one in world.calling.records.commits] == [1]
 
 
 FILTERS: dict[str, tuple[str, list[int]]] = {
