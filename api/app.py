@@ -20,9 +20,12 @@ from api.routes import (
     backtests,
     call_points,
     contract,
+    controller_codes,
     devices,
+    drills,
     emergency_call_acts,
     emergency_calls,
+    emergency_plan,
     facts,
     faults,
     health,
@@ -59,6 +62,9 @@ _PARTS = (
     stream,
     emergency_calls,
     emergency_call_acts,
+    controller_codes,
+    drills,
+    emergency_plan,
     call_points,
     session,
 )
@@ -96,6 +102,7 @@ def create_app(dependencies: Dependencies) -> FastAPI:
     app.state.token_memory = token_memory(dependencies)
     app.state.sessions = Sessions()
     app.state.wrong_tokens = session.wrong_tokens()
+    app.state.wrong_codes = controller_codes.wrong_codes()
     app.state.feed = Feed(TransitionFrames(dependencies.records))
     calls = CallFrames(dependencies.emergency.reader)
     app.state.call_feed = Feed(calls, poll_seconds=call_feed.POLL_SECONDS)

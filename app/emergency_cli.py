@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from alerts.dispatch.plan import targets_of
 from app import settings
-from app.emergency_plan import targets_of
 from app.plan_source import read_plan
 from core.errors import StartupError
 from emergency.plan import EmergencyPlan

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from alerts.dispatch.plan import Plan
+from alerts.dispatch.plan import Plan, targets_of
 from app.files import fingerprint
 from core.errors import PermanentError, StartupError
 from emergency.plan import EmergencyPlan
@@ -71,11 +71,3 @@ def read_emergency_plan(path: Path | None, notify: Plan) -> EmergencyPlan:
     except UnicodeDecodeError as error:
         raise StartupError(f"emergency plan {path}: not UTF-8 at byte {error.start}") from None
     return load_plan(text, str(path), targets_of(notify))
-
-
-def targets_of(plan: Plan) -> frozenset[str]:
-    """Return everything that a ladder may tell by the notification plan ``plan``."""
-    named = [f"rota:{each.name}" for each in plan.rotas]
-    named += [f"person:{each.name}" for each in plan.people]
-    named += [f"receiver:{each.name}" for each in plan.receivers]
-    return frozenset(named)

@@ -216,3 +216,11 @@ BLIND: tuple[Inhibition, ...] = tuple(
 def inhibitions_of(plan: Plan) -> tuple[Inhibition, ...]:
     """Return the plan's inhibitions and those built in."""
     return (*plan.inhibitions, *BLIND)
+
+
+def targets_of(plan: Plan) -> frozenset[str]:
+    """Return everybody whom ``plan`` can tell, each as a step of a ladder names it."""
+    named = [f"rota:{each.name}" for each in plan.rotas]
+    named += [f"person:{each.name}" for each in plan.people]
+    named += [f"receiver:{each.name}" for each in plan.receivers]
+    return frozenset(named)

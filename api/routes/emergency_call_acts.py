@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.auth import CurrentActor
 from api.call_parameters import CallId, Line, Named, People, PhoneNumber
 from api.calls import EmergencyCall
-from api.dependencies import Dependencies, Given
+from api.dependencies import Given
 from api.problems import InvalidRequest
 from api.responses import CONFLICT, NOT_FOUND, TOO_LARGE
-from api.routes.emergency_calls import found_call, known_call, shown
+from api.routes.emergency_calls import done, known_call
 from api.times import Instant, Window
 from api.words import Words
 from emergency import acts
@@ -149,11 +149,6 @@ async def note_on_emergency_call(given: Given, actor: CurrentActor, call_id: Cal
 async def close_emergency_call(given: Given, actor: CurrentActor, call_id: CallId, said: Closing) -> EmergencyCall:
     """End the call with its cause. 409 while it rings, and before the end of alarm where an alarm button called."""
     return await done(given, call_id, acts.Close(said.cause, said.text or ""), actor.name)
-
-
-async def done(given: Dependencies, call_id: str, what: acts.Act, actor: str) -> EmergencyCall:
-    """Do ``what`` and return the call after it; answers 404 where there is none."""
-    return shown(given, found_call(await given.emergency.calls.act(call_id, what, actor), call_id))
 
 
 def _through(what: acts.Dispatch, name: str, steps: tuple[LadderStep, ...]) -> acts.Dispatch:

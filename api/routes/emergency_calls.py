@@ -35,6 +35,7 @@ from api.stream import EventStream, Wanted
 from api.times import Utc
 from core.devices import DeviceKey
 from core.telemetry import Series
+from emergency.acts import Act
 from emergency.model import Call, Caller, Source
 from emergency.steps import CallRequest
 
@@ -195,17 +196,18 @@ async def get_emergency_call_signals(given: Given, call_id: CallId) -> CallSigna
 
 async def known_call(given: Dependencies, call_id: str) -> Call:
     """Return one call; answers 404 where there is none."""
-    return found_call(await given.emergency.reader.call(call_id), call_id)
-
-
-def found_call(call: Call | None, call_id: str) -> Call:
-    """Return ``call``; answers 404 where there is none."""
-    return found(call, f"emergency call {call_id}")
+    return found(await given.emergency.reader.call(call_id), f"emergency call {call_id}")
 
 
 def shown(given: Dependencies, call: Call) -> EmergencyCall:
     """Return ``call`` in its wire form, as it stands now."""
     return EmergencyCall.of(call, given.emergency.calls.rules(call), given.clock.now())
+
+
+async def done(given: Dependencies, call_id: str, what: Act, actor: str) -> EmergencyCall:
+    """Do ``what`` and return the call after it; answers 404 where there is none."""
+    call = await given.emergency.calls.act(call_id, what, actor)
+    return shown(given, found(call, f"emergency call {call_id}"))
 
 
 def key_of(actor: str, place_key: str, idempotency_key: str) -> str:

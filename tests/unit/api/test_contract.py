@@ -24,7 +24,7 @@ OPERATIONS = {
     for operation in item.values()
 }
 # These take whatever name they are given.
-NAMES_ANEW = {"put_facts", "put_rule"}
+NAMES_ANEW = {"put_facts", "put_rule", "put_controller_code"}
 # And these do things that the present state of the thing may forbid.
 MAY_CONFLICT = {
     "acknowledge_alert",
@@ -44,6 +44,7 @@ MAY_CONFLICT = {
     "abandon_emergency_call",
     "note_on_emergency_call",
     "close_emergency_call",
+    "end_alarm_of_emergency_call",
     "put_call_point",
     "rotate_call_point",
 }

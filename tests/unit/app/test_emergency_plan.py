@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts.dispatch.defaults import default_plan as default_notify
+from alerts.dispatch.plan import targets_of
 from app.cli import cli
-from app.emergency_plan import EmergencyPlanSource, read_emergency_plan, targets_of
+from app.emergency_plan import EmergencyPlanSource, read_emergency_plan
 from core.errors import PermanentError, StartupError
 from core.source import RuleError
 from emergency.plan_loading import default_plan

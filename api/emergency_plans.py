@@ -1,0 +1,85 @@
+"""The emergency plan as it stands on the wire, and what is wrong with the text of one."""
+
+import asyncio
+from typing import Self
+
+import msgspec
+from pydantic import BaseModel, Field
+
+from alerts.dispatch.plan import Plan, targets_of
+from api.models import Bilingual
+from api.texts import TextProblem
+from emergency.plan import EmergencyPlan
+from emergency.plan_loading import check_plan
+
+_FILENAME = "the text"
+
+
+class PlanContact(BaseModel):
+    """Somebody who can be asked for help."""
+
+    name: str
+    title: Bilingual
+    phone: str | None
+    tell: list[str] = Field(description="Whom of the notification plan: `rota:NAME`, `person:NAME`, `receiver:NAME`.")
+    contractor: bool
+
+
+class PlanStep(BaseModel):
+    """A step of a ladder: its roles are told, and `wait` later the next step is."""
+
+    name: str
+    title: Bilingual
+    roles: list[str]
+    wait: str
+    dial: bool
+
+
+class PlanLadder(BaseModel):
+    """Who is asked one after another, and how long each has."""
+
+    name: str
+    steps: list[PlanStep]
+    answered_wait: str
+    dispatch_wait: str
+
+
+class PlanCommunity(BaseModel):
+    """Who helps in a community; `*` stands for all that have no entry of their own."""
+
+    community: str
+    ladder: str
+    roles: dict[str, str]
+    area: str = Field(description="`urban`: on site within 30 minutes; `rural`: within an hour.")
+    contractors: dict[str, str]
+    nearby: list[str]
+
+
+class PlanInForce(BaseModel):
+    """The plan in force, as its file says it."""
+
+    version: int
+    contacts: list[PlanContact]
+    ladders: list[PlanLadder]
+    communities: list[PlanCommunity]
+    problem: str | None = Field(description="Why what is newest was refused, so that the plan before stays in force.")
+
+    @classmethod
+    def of(cls, plan: EmergencyPlan, problem: str) -> Self:
+        return cls.model_validate({**msgspec.to_builtins(plan), "problem": problem or None})
+
+
+class CheckedPlan(BaseModel):
+    """What the text holds; without problems it could be put into force."""
+
+    valid: bool
+    communities: list[str] = Field(description="The communities that were read.")
+    problems: list[TextProblem]
+
+
+async def check_text(text: str, notify: Plan) -> CheckedPlan:
+    """Return what is wrong with ``text``; what it tells must be known to ``notify``, the notification plan."""
+    plan, mistakes = await asyncio.to_thread(check_plan, text, _FILENAME, targets_of(notify))
+    problems = [TextProblem.of(mistake) for mistake in mistakes]
+    communities = [] if plan is None else [each.community for each in plan.communities]
+    return CheckedPlan(valid=plan is not None and not problems, communities=communities, problems=problems)

@@ -1,0 +1,29 @@
+"""The emergency plan: which is in force, and checking a text before it is."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from api.dependencies import Given
+from api.emergency_plans import CheckedPlan, PlanInForce, check_text
+from api.responses import TOO_LARGE
+from api.rules import RuleText
+
+router = APIRouter(prefix="/emergency-plan", tags=["emergency calls"])
+
+
+class PlanText(BaseModel):
+    """A plan to look at."""
+
+    text: RuleText
+
+
+@router.get("", summary="Show the emergency plan in force")
+async def get_emergency_plan(given: Given) -> PlanInForce:
+    """Ladders, and per community the people on them."""
+    return PlanInForce.of(given.emergency.calls.plan, given.emergency.plan_problem())
+
+
+@router.post("/check", summary="Check an emergency plan without keeping it", responses=TOO_LARGE)
+async def check_emergency_plan(given: Given, said: PlanText) -> CheckedPlan:
+    """Say all that is wrong with a plan, each with its line, also against the notification plan. Nothing is kept."""
+    return await check_text(said.text, given.plan())
