@@ -114,6 +114,11 @@ class Feed:
         self._closed = False
 
     @property
+    def source(self) -> FrameSource:
+        """Where its frames come from."""
+        return self._source
+
+    @property
     def clients(self) -> int:
         """How many streams are open."""
         return self._clients

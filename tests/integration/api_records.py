@@ -5,6 +5,9 @@ from dataclasses import replace
 from api.dependencies import Dependencies
 from storage.records import (
     AlertActsAdapter,
+    CallPointsAdapter,
+    CallRecordsAdapter,
+    ControllerCodesAdapter,
     DeskRecordsAdapter,
     OutboxAdapter,
     QualityAdapter,
@@ -15,14 +18,16 @@ from storage.records import (
     RuleBookAdapter,
     SuppressionsAdapter,
 )
+from tests.unit.api.calling import switchboard
 from tests.unit.api.world import World, dependencies
 
 
 def over_records(world: World, database: RecordsDatabase) -> Dependencies:
     """Return ``world`` with ``database`` in place of all its records; tokens and the rules in force stay its own."""
-    outbox = OutboxAdapter(database, world.clock)
+    outbox, calls = OutboxAdapter(database, world.clock), CallRecordsAdapter(database, world.clock)
+    given = dependencies(world)
     return replace(
-        dependencies(world),
+        given,
         records=RecordsAdapter(database),
         acts=AlertActsAdapter(database),
         suppressions=SuppressionsAdapter(database, world.clock),
@@ -33,4 +38,11 @@ def over_records(world: World, database: RecordsDatabase) -> Dependencies:
         receivers=DeskRecordsAdapter(database, world.clock),
         rota=RotaOverridesAdapter(database),
         rule_book=RuleBookAdapter(database),
+        emergency=replace(
+            given.emergency,
+            calls=switchboard(calls, world.clock),
+            reader=calls,
+            points=CallPointsAdapter(database),
+            codes=ControllerCodesAdapter(database),
+        ),
     )

@@ -22,14 +22,14 @@ class StoppableServer(uvicorn.Server):
     def __init__(self, application: FastAPI) -> None:
         super().__init__(uvicorn.Config(application, log_config=None, ws="none"))
         self.ready = asyncio.Event()
-        self._application = application
+        self.application = application
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        close_streams(self._application)
+        close_streams(self.application)
         await super().shutdown(sockets)
 
 

@@ -10,7 +10,7 @@ from core.clock import Clock
 from emergency.ladder import LadderStep
 from emergency.model import Call, PageKind, Place, Words
 from emergency.plan import EmergencyPlan
-from emergency.ports import Recipient
+from emergency.ports import CallRecords, Recipient
 from emergency.switchboard import Switchboard
 from storage.memory.calls import MemoryCallPoints, MemoryCallRecords, MemoryControllerCodes
 
@@ -74,6 +74,11 @@ def _words(call: Call, kind: PageKind, step: LadderStep | None) -> tuple[Words, 
     return words, words
 
 
+def switchboard(records: CallRecords, clock: Clock) -> Switchboard:
+    """Return a switchboard over ``records`` that goes by `WHO_HELPS`."""
+    return Switchboard(records, DirectoryTwin(), clock, lambda: WHO_HELPS, _words)
+
+
 class Calling:
     """Everything behind emergency calls."""
 
@@ -82,8 +87,7 @@ class Calling:
         self.points = MemoryCallPoints()
         self.codes = MemoryControllerCodes()
         self.plan_problem = ""
-
-        self.switchboard = Switchboard(self.records, DirectoryTwin(), clock, lambda: WHO_HELPS, _words)
+        self.switchboard = switchboard(self.records, clock)
 
     def parts(self) -> EmergencyParts:
         """Return what the API is given."""

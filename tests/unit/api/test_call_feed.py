@@ -59,7 +59,7 @@ async def test_the_stream_is_narrowed(
     second = (await raise_call(lan, lift="anyang/elevator/lift-1")).json()["id"]
     if wanted.call:
         wanted = Wanted(call=second)
-    frames = await app.state.call_feed._source.frames(0, 10)
+    frames = await app.state.call_feed.source.frames(0, 10)
     assert len([frame for frame in frames if wanted.matches(frame)]) == count
 
 

@@ -14,7 +14,7 @@ from api.auth import REMEMBERED_FOR
 from tests.unit.api.world import RIGHT, WRONG, World
 
 OPEN = {"/healthz", "/readyz", "/docs", "/openapi.json"}
-# These never end: their holder of a token is in tests/integration/test_api_stream.py and in test_call_feed.py.
+# These never end: their holder of a token is in tests/integration/test_api_stream.py and test_property_app.py.
 STREAMS = {"/api/v1/stream", "/api/v1/emergency-calls/stream"}
 
 
