@@ -79,8 +79,12 @@ class DeskRecords(Protocol):
 class Outbox(Protocol):
     """What is to be delivered. Everything raises `TemporaryError`."""
 
-    async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> list[OutboxEntry]:
+    async def due(
+        self, now: datetime, limit: int, without: Collection[str] = (), *, calls: bool | None = None
+    ) -> list[OutboxEntry]:
         """Return waiting entries to be tried at ``now``, oldest first, leaving out the receivers ``without``.
+
+        ``calls`` asks for pages of emergency calls only, or for all but them; ``None`` for everything.
 
         At most one for each (receiver, incident): the one before must be finished, so that order is kept. What waits
         for a receiver that can take nothing now must not hide what waits for the others.

@@ -13,7 +13,7 @@ import structlog
 from alerts.dispatch.model import OutboxEntry, Purpose
 from alerts.model import Severity
 from alerts.notify.book import Channel, MessengerBook
-from alerts.notify.lane import Lane
+from alerts.notify.lane import Lane, Pace
 from alerts.notify.patience import Patience
 from alerts.persistence import Persistence
 from alerts.ports import Outbox
@@ -23,6 +23,8 @@ from core.errors import PermanentError, TemporaryError
 _SEVERITIES = list(Severity)
 _log = structlog.get_logger()
 
+LaneKey = tuple[str, bool]
+"""A receiver, and whether it is about calls."""
 Wait = Callable[[asyncio.Event, float], Awaitable[None]]
 
 
@@ -30,14 +32,18 @@ Wait = Callable[[asyncio.Event, float], Awaitable[None]]
 class Limits:
     """How much is on its way at once, in all and to one receiver, and how long an attempt and the stop may take.
 
-    The outbox is looked at every ``poll_seconds`` without being woken: what another process writes rings no bell here.
+    Pages of emergency calls have room of their own: nothing else can take it. The outbox is looked at every
+    ``poll_seconds`` without being woken: what another process writes rings no bell here, and a call must not wait for
+    one. Looking costs about a millisecond.
     """
 
     in_flight: int = 64
     per_receiver: int = 4
+    calls_in_flight: int = 64
+    calls_per_receiver: int = 16
     attempt_seconds: float = 60.0
     stop_seconds: float = 10.0
-    poll_seconds: float = 1.0
+    poll_seconds: float = 0.1
 
 
 @dataclass
@@ -78,8 +84,10 @@ class Deliverer:
         self._patience = patience or Patience()
         self._wait = wait or wait_for
         self._woken = asyncio.Event()
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[LaneKey, Lane] = {}
+        self._paces: dict[str, Pace] = {}
         self._flying: dict[int, asyncio.Task[None]] = {}
+        self._flying_calls: set[int] = set()
         self._broken: BaseException | None = None
         self.stats = DelivererStats()
         self._persist = Persistence(self.stats, pause)
@@ -98,25 +106,27 @@ class Deliverer:
 
     async def _turn(self) -> None:
         self._woken.clear()
-        while await self._take():
-            pass
-        idle_seconds = await self._idle_seconds()
-        await self._wait(self._woken, idle_seconds)
+        next_due = await self._next_due()
+        if next_due is not None and next_due <= self._clock.now():
+            while await self._take(calls=True) or await self._take(calls=False):
+                pass
+            next_due = await self._next_due()
+        await self._wait(self._woken, self._idle_seconds(next_due))
         if self._broken is not None:
             raise self._broken
 
-    async def _take(self) -> bool:
-        """Begin what may begin now; True when more may be behind it."""
+    async def _take(self, *, calls: bool) -> bool:
+        """Begin what may begin now, of calls or of all else; True when more may be behind it."""
         now = self._clock.now()
-        room = self._limits.in_flight - len(self._flying)
-        if room <= 0:
-            return False
-        busy = self._busy(now)
         # Those on their way are still due by the records, and stand at the front. One that ends while the records are
         # asked may be in the answer all the same: as it was.
-        flying = frozenset(self._flying)
+        flying = frozenset(self._flying_calls if calls else self._flying.keys() - self._flying_calls)
+        room = (self._limits.calls_in_flight if calls else self._limits.in_flight) - len(flying)
+        if room <= 0:
+            return False
         limit = room + len(flying)
-        entries = await self._persist("outbox.due", partial(self._outbox.due, now, limit, busy))
+        asked = partial(self._outbox.due, now, limit, self._busy(now, calls=calls), calls=calls)
+        entries = await self._persist("outbox.due", asked)
         begun = 0
         for entry in sorted(entries, key=_urgency):
             if entry.number not in flying and begun < room:
@@ -124,26 +134,35 @@ class Deliverer:
         # A shorter answer was all there is: what of it waits for a slot is begun when one is free.
         return begun > 0 and len(entries) == limit
 
-    def _busy(self, now: datetime) -> frozenset[str]:
+    def _busy(self, now: datetime, *, calls: bool) -> frozenset[str]:
         """Return the receivers that can take nothing now; what waits for them must not hide what waits for others."""
-        for receiver, lane in self._lanes.items():
+        lanes = {receiver: lane for (receiver, of_calls), lane in self._lanes.items() if of_calls is calls}
+        for receiver, lane in lanes.items():
             self._renew(lane, self._book.find(receiver))
-        return frozenset(receiver for receiver, lane in self._lanes.items() if not lane.may_begin(now))
+        return frozenset(receiver for receiver, lane in lanes.items() if not lane.may_begin(now))
 
     @staticmethod
     def _renew(lane: Lane, channel: Channel | None) -> None:
         lane.use(channel, channel.per_minute if channel else None)
 
+    def _lane(self, entry: OutboxEntry) -> Lane:
+        receiver, calls = entry.intent.receiver, _is_call(entry)
+        if (known := self._lanes.get((receiver, calls))) is not None:
+            return known
+        slots = self._limits.calls_per_receiver if calls else self._limits.per_receiver
+        made = Lane(slots, self._paces.setdefault(receiver, Pace()), calls=calls)
+        return self._lanes.setdefault((receiver, calls), made)
+
     def _begin(self, entry: OutboxEntry, now: datetime) -> bool:
-        receiver = entry.intent.receiver
-        lane = self._lanes.setdefault(receiver, Lane(self._limits.per_receiver))
-        channel = self._book.find(receiver)
+        lane, channel = self._lane(entry), self._book.find(entry.intent.receiver)
         self._renew(lane, channel)
         if not lane.may_begin(now):
             return False
         lane.begin(now)
         task = asyncio.create_task(self._attempt(entry, channel, lane), name=f"deliver {entry.number}")
         self._flying[entry.number] = task
+        if _is_call(entry):
+            self._flying_calls.add(entry.number)
         self.stats.in_flight = len(self._flying)
         task.add_done_callback(partial(self._ended, entry.number, lane))
         return True
@@ -151,6 +170,7 @@ class Deliverer:
     def _ended(self, number: int, lane: Lane, task: asyncio.Task[None]) -> None:
         lane.end()
         del self._flying[number]
+        self._flying_calls.discard(number)
         self.stats.in_flight = len(self._flying)
         if not task.cancelled() and task.exception() is not None:
             self._broken = task.exception()
@@ -189,11 +209,12 @@ class Deliverer:
             raise TemporaryError(f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}") from error
 
     async def _failed(self, entry: OutboxEntry, lane: Lane, error: TemporaryError) -> None:
-        now, asked = self._clock.now(), getattr(error, "retry_after", None)
-        lane.fail(now, self._patience.pause(lane.failures + 1, random.random(), asked))  # noqa: S311 - jitter, not a secret
+        now, asked, calls = self._clock.now(), getattr(error, "retry_after", None), _is_call(entry)
+        pause = partial(self._patience.pause, asked_seconds=asked, calls=calls)
+        lane.fail(now, pause(lane.failures + 1, random.random()))  # noqa: S311 - jitter, not a secret
         self._note_failing(entry, lane, str(error))
         attempts = entry.attempts + 1
-        until = now + self._patience.pause(attempts, random.random(), asked)  # noqa: S311 - the same
+        until = now + pause(attempts, random.random())  # noqa: S311 - the same
         if self._patience.is_poisoned(attempts, lane.doubt(entry.number)):
             await self._record_given_up(entry, lane, f"given up after {attempts} attempts, others were taken: {error}")
             return
@@ -228,8 +249,10 @@ class Deliverer:
         if self.stats.failing.pop(entry.intent.receiver, None) is not None:
             _log.info("receiver.recovered", receiver=entry.intent.receiver)
 
-    async def _idle_seconds(self) -> float:
-        next_due = await self._persist("outbox.next_due", self._outbox.next_due)
+    async def _next_due(self) -> datetime | None:
+        return await self._persist("outbox.next_due", self._outbox.next_due)
+
+    def _idle_seconds(self, next_due: datetime | None) -> float:
         now = self._clock.now()
         instants = [lane.rests_until for lane in self._lanes.values() if lane.rests_until is not None]
         if next_due is not None:
@@ -272,13 +295,16 @@ def _facts(entry: OutboxEntry) -> dict[str, str | int]:
     }
 
 
+def _is_call(entry: OutboxEntry) -> bool:
+    return entry.intent.purpose is Purpose.CALL
+
+
 def _urgency(entry: OutboxEntry) -> tuple[bool, bool, int, int]:
     """Sort key: where a receiver takes few at a time, a call for help goes first, what is over last.
 
     In between the worst goes first. A drill is no call for help, but it is measured: it goes right behind.
     """
-    intent = entry.intent
-    calls = intent.purpose is Purpose.CALL
+    intent, calls = entry.intent, _is_call(entry)
     drill = intent.call is not None and intent.call.drill
     rank = drill if calls else _SEVERITIES.index(intent.severity)
     return not calls, intent.purpose is Purpose.RESOLVED, rank, entry.number

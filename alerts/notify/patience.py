@@ -34,24 +34,34 @@ POISONED_OWN_FAILURES = 3
 
 @dataclass(frozen=True)
 class Patience:
-    """Pauses double from ``first`` to ``most``; what a receiver asks for counts up to ``most_asked``."""
+    """Pauses double from ``first`` to ``most``; what a receiver asks for counts up to ``most_asked``.
+
+    For pages of emergency calls both are shorter: a receiver that is back has to learn of a call within seconds.
+    """
 
     first: timedelta = timedelta(seconds=1)
     most: timedelta = timedelta(minutes=5)
     most_asked: timedelta = timedelta(minutes=15)
+    most_of_calls: timedelta = timedelta(seconds=10)
+    most_asked_of_calls: timedelta = timedelta(seconds=60)
     lifetimes: Mapping[Purpose, timedelta] = field(default_factory=lambda: LIFETIMES)
 
-    def pause(self, failures: int, chance: float, asked_seconds: float | None = None) -> timedelta:
+    def pause(
+        self, failures: int, chance: float, asked_seconds: float | None = None, *, calls: bool = False
+    ) -> timedelta:
         """Return how long to wait after the ``failures``-th failure in a row; ``chance`` (0 to 1) takes up to half off.
 
         Nothing is taken off what the receiver asked for.
         """
         doublings: int = min(failures - 1, 30)
-        longest = min(self.most, self.first * (1 << doublings))
+        most, most_asked = self.most, self.most_asked
+        if calls:
+            most, most_asked = self.most_of_calls, self.most_asked_of_calls
+        longest = min(most, self.first * (1 << doublings))
         own = longest * (1.0 - chance / 2)
         if asked_seconds is None:
             return own
-        return max(own, min(self.most_asked, timedelta(seconds=min(asked_seconds, 1e9))))
+        return max(own, min(most_asked, timedelta(seconds=min(asked_seconds, 1e9))))
 
     def is_over(self, entry: OutboxEntry, at: datetime) -> bool:
         """Tell whether ``entry`` would make no sense any more at ``at``."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus
+from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus, Purpose
 from core.errors import TemporaryError
 
 
@@ -36,12 +36,13 @@ class MemoryOutbox:
                 self._last_number += 1
                 self.entries.append(OutboxEntry(self._last_number, intent, OutboxStatus.WAITING, 0, now, now))
 
-    async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> list[OutboxEntry]:
-        """Return the oldest waiting entry of each line that is to be tried at ``now``, not for ``without``."""
+    async def due(
+        self, now: datetime, limit: int, without: Collection[str] = (), *, calls: bool | None = None
+    ) -> list[OutboxEntry]:
+        """Return the oldest waiting entry of each line that is to be tried at ``now``, as the port says."""
         self._perhaps_fail()
-        due = [
-            entry for entry in self._heads() if entry.next_attempt_at <= now and entry.intent.receiver not in without
-        ]
+        heads = [entry for entry in self._heads() if calls in (None, entry.intent.purpose is Purpose.CALL)]
+        due = [entry for entry in heads if entry.next_attempt_at <= now and entry.intent.receiver not in without]
         longest = sorted(due, key=lambda entry: (entry.next_attempt_at, entry.number))[:limit]
         return sorted(longest, key=lambda entry: entry.number)
 

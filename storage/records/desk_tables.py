@@ -39,6 +39,7 @@ desk_states = Table(
 
 # The databases use a partial index only where a question repeats its condition, word for word.
 OF_CALLS: ColumnElement[bool] = literal_column("purpose = 'call'", Boolean)
+OF_OTHERS: ColumnElement[bool] = literal_column("purpose <> 'call'", Boolean)
 _CALLS_DUE = and_(OF_CALLS, column("next_attempt_at").is_not(None))
 
 # A *line* is what one receiver is told of one incident: delivered in the order of its numbers.

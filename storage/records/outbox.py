@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Row, Select, func, select, true, update
+from msgspec import Struct
+from sqlalchemy import Boolean, Row, Select, bindparam, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus, Purpose, TimelineNote
@@ -14,7 +15,18 @@ from core.clock import Clock, SystemClock
 from storage.records import outbox_rows, receivers, timeline
 from storage.records.database import RecordsDatabase
 from storage.records.desk_tables import outbox, outbox_alerts
+from storage.records.grouped import Grouped
+from storage.records.statements import Parameters, run_many
+from storage.records.tables import FreeText, Instant
 from storage.records.uninterrupted import uninterrupted
+
+
+class _Ending(Struct, frozen=True):
+    """That an entry ended at ``at``, and what was said of it."""
+
+    number: int
+    at: datetime
+    detail: str
 
 
 class OutboxAdapter:
@@ -26,15 +38,18 @@ class OutboxAdapter:
     def __init__(self, database: RecordsDatabase, clock: Clock | None = None) -> None:
         self._database = database
         self._clock = clock or SystemClock()
+        self._deliveries = Grouped(self._record_delivered)
 
-    async def due(self, now: datetime, limit: int, without: Collection[str] = ()) -> list[OutboxEntry]:
+    async def due(
+        self, now: datetime, limit: int, without: Collection[str] = (), *, calls: bool | None = None
+    ) -> list[OutboxEntry]:
         """Return waiting entries to be tried at ``now``: those due longest, the oldest of them first.
 
         The receivers ``without`` are left out. At most one for each (receiver, incident): the one before must be
-        finished, so that order is kept.
+        finished, so that order is kept. ``calls`` asks for pages of emergency calls only, or for all else.
         """
         async with self._database.reading() as connection:
-            rows = await connection.execute(outbox_rows.select_due(now, limit, without))
+            rows = await connection.execute(outbox_rows.select_due(now, limit, without, calls=calls))
             return sorted((outbox_rows.entry_of(row) for row in rows), key=lambda entry: entry.number)
 
     async def next_due(self) -> datetime | None:
@@ -46,9 +61,8 @@ class OutboxAdapter:
 
     @uninterrupted
     async def delivered(self, number: int, now: datetime, detail: str) -> None:
-        """Record that the receiver has it. May be repeated."""
-        async with self._database.writing() as connection:
-            await _finish(connection, number, now, detail, failed=False)
+        """Record that the receiver has it. May be repeated. What ends at the same time is recorded together."""
+        await self._deliveries.ask(_Ending(number, now, detail))
 
     @uninterrupted
     async def postpone(self, number: int, now: datetime, until: datetime, detail: str) -> None:
@@ -75,9 +89,10 @@ class OutboxAdapter:
     async def give_up(self, number: int, now: datetime, detail: str) -> None:
         """Record that it will not be tried again, and say so in the timelines of its alerts. May be repeated."""
         async with self._database.writing() as connection:
-            finished = await _finish(connection, number, now, detail, failed=True)
-            if finished is None:
+            ended = await _finish(connection, [_Ending(number, now, detail)], failed=True)
+            if not ended:
                 return
+            (finished,) = ended
             linked = select(outbox_alerts.c.alert_id).where(outbox_alerts.c.number == number)
             ids = (await connection.execute(linked.order_by(outbox_alerts.c.alert_id))).scalars()
             notes = [undelivered(alert_id, finished.receiver, now, detail) for alert_id in ids]
@@ -90,6 +105,11 @@ class OutboxAdapter:
         """Delete at most ``limit`` entries that were finished before ``before``, the oldest first; return how many."""
         async with self._database.writing() as connection:
             return await outbox_rows.delete_finished(connection, before, limit)
+
+    async def _record_delivered(self, endings: Sequence[_Ending]) -> Sequence[Exception | None]:
+        async with self._database.writing() as connection:
+            await _finish(connection, endings, failed=False)
+        return [None] * len(endings)
 
     async def outbox(
         self, *, status: str | None, receiver: str | None, alert_id: str | None, before: int | None, limit: int
@@ -126,19 +146,37 @@ def _with_status(wanted: Select[Any], status: str | None) -> Select[Any]:
             return wanted.where(outbox.c.finished_at.is_not(None), outbox.c.failed.is_not(true()))
 
 
-async def _finish(
-    connection: AsyncConnection, number: int, now: datetime, detail: str, *, failed: bool
-) -> Row[Any] | None:
-    """End an entry, let the next of its line be tried, and remember how its receiver fares.
+async def _finish(connection: AsyncConnection, endings: Sequence[_Ending], *, failed: bool) -> Sequence[Row[Any]]:
+    """End entries, let the next of each line be tried, and remember how their receivers fare.
 
-    Returns the receiver and the incident, ``None`` where the entry was finished before.
+    Returns number, receiver and incident of those that were not finished before.
     """
     await outbox_rows.lock(connection)
-    ending = update(outbox).where(outbox.c.number == number, outbox.c.finished_at.is_(None))
-    values = {"finished_at": now, "failed": failed, "detail": detail, "next_attempt_at": None}
-    ended = ending.values(attempts=outbox.c.attempts + 1, **values).returning(outbox.c.receiver, outbox.c.incident)
-    finished = (await connection.execute(ended)).one_or_none()
-    if finished is not None:
-        await outbox_rows.promote(connection, [(finished.receiver, finished.incident)], now)
-        await receivers.ended(connection, finished.receiver, detail if failed else None)
-    return finished
+    # The first that was said of an entry counts.
+    by_number = {ending.number: ending for ending in reversed(endings)}
+    found = await outbox_rows.waiting(connection, by_number)
+    said = [(row, by_number[row.number]) for row in found]
+    await run_many(connection, _END, [_ended(ending, failed=failed) for _, ending in said])
+    await outbox_rows.promote(connection, [(row.receiver, row.incident, ending.at) for row, ending in said])
+    newest = {row.receiver: ending.detail if failed else None for row, ending in said}
+    for receiver, failure in newest.items():
+        await receivers.ended(connection, receiver, failure)
+    return found
+
+
+def _ended(ending: _Ending, *, failed: bool) -> Parameters:
+    known = {"number": ending.number, "end": ending.at, "failed": failed, "detail": ending.detail}
+    return {f"its_{name}": value for name, value in known.items()}
+
+
+_END = (
+    update(outbox)
+    .where(outbox.c.number == bindparam("its_number"))
+    .values(
+        finished_at=bindparam("its_end", type_=Instant),
+        failed=bindparam("its_failed", type_=Boolean),
+        detail=bindparam("its_detail", type_=FreeText),
+        next_attempt_at=None,
+        attempts=outbox.c.attempts + 1,
+    )
+)

@@ -14,12 +14,12 @@ from sqlalchemy import Row, Select, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus
-from storage.records.desk_tables import desk_progress, outbox, outbox_alerts
+from storage.records.desk_tables import OF_CALLS, OF_OTHERS, desk_progress, outbox, outbox_alerts
 from storage.records.statements import Parameters, batched, run_many, upsert_into
 from storage.records.tables import Instant
 
-Line = tuple[str, str]
-"""Receiver and incident."""
+Turn = tuple[str, str, datetime]
+"""Receiver and incident, which are a line, and when its next entry may be tried."""
 _IDS_AT_ONCE = 500
 
 
@@ -38,16 +38,25 @@ async def put(connection: AsyncConnection, intents: Sequence[Intent], now: datet
     adding = upsert_into(connection, outbox).on_conflict_do_nothing(index_elements=["id"])
     await run_many(connection, adding, [_row(intent, now) for intent in intents])
     await _link(connection, intents)
-    await promote(connection, {(intent.receiver, intent.incident): None for intent in intents}, now)
+    lines = {(intent.receiver, intent.incident): None for intent in intents}
+    await promote(connection, [(*line, now) for line in lines])
 
 
-async def promote(connection: AsyncConnection, lines: Iterable[Line], now: datetime) -> None:
-    """Let the oldest waiting entry of each line be tried from ``now`` on, unless it has its instant already."""
-    await run_many(
-        connection,
-        _PROMOTE,
-        [{"its_receiver": receiver, "its_incident": incident, "its_turn": now} for receiver, incident in lines],
-    )
+async def waiting(connection: AsyncConnection, numbers: Iterable[int]) -> Sequence[Row[Any]]:
+    """Return number, receiver and incident of those entries that are not finished. The caller holds the lock."""
+    found: list[Row[Any]] = []
+    unfinished = select(outbox.c.number, outbox.c.receiver, outbox.c.incident).where(outbox.c.finished_at.is_(None))
+    for chunk in batched(sorted(numbers), _IDS_AT_ONCE):
+        found += await connection.execute(unfinished.where(outbox.c.number.in_(chunk)))
+    return found
+
+
+async def promote(connection: AsyncConnection, turns: Iterable[Turn]) -> None:
+    """Let the oldest waiting entry of each line be tried from an instant on, unless it has one already."""
+    rows: list[Parameters] = [
+        {"its_receiver": receiver, "its_incident": incident, "its_turn": at} for receiver, incident, at in turns
+    ]
+    await run_many(connection, _PROMOTE, rows)
 
 
 async def delete_finished(connection: AsyncConnection, before: datetime, limit: int) -> int:
@@ -64,9 +73,14 @@ async def delete_finished(connection: AsyncConnection, before: datetime, limit: 
     return len(numbers)
 
 
-def select_due(now: datetime, limit: int, without: Collection[str]) -> Select[Any]:
-    """Those due longest; the index ``outbox_due`` holds them in this order, with their receivers, and nothing else."""
+def select_due(now: datetime, limit: int, without: Collection[str], *, calls: bool | None = None) -> Select[Any]:
+    """Those due longest; the index ``outbox_due`` holds them in this order, with their receivers, and nothing else.
+
+    So does ``outbox_calls_due`` with the pages of calls.
+    """
     due = select(outbox).where(outbox.c.next_attempt_at <= now)
+    if calls is not None:
+        due = due.where(OF_CALLS if calls else OF_OTHERS)
     if without:
         due = due.where(outbox.c.receiver.not_in(sorted(without)))
     return due.order_by(outbox.c.next_attempt_at, outbox.c.number).limit(limit)

@@ -79,13 +79,14 @@ def intent(
     person: str | None = None,
     community: str = "garden",
     at: datetime = START,
+    purpose: Purpose = Purpose.FIRING,
 ) -> Intent:
     return Intent(
         id=intent_id,
         incident=incident,
         version=1,
         receiver=receiver,
-        purpose=Purpose.FIRING,
+        purpose=purpose,
         severity=Severity.CRITICAL,
         at=at,
         step=0,

@@ -1,11 +1,12 @@
 """The contract of `alerts.ports.Outbox`: what every implementation of it promises."""
 
+import asyncio
 import random
 from collections.abc import Sequence
 
 import pytest
 
-from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus
+from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus, Purpose
 from tests.contract.records_cases import after, fired
 from tests.contract.records_desk_cases import Bench, desk_commit, intent
 
@@ -56,6 +57,27 @@ async def test_what_waits_for_one_receiver_does_not_hide_what_waits_for_others(b
     assert _ids(await bench.outbox.due(after(70), 2, {"duty"})) == ["b1", "c1"]
     assert _ids(await bench.outbox.due(after(70), 9, ["duty", "o'brien"])) == ["b1"]
     assert await bench.outbox.due(after(70), 9, {"duty", "guard", "o'brien"}) == []
+
+
+async def test_pages_of_calls_can_be_asked_for_alone_and_left_out(bench: Bench) -> None:
+    await _put(bench, intent("a1"), intent("b1", incident="i2"), intent("c1", purpose=Purpose.CALL, incident="c"))
+    await _put(bench, intent("c2", purpose=Purpose.CALL, incident="d", receiver="guard"), intent("a2"))
+    assert _ids(await bench.outbox.due(after(70), 10, calls=True)) == ["c1", "c2"]
+    assert _ids(await bench.outbox.due(after(70), 10, {"duty"}, calls=True)) == ["c2"]
+    assert _ids(await bench.outbox.due(after(70), 10, calls=False)) == ["a1", "b1"]
+    assert _ids(await bench.outbox.due(after(70), 10)) == ["a1", "b1", "c1", "c2"]
+
+
+async def test_what_ends_at_the_same_time_ends_each_by_itself(bench: Bench) -> None:
+    """Many at once, some of them twice: every line goes on with its next one, and the first that was said counts."""
+    await _put(bench, *(intent(f"a{number}", incident=f"i{number}") for number in range(1, 31)))
+    await _put(bench, *(intent(f"b{number}", incident=f"i{number}") for number in range(1, 31)))
+    numbers = [*range(1, 31), 1, 2, 99]
+    ending = [bench.outbox.delivered(number, after(70 + place), f"{place}") for place, number in enumerate(numbers)]
+    await asyncio.gather(*ending)
+    due = await bench.outbox.due(after(99), 100)
+    assert _ids(due) == [f"b{number}" for number in range(1, 31)]
+    assert [entry.next_attempt_at for entry in due] == [after(69 + number) for number in range(1, 31)]
 
 
 @pytest.mark.parametrize("ending", ["delivered", "give_up"])

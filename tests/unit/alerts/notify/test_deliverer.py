@@ -265,7 +265,57 @@ async def test_no_more_leave_in_a_minute_than_the_receiver_takes() -> None:
         for seconds in (59, 61, 121):
             await world.run_until(seconds)
             heard.append(len(world.mouths["duty"].said))
-        assert heard == [20, 40, 50]
+        assert heard == [16, 32, 48]  # Of the 20 a minute four are kept for calls.
+
+
+async def test_a_call_for_help_finds_room_in_the_minute_of_its_receiver_and_no_more_leave_than_it_takes() -> None:
+    async with started({"duty": Mouth()}, per_minute=20) as world:
+        world.add(*(intent(number, incident=f"i{number}") for number in range(50)))
+        await world.run_until(10)
+        world.add(*(page(number) for number in range(100, 106)))
+        world.deliverer.wake()
+        await world.run_until(59)
+        said = [one.purpose for one in world.mouths["duty"].said]
+        assert (len(said), said[16:]) == (20, [Purpose.CALL] * 4)
+        await world.run_until(61)
+        assert {one.id for one in world.mouths["duty"].said} >= {f"intent-{number}" for number in range(100, 106)}
+
+
+async def test_nothing_else_on_its_way_takes_the_room_of_a_call() -> None:
+    """Everything hangs, at the call's own receiver and at the others, up to every bound there is."""
+    mouths = {"duty": Mouth(), **{f"r{number}": Mouth() for number in range(16)}}
+    for mouth in mouths.values():
+        mouth.gate.clear()
+    async with started(mouths) as world:
+        names = list(mouths)
+        world.add(*(intent(number, receiver=names[number % 17], incident=f"i{number}") for number in range(200)))
+        await world.run_until(1)
+        assert world.deliverer.stats.in_flight == Limits().in_flight
+        world.add(page(900))
+        world.deliverer.wake()
+        await world.run_until(2)
+        assert world.deliverer.stats.in_flight == Limits().in_flight + 1
+        for mouth in mouths.values():
+            mouth.gate.set()
+        await world.run_until(3)
+        assert len(world.mouths["duty"].said) == 13
+
+
+async def test_a_call_does_not_wait_while_its_receiver_rests_and_is_tried_again_within_seconds() -> None:
+    duty = Mouth(fails(times=10_000, error=AWAY))
+    async with started({"duty": duty}) as world:
+        world.add(intent(1))
+        await world.run_until(1_000)
+        tried = len(duty.tried)
+        world.add(page(2))
+        world.deliverer.wake()
+        await world.run_until(1_000)
+        assert duty.tried[tried].id == "intent-2"
+        await world.run_until(1_300)
+        assert len([one for one in duty.tried if one.id == "intent-2"]) >= 30
+        duty.behave = lambda _intent: None
+        await world.run_until(1_311)
+        assert [one.id for one in duty.said][:1] == ["intent-2"]
 
 
 async def test_where_few_are_taken_the_worst_goes_first_and_what_is_over_last() -> None:
@@ -321,8 +371,10 @@ async def test_what_ends_while_the_outbox_is_asked_is_not_sent_again() -> None:
         await world.run_until(1)
         look = world.outbox.due
 
-        async def look_slowly(now: datetime, limit: int, without: Collection[str] = ()) -> list[OutboxEntry]:
-            seen = await look(now, limit, without)
+        async def look_slowly(
+            now: datetime, limit: int, without: Collection[str] = (), *, calls: bool | None = None
+        ) -> list[OutboxEntry]:
+            seen = await look(now, limit, without, calls=calls)
             first.gate.set()
             for _ in range(10):
                 await asyncio.sleep(0)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.dispatch.model import Purpose
-from alerts.notify.lane import Lane
+from alerts.notify.lane import Lane, Pace
 from alerts.notify.patience import LIFETIMES, Patience
 from tests.unit.alerts.notify.intents import START, after, entry
 
@@ -34,6 +34,13 @@ def test_pauses_double_up_to_five_minutes_and_keep_to_what_is_asked(
     failures: int, chance: float, asked: float | None, seconds: float
 ) -> None:
     assert PATIENCE.pause(failures, chance, asked) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("failures", "asked", "seconds"), [(1, None, 1), (30, None, 10), (1, 20.0, 20), (1, 900.0, 60)]
+)
+def test_for_a_call_pauses_stay_short(failures: int, asked: float | None, seconds: float) -> None:
+    assert PATIENCE.pause(failures, 0.0, asked, calls=True) == timedelta(seconds=seconds)
 
 
 def test_every_purpose_has_an_end() -> None:
@@ -133,6 +140,23 @@ def test_each_message_is_doubted_by_itself_and_anew_after_it_ended_or_over_anoth
     one.use("another", None)
     one.take(5)
     assert one.doubt(2) == 0
+
+
+@given(st.integers(1, 12), st.lists(st.tuples(st.floats(0, 30), st.booleans()), min_size=1, max_size=60))
+def test_both_lanes_of_a_receiver_keep_to_its_pace_together(per_minute: int, gaps: list[tuple[float, bool]]) -> None:
+    pace, now, begun = Pace(), START, []
+    lanes = {calls: Lane(100, pace, calls=calls) for calls in (False, True)}
+    for one in lanes.values():
+        one.use("channel", per_minute)
+    for gap, calls in gaps:
+        now += timedelta(seconds=gap)
+        if lanes[calls].may_begin(now):
+            lanes[calls].begin(now)
+            begun.append((now, calls))
+    for first, _ in begun:
+        within = [calls for at, calls in begun if first <= at < first + timedelta(minutes=1)]
+        assert len(within) <= per_minute
+        assert within.count(False) <= per_minute - per_minute // 5
 
 
 @given(st.integers(1, 5), st.lists(st.floats(0, 30), min_size=1, max_size=40))
