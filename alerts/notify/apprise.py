@@ -36,8 +36,8 @@ class AppriseMessenger:
     """Implements ``alerts.ports.Messenger`` by one Apprise address, see docs/how-to/channels.md.
 
     Each address has a thread of its own: the library blocks, and its shared threads could all be held up by dead
-    services. Raises `PermanentError` when made with an address that is none; it never shows the address, which holds
-    the secret.
+    services. It has another one for pages of emergency calls, which wait for no other message. Raises
+    `PermanentError` when made with an address that is none; it never shows the address, which holds the secret.
     """
 
     def __init__(self, url: str, *, language: Language, zone: tzinfo, base_url: str | None) -> None:
@@ -46,22 +46,27 @@ class AppriseMessenger:
         self._secrets = _secrets(url)
         self._language = language
         self._wording = Wording(zone, base_url)
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: dict[bool, ThreadPoolExecutor] = {}
         self._name = str(self._service.service_name)
         self.per_minute = PER_MINUTE.get(url.partition("://")[0].lower())
 
     async def deliver(self, intent: Intent) -> str:
         """Send ``intent``, as the port says; the library tells success from failure, and little more."""
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"notify {self._name}")
-        await asyncio.get_running_loop().run_in_executor(self._threads, partial(self._send, intent))
+        await asyncio.get_running_loop().run_in_executor(self._thread(intent), partial(self._send, intent))
         return f"{self._name}: accepted"
 
     async def close(self) -> None:
-        """Let the thread end; what waits for it fails."""
-        threads, self._threads = self._threads, None
-        if threads is not None:
-            threads.shutdown(wait=False, cancel_futures=True)
+        """Let the threads end; what waits for them fails."""
+        threads, self._threads = self._threads, {}
+        for thread in threads.values():
+            thread.shutdown(wait=False, cancel_futures=True)
+
+    def _thread(self, intent: Intent) -> ThreadPoolExecutor:
+        calls = intent.purpose is Purpose.CALL
+        if calls not in self._threads:
+            name = f"notify {self._name}{' calls' if calls else ''}"
+            self._threads[calls] = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        return self._threads[calls]
 
     def _send(self, intent: Intent) -> None:
         title, body = self._text(intent)

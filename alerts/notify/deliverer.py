@@ -39,8 +39,8 @@ class Limits:
 
     in_flight: int = 64
     per_receiver: int = 4
-    calls_in_flight: int = 64
-    calls_per_receiver: int = 16
+    calls_in_flight: int = 128
+    calls_per_receiver: int = 32
     attempt_seconds: float = 60.0
     stop_seconds: float = 10.0
     poll_seconds: float = 0.1

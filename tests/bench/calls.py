@@ -7,8 +7,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -16,13 +16,17 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from alerts.dispatch.model import DeskCommit, Intent, Purpose
+from alerts.model import Severity
 from alerts.notify.book import Channel, MessengerBook
-from alerts.notify.deliverer import Deliverer
+from alerts.notify.deliverer import Deliverer, Limits
 from alerts.notify.webhook import WebhookMessenger
 from core.clock import SystemClock
-from storage.records import OutboxAdapter, RecordsDatabase, upgrade
+from storage.records import DeskRecordsAdapter, OutboxAdapter, RecordsDatabase, upgrade
 from tests.bench.call_raising import raise_all, switchboard
-from tests.integration.webhook_receiver import SECRET, Answer, Request, WebhookReceiver
+from tests.integration.webhook_receiver import SECRET, Answer, Request, WebhookReceiver, receiving
+from tests.servers.places import find_program
+from tests.servers.postgres import Postgres, PostgresApi
 
 CALLS = 200
 WANTED_SECONDS = 2.0
@@ -88,46 +92,86 @@ class Receiver:
         self._loop.close()
 
     def _answer(self, request: Request) -> Answer:
-        call = str(request.document["incident"])
+        document = request.document
+        if "call" not in document:
+            return Answer()
+        call = str(document["incident"])
         self.repeated += call in self.came
         self.came.setdefault(call, time.monotonic())
         return Answer()
 
 
-def measure(url: str | None = None, *, calls: int = CALLS) -> Iterator[list[str]]:
-    """Yield the figures with everything in one process, then with the residents in another one.
+@dataclass(frozen=True)
+class Scene:
+    """What goes on around the calls: where the residents' taps come in, and how much else is to be told meanwhile."""
 
-    ``url`` names an empty database; SQLite in a folder of its own without it.
-    """
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(open(os.devnull, "w")))  # noqa: SIM115 - as long as we run
-    for apart in (False, True):
-        with _folder(url) as database_url:
-            yield asyncio.run(_measure(database_url, calls, apart=apart)).lines()
-
-
-@contextmanager
-def _folder(url: str | None) -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="anju-bench-") as folder:
-        yield url or f"sqlite+aiosqlite:///{folder}/records.db"
+    title: str
+    apart: bool = False
+    """The residents press in a process of their own, as with an API beside the alert engine."""
+    others: int = 0
+    """Notifications of alerts that wait already, half of them for a receiver that never answers."""
 
 
-async def _measure(url: str, count: int, *, apart: bool) -> Figures:
+SCENES = (
+    Scene("one process"),
+    Scene("residents in a process of their own", apart=True),
+    Scene("amid a flood of alerts and a dead receiver", apart=True, others=2_000),
+)
+
+
+def measure(*, calls: int = CALLS) -> Iterator[list[str]]:
+    """Yield the figures of every scene on SQLite, and on PostgreSQL where it is installed."""
+    quiet = open(os.devnull, "w")  # noqa: SIM115 - as long as we run
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(quiet))
+    for scene in SCENES:
+        with tempfile.TemporaryDirectory(prefix="anju-bench-") as folder:
+            url = f"sqlite+aiosqlite:///{folder}/records.db"
+            yield _told("SQLite", asyncio.run(measured(url, scene, calls)))
+    program = find_program("postgres")
+    if program is None:
+        yield ["PostgreSQL is not installed"]
+        return
+    with Postgres(program) as server:
+        api = PostgresApi(server.address)
+        for scene in SCENES:
+            url = api.sqlalchemy_url(api.new_database())
+            yield _told("PostgreSQL", asyncio.run(measured(url, scene, calls)))
+
+
+def _told(database: str, figures: Figures) -> list[str]:
+    first, *others = figures.lines()
+    return [f"{database}, {first}", *others]
+
+
+async def measured(url: str, scene: Scene, count: int) -> Figures:
+    """Raise ``count`` calls at once in ``scene``, on the empty database at ``url``."""
     receiver = Receiver()
     receiver.start()
     await upgrade(url)
     database = RecordsDatabase(url)
     await database.open()
     try:
-        async with _delivering(database, receiver.url) as deliverer:
-            raising = _apart(url, count) if apart else _beside(database, deliverer, count)
-            times = await raising
-            await _until(lambda: times.keys() <= receiver.came.keys())
-            await _until(lambda: deliverer.stats.in_flight == 0)
-            ended = time.monotonic()
+        async with receiving(lambda _: Answer(stall=True)) as dead:
+            await _crowd(database, scene.others)
+            async with _delivering(database, {"wall": receiver.url, "dead": dead.url}) as deliverer:
+                times = await (_apart(url, count) if scene.apart else _beside(database, deliverer, count))
+                await _until(lambda: times.keys() <= receiver.came.keys())
+                await _until_recorded(database)
+                ended = time.monotonic()
     finally:
         await database.close()
         receiver.stop()
-    return _figures(times, receiver, ended, "residents in a process of their own" if apart else "one process")
+    return _figures(times, receiver, ended, scene.title)
+
+
+async def _crowd(database: RecordsDatabase, count: int) -> None:
+    """Let ``count`` notifications of alerts wait."""
+    now = SystemClock().now()
+    told = [
+        Intent(f"n{n}", f"i{n}", 1, ("wall", "dead")[n % 2], Purpose.FIRING, Severity.CRITICAL, now, 0, "", (), 0)
+        for n in range(count)
+    ]
+    await DeskRecordsAdapter(database).commit(DeskCommit(0, 0, {}, told, [], []))
 
 
 def _figures(times: dict[str, tuple[float, float]], receiver: Receiver, ended: float, title: str) -> Figures:
@@ -143,11 +187,13 @@ def _figures(times: dict[str, tuple[float, float]], receiver: Receiver, ended: f
 
 
 @asynccontextmanager
-async def _delivering(database: RecordsDatabase, url: str) -> AsyncIterator[Deliverer]:
-    clock = SystemClock()
-    webhook = WebhookMessenger(url, SECRET, zone=ZoneInfo("Asia/Shanghai"), base_url=None, clock=clock)
-    book = MessengerBook({"wall": Channel(webhook)})
-    deliverer = Deliverer(OutboxAdapter(database, clock), book, clock)
+async def _delivering(database: RecordsDatabase, urls: Mapping[str, str]) -> AsyncIterator[Deliverer]:
+    clock, zone = SystemClock(), ZoneInfo("Asia/Shanghai")
+    webhooks = {
+        name: WebhookMessenger(url, SECRET, zone=zone, base_url=None, clock=clock) for name, url in urls.items()
+    }
+    book = MessengerBook({name: Channel(webhook) for name, webhook in webhooks.items()})
+    deliverer = Deliverer(OutboxAdapter(database, clock), book, clock, limits=Limits(stop_seconds=0.1))
     task = asyncio.create_task(deliverer.run(), name="deliverer")
     try:
         yield deliverer
@@ -178,6 +224,12 @@ async def _apart(url: str, count: int) -> dict[str, tuple[float, float]]:
     await child.stdout.readline()
     printed, _ = await child.communicate(b"go\n")
     return {call: (began, kept) for call, (began, kept) in json.loads(printed).items()}
+
+
+async def _until_recorded(database: RecordsDatabase) -> None:
+    outbox = OutboxAdapter(database)
+    while await outbox.due(SystemClock().now(), 1, calls=True):
+        await asyncio.sleep(0.005)
 
 
 async def _until(true: Callable[[], bool]) -> None:

@@ -17,7 +17,7 @@ from alerts.dispatch.model import Purpose
 from alerts.notify.apprise import AppriseMessenger
 from alerts.notify.wording import Language
 from core.errors import PermanentError, TemporaryError
-from tests.integration.webhook_receiver import Answer, receiving
+from tests.integration.webhook_receiver import Answer, Request, receiving
 from tests.unit.alerts.notify.intents import brief, intent, page
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -176,6 +176,20 @@ async def test_a_service_that_stalls_holds_up_no_other() -> None:
         assert not any(task.done() for task in stuck)
         results = await asyncio.gather(*stuck, return_exceptions=True)
     assert all(isinstance(result, TemporaryError) for result in results)
+
+
+async def test_a_call_for_help_waits_for_no_message_that_hangs() -> None:
+    def answer(request: Request) -> Answer:
+        return Answer(stall="新告警" in request.document["title"])
+
+    async with receiving(answer) as receiver, made(f"{json_url(receiver.url)}?rto=2") as messenger:
+        stuck = [asyncio.create_task(messenger.deliver(intent())) for _ in range(3)]
+        await receiver.until(1)
+        await asyncio.wait_for(messenger.deliver(page()), 1.5)
+        assert not any(task.done() for task in stuck)
+        for task in stuck:
+            task.cancel()
+        await asyncio.gather(*stuck, return_exceptions=True)
 
 
 @pytest.mark.parametrize(
