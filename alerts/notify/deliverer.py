@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from alerts.dispatch.model import OutboxEntry, Purpose
+from alerts.dispatch.model import CallPage, OutboxEntry, Purpose
 from alerts.model import Severity
 from alerts.notify.book import Channel, MessengerBook
 from alerts.notify.lane import Lane, Pace
@@ -302,12 +302,15 @@ def _is_call(entry: OutboxEntry) -> bool:
 def _urgency(entry: OutboxEntry) -> tuple[bool, bool, int, int]:
     """Sort key: where a receiver takes few at a time, a call for help goes first, what is over last.
 
-    In between the worst goes first. A drill is no call for help, but it is measured: it goes right behind.
+    In between the worst goes first. Behind a call for help comes news of one, then a drill: no call, but measured.
     """
     intent, calls = entry.intent, _is_call(entry)
-    drill = intent.call is not None and intent.call.drill
-    rank = drill if calls else _SEVERITIES.index(intent.severity)
+    rank = _call_rank(intent.call) if calls else _SEVERITIES.index(intent.severity)
     return not calls, intent.purpose is Purpose.RESOLVED, rank, entry.number
+
+
+def _call_rank(page: CallPage | None) -> int:
+    return 0 if page is None else 2 * page.drill + (page.kind == "update")
 
 
 def _hours(duration: timedelta) -> str:

@@ -97,7 +97,7 @@ class CallRecordsAdapter:
             return int((await connection.execute(select(calls_progress.c.last_event))).scalar_one())
 
     async def _look_up(self, column: ColumnElement[str], names: Sequence[str]) -> Sequence[Call | None]:
-        keyed = calls.outerjoin(call_keys, call_keys.c.call_id == calls.c.id) if column is call_keys.c.key else calls
+        keyed = calls.join(call_keys, call_keys.c.call_id == calls.c.id) if column is call_keys.c.key else calls
         wanted = select(calls, column.label("its_name")).select_from(keyed)
         async with self._database.reading() as connection:
             rows = await _found(connection, wanted, column, {*names})

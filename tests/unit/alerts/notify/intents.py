@@ -50,10 +50,10 @@ def intent(number: int = 1, **fields: Any) -> Intent:
     return Intent(**known | fields)
 
 
-def page(number: int = 1, *, drill: bool = False, words: str = "困人", **fields: Any) -> Intent:
+def page(number: int = 1, *, drill: bool = False, words: str = "困人", kind: str = "call", **fields: Any) -> Intent:
     """A page of call ``number``."""
     said = CallWords(f"呼叫 {words}", f"地点 {words}", f"短 {words}")
-    called = CallPage(f"call-{number}", "call", drill, said, said, {"lift": "xingfuli/elevator/b1-l1", "people": 2})
+    called = CallPage(f"call-{number}", kind, drill, said, said, {"lift": "xingfuli/elevator/b1-l1", "people": 2})
     known = {"incident": f"call-{number}", "purpose": Purpose.CALL, "alerts": (), "count": 0, "call": called}
     return intent(number, **known | fields)
 

@@ -330,11 +330,12 @@ async def test_where_few_are_taken_the_worst_goes_first_and_what_is_over_last() 
         assert [one.id for one in world.mouths["duty"].said] == ["intent-4", "intent-3", "intent-2", "intent-1"]
 
 
-async def test_a_call_for_help_goes_before_everything_and_a_drill_right_behind() -> None:
+async def test_a_call_for_help_goes_before_everything_then_news_of_one_then_a_drill() -> None:
     async with started({"duty": Mouth()}, per_minute=1) as world:
-        world.add(intent(1, incident="a"), page(2, drill=True), page(3, severity=Severity.INFO))
-        await world.run_until(180)
-        assert [one.id for one in world.mouths["duty"].said] == ["intent-3", "intent-2", "intent-1"]
+        news = page(3, kind="update")
+        world.add(intent(1, incident="a"), page(2, drill=True), news, page(4, severity=Severity.INFO))
+        await world.run_until(240)
+        assert [one.id for one in world.mouths["duty"].said] == ["intent-4", "intent-3", "intent-2", "intent-1"]
 
 
 async def test_all_together_keep_to_the_bound() -> None:
