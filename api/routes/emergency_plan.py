@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from api.dependencies import Given
 from api.emergency_plans import CheckedPlan, PlanInForce, check_text
 from api.responses import TOO_LARGE
-from api.rules import RuleText
+from api.texts import YamlText
 
 router = APIRouter(prefix="/emergency-plan", tags=["emergency calls"])
 
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/emergency-plan", tags=["emergency calls"])
 class PlanText(BaseModel):
     """A plan to look at."""
 
-    text: RuleText
+    text: YamlText
 
 
 @router.get("", summary="Show the emergency plan in force")
@@ -26,4 +26,4 @@ async def get_emergency_plan(given: Given) -> PlanInForce:
 @router.post("/check", summary="Check an emergency plan without keeping it", responses=TOO_LARGE)
 async def check_emergency_plan(given: Given, said: PlanText) -> CheckedPlan:
     """Say all that is wrong with a plan, each with its line, also against the notification plan. Nothing is kept."""
-    return await check_text(said.text, given.plan())
+    return await check_text(said.text, given.plan.current())
