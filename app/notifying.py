@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import structlog
 
+from alerts.dispatch.plan import Plan
 from alerts.dispatch.service import DeskService, Surroundings
 from alerts.notify.book import MessengerBook
 from alerts.notify.deliverer import Deliverer
@@ -39,6 +40,11 @@ class Notifying:
         self._book = MessengerBook()
         self.desk: DeskService
         self.deliverer: Deliverer
+
+    @property
+    def plan(self) -> Plan:
+        """The plan in force."""
+        return self._source.plan
 
     @property
     def problem(self) -> str:

@@ -17,12 +17,11 @@ from emergency.model import (
     Telling,
     Value,
 )
+from emergency.own_rules import UNANSWERED
 from emergency.rescue import STOPPED, half_at
 
 LADDER = "ladder"
 CLOCK = "clock"
-OVERDUE_RULE = "rescue-overdue"
-UNANSWERED_RULE = "call-unanswered"
 _WHEN_TAKEN = (CallState.ON_THE_WAY, *STOPPED)
 
 
@@ -76,7 +75,7 @@ class Change:
             self.note(EventKind.STEP_TOLD, at, LADDER, again=True)
             self.tell(PageKind.CALL, range(len(steps)))
         self.raise_alert(
-            UNANSWERED_RULE, at, "阶梯已到尽头，仍无人接手求助", "the ladder has ended and nobody has taken the call"
+            UNANSWERED, at, "阶梯已到尽头，仍无人接手求助", "the ladder has ended and nobody has taken the call"
         )
         self.set(climb_at=at + self.again_after)
 
@@ -99,7 +98,7 @@ class Change:
 
     def _alert(self, rule: str, at: datetime, zh: str, en: str, *, firing: bool) -> OwnAlert:
         call = self.call
-        device = call.place.lift or f"{call.place.community}/system/{call.place.point or 'calls'}"
+        device = call.place.lift or f"{call.place.community}/system/{call.place.point or 'emergency-calls'}"
         return OwnAlert(rule, device, call.stamps.rang or call.stamps.raised, at, firing, zh, en)
 
     def decided(self) -> Decision:

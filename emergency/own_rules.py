@@ -2,7 +2,8 @@
 
 from msgspec import Struct
 
-from emergency.changes import OVERDUE_RULE, UNANSWERED_RULE
+OVERDUE = "rescue-overdue"
+UNANSWERED = "call-unanswered"
 
 
 class OwnRule(Struct, frozen=True):
@@ -17,13 +18,13 @@ class OwnRule(Struct, frozen=True):
 
 
 OWN_RULES: dict[str, OwnRule] = {
-    OVERDUE_RULE: OwnRule(
+    OVERDUE: OwnRule(
         "救援超时",
         "Rescue overdue",
         "立即联系救援人员，同时拨打 96333 或 119",
         "Reach the rescuers now, and call 96333 or 119 as well",
     ),
-    UNANSWERED_RULE: OwnRule(
+    UNANSWERED: OwnRule(
         "紧急呼叫无人接听",
         "Emergency call unanswered",
         "立即回拨呼叫人，并派人前往",

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from core.errors import Conflict
 from emergency import acts
-from emergency.changes import CLOCK, OVERDUE_RULE, UNANSWERED_RULE, Change
+from emergency.changes import CLOCK, Change
 from emergency.ladder import Rules
 from emergency.model import (
     Call,
@@ -27,6 +27,7 @@ from emergency.model import (
     Source,
     Stamps,
 )
+from emergency.own_rules import OVERDUE, UNANSWERED
 from emergency.rescue import STOPPED, half_at
 
 CALLER = "caller"
@@ -105,7 +106,7 @@ def _due(call: Call, now: datetime) -> Due | None:
 
 
 def _climb(change: Change, at: datetime, now: datetime) -> None:
-    if change.call.told >= len(change.rules.steps) and (change.call.drill or UNANSWERED_RULE in change.call.alerts):
+    if change.call.told >= len(change.rules.steps) and (change.call.drill or UNANSWERED in change.call.alerts):
         # Rounds that nobody looked at are one round: the newest of them.
         at += (now - at) // change.again_after * change.again_after
     change.climb(at)
@@ -124,7 +125,7 @@ def _overdue(change: Change, at: datetime, _now: datetime) -> None:
     change.note(EventKind.OVERDUE, at, CLOCK, contractor=_contractor(change.call))
     change.tell_those_told(PageKind.OVERDUE)
     zh, en = "救援人员未在规定时间内到场", "nobody was on site within the time for rescue"
-    change.raise_alert(OVERDUE_RULE, at, zh, en)
+    change.raise_alert(OVERDUE, at, zh, en)
     if change.call.told < len(change.rules.steps):
         change.climb(at)
         if climbing is None:
@@ -173,7 +174,7 @@ def _taken(change: Change, actor: str, now: datetime) -> None:
         change.stamp("answered", now)
         change.set(answered_by=actor)
         change.note(EventKind.ANSWERED, now, actor)
-    change.end_alert(UNANSWERED_RULE, now, "已有人接手", "somebody has taken it")
+    change.end_alert(UNANSWERED, now, "已有人接手", "somebody has taken it")
 
 
 def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) -> None:
@@ -223,7 +224,7 @@ def _on_site(change: Change, what: acts.OnSite, actor: str, now: datetime) -> No
     change.set(state=CallState.ON_SITE, climb_at=None)
     name = what.name or (change.call.responder.name if change.call.responder else "")
     change.note(EventKind.ON_SITE, now, actor, name=name)
-    change.end_alert(OVERDUE_RULE, now, "救援人员已到场", "somebody is on site")
+    change.end_alert(OVERDUE, now, "救援人员已到场", "somebody is on site")
 
 
 def _freed(change: Change, what: acts.Freed, actor: str, now: datetime) -> None:
@@ -233,7 +234,7 @@ def _freed(change: Change, what: acts.Freed, actor: str, now: datetime) -> None:
     change.stamp("freed", now)
     change.set(state=CallState.FREED, climb_at=None)
     change.note(EventKind.FREED, now, actor, people=what.people)
-    change.end_alert(OVERDUE_RULE, now, "被困人员已救出", "everybody is out")
+    change.end_alert(OVERDUE, now, "被困人员已救出", "everybody is out")
     change.tell_those_told(PageKind.UPDATE)
 
 
@@ -255,7 +256,7 @@ def _abandon(change: Change, _what: acts.Abandon, actor: str, now: datetime) -> 
     if call.alarm or call.source in _ALARMS or call.state not in (CallState.RINGING, CallState.ANSWERED):
         return
     change.set(state=CallState.ABANDONED, climb_at=None)
-    for rule in (UNANSWERED_RULE, OVERDUE_RULE):
+    for rule in (UNANSWERED, OVERDUE):
         change.end_alert(rule, now, "求助人已取消", "the caller took it back")
     change.tell_those_told(PageKind.UPDATE)
 
@@ -276,7 +277,7 @@ def _close(change: Change, what: acts.Close, actor: str, now: datetime) -> None:
     change.stamp("closed", now)
     change.set(state=CallState.CLOSED, climb_at=None, cause=what.cause)
     change.note(EventKind.CLOSED, now, actor, what.text, cause=what.cause.value)
-    change.end_alert(OVERDUE_RULE, now, "求助已结束", "the call is closed")
+    change.end_alert(OVERDUE, now, "求助已结束", "the call is closed")
 
 
 _ORDER = list(CallState)

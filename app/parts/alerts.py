@@ -1,4 +1,4 @@
-"""The part that decides and tells: alert engine, notification desk and deliverer, over the records."""
+"""The part that decides and tells: alert engine, emergency calls, notification desk and deliverer, over the records."""
 
 import asyncio
 import contextlib
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from alerts.engine import Engine
 from alerts.service import AlertService
 from app import heartbeat, wiring
+from app.calling import Calling
 from app.doorbell import Doorbell, Poll, Waiting
 from app.heartbeat import Pulse
 from app.notifying import Notifying
@@ -15,6 +16,7 @@ from app.rule_source import RuleSource
 from app.services import Service
 from app.settings import Settings
 from core.clock import Clock
+from emergency.service import EmergencyService
 from storage.records import AlertRecordsAdapter, RecordsAdapter, RegistryAdapter
 
 
@@ -28,6 +30,7 @@ class Alerts:
         self.rules: RuleSource
         self.service: AlertService
         self.notifying: Notifying
+        self.emergency: EmergencyService
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[Mapping[str, Service]]:
@@ -53,8 +56,14 @@ class Alerts:
                 registry=registry,
             )
             async with self.notifying.opened() as telling:
+                calling = Calling(settings, clock, database, lambda: self.notifying.plan)
+                await calling.load()
+                calling.switchboard.on_pages = self.notifying.deliverer.wake
+                self.emergency = calling.service()
                 yield {
                     "alert engine": self.service.run,
+                    "emergency calls": self.emergency.run,
+                    "emergency plan of ladders": calling.follow_plan,
                     **telling,
                     "alerts heartbeat": lambda: heartbeat.beat(settings.var, "alerts", clock, self.pulse),
                 }
@@ -65,7 +74,8 @@ class Alerts:
     def pulse(self) -> Pulse:
         """Return how the engine and the desk do, with their counters."""
         stats = self.service.stats
-        problem = stats.detail or self.notifying.problem or self._rules_problem()
+        calls = self.emergency.stats
+        problem = stats.detail or calls.detail or self.notifying.problem or self._rules_problem()
         return Pulse(
             "degraded" if problem else "up",
             problem or "deciding and telling",
@@ -75,6 +85,8 @@ class Alerts:
                 "commit_retries_total": stats.retries,
                 "last_commit_seconds": stats.last_commit_seconds,
                 "decided_position": stats.position,
+                "calls_raised_total": calls.raised,
+                "calls_joined_total": calls.joined,
                 **self.notifying.figures(),
             },
         )

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Mapping
 from prometheus_client import CollectorRegistry
 
 from api.app import create_app
-from api.dependencies import Dependencies
+from api.dependencies import Dependencies, EmergencyParts
 from app import heartbeat, wiring
 from app.backtester import Backtester
+from app.calling import Calling
 from app.heartbeat import Pulse
 from app.metrics import FiguresCollector
 from app.network import listen
@@ -25,6 +26,8 @@ from core.clock import Clock
 from storage.journal.sqlite import SqliteJournal
 from storage.records import (
     AlertActsAdapter,
+    CallPointsAdapter,
+    ControllerCodesAdapter,
     DeskRecordsAdapter,
     OutboxAdapter,
     QualityAdapter,
@@ -52,6 +55,7 @@ class Api:
         self._plan = PlanSource(settings.notify.plan)
         self.records: RecordsAdapter
         self.registry: RegistryAdapter
+        self.calling: Calling
         self.new_token: str | None = None
 
     @contextlib.asynccontextmanager
@@ -69,10 +73,13 @@ class Api:
             if not await tokens.names():
                 self.new_token = await tokens.add("first", clock.now())
             await self._plan.load()
+            self.calling = Calling(settings, clock, database, lambda: self._plan.plan)
+            await self.calling.load()
             application = create_app(await self._dependencies(database, tokens, journal, store))
             yield {
                 "http server": lambda: Server(application).serve_on([listening]),
                 "notification plan": self._follow_plan,
+                "emergency plan": self.calling.follow_plan,
                 "api heartbeat": lambda: heartbeat.beat(settings.var, "api", clock, self._pulse),
             }
         finally:
@@ -114,6 +121,17 @@ class Api:
             rules=RulesView(rules),
             backtester=Backtester(settings),
             plan=PlanView(self._plan, settings.var, clock),
+            emergency=self._emergency(database),
+        )
+
+    def _emergency(self, database: RecordsDatabase) -> EmergencyParts:
+        return EmergencyParts(
+            calls=self.calling.switchboard,
+            reader=self.calling.records,
+            points=CallPointsAdapter(database),
+            places=self.calling.places,
+            codes=ControllerCodesAdapter(database),
+            plan_problem=lambda: self.calling.source.problem,
         )
 
     async def _follow_plan(self) -> None:
@@ -122,5 +140,8 @@ class Api:
             await self._plan.changed()
 
     def _pulse(self) -> Pulse:
-        problem = self._plan.problem
-        return Pulse("degraded", f"{PROBLEM}{problem}", {}) if problem else Pulse("up", "serving", {})
+        if problem := self._plan.problem:
+            return Pulse("degraded", f"{PROBLEM}{problem}", {})
+        if problem := self.calling.source.problem:
+            return Pulse("degraded", f"emergency plan: {problem}", {})
+        return Pulse("up", "serving", {})

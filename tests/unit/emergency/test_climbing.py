@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emergency import acts, steps
-from emergency.changes import OVERDUE_RULE, UNANSWERED_RULE
 from emergency.model import Call, CallState, Decision, EventKind, PageKind
+from emergency.own_rules import OVERDUE, UNANSWERED
 from emergency.rescue import ClockState, clock_state, half_at
 from tests.unit.emergency.calls import RULES, T0, after, call
 
@@ -37,7 +37,7 @@ def test_the_ladder_climbs_by_itself(seconds: float, steps_told: list[int]) -> N
 def test_behind_its_end_everybody_is_told_again_and_an_alert_is_raised_once() -> None:
     decided = ticked(call(), 240)
     assert told(decided) == [1, 2, 3, 4, 0, 1, 2, 3, 4]
-    assert [(each.rule, each.firing, each.at) for each in decided.alerts] == [(UNANSWERED_RULE, True, after(240))]
+    assert [(each.rule, each.firing, each.at) for each in decided.alerts] == [(UNANSWERED, True, after(240))]
     again = ticked(decided.call, 300)
     assert told(again) == [0, 1, 2, 3, 4]
     assert again.alerts == ()
@@ -52,7 +52,7 @@ def test_rounds_that_nobody_looked_at_are_one() -> None:
 def test_the_alert_ends_when_somebody_takes_it() -> None:
     decided = steps.act(ticked(call(), 240).call, acts.Answer(), "li", after(250), RULES)
     assert decided is not None
-    assert [(each.rule, each.firing) for each in decided.alerts] == [(UNANSWERED_RULE, False)]
+    assert [(each.rule, each.firing) for each in decided.alerts] == [(UNANSWERED, False)]
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_who_is_on_the_way_is_waited_for_until_the_clock_has_run_down() -> None:
     assert [(each.kind, each.steps) for each in half.tellings] == [(PageKind.HALF_TIME, (0,))]
     over = ticked(half.call, WHOLE.total_seconds())
     assert [each.kind for each in over.tellings] == [PageKind.OVERDUE, PageKind.CALL]
-    assert [(each.rule, each.firing) for each in over.alerts] == [(OVERDUE_RULE, True)]
+    assert [(each.rule, each.firing) for each in over.alerts] == [(OVERDUE, True)]
     assert over.call.climb_at is None
     there = steps.act(over.call, acts.OnSite(), "zhang", T0 + WHOLE + HALF, RULES)
     assert there is not None
-    assert [(each.rule, each.firing) for each in there.alerts] == [(OVERDUE_RULE, False)]
+    assert [(each.rule, each.firing) for each in there.alerts] == [(OVERDUE, False)]
 
 
 @pytest.mark.parametrize(
