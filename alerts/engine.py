@@ -47,7 +47,7 @@ class Engine:
         self.evaluated = 0
 
     def restore(self, states: Mapping[str, bytes]) -> None:
-        """Take over what `dirty` gave out before; raises `msgspec.ValidationError` for bytes that it did not write."""
+        """Take over what `dirty` gave out before; raises `PermanentError` for bytes that it did not write."""
         for path, state in states.items():
             site = restored_site(path, state, self._assignments.roster_of)
             self._sites[site.device.key] = site

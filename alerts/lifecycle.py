@@ -59,7 +59,7 @@ def step(
         _expire(rule, state, now, device)
     else:
         _observe(rule, state, observation, now, device)
-    _forget_rises(rule, state, now)
+    steps.forget_rises(state, now - rule.policy.chatter_within)
     again = _take_repeat(rule, state) if rule.repeats and observation is not None else None
     said = _judge(rule, state, now, device, by_message=observation is not None)
     if said is None and again is not None and state.phase is Phase.FIRING:
@@ -86,7 +86,7 @@ def step_by_peer(
         for watch, leaf in zip(rule.watches, leaves, strict=True):
             if observation.device.device in watch.peers:
                 watch.observe_peer(leaf, observation, now)
-    _forget_rises(rule, state, now)
+    steps.forget_rises(state, now - rule.policy.chatter_within)
     return state, _judge(rule, state, now, device, by_message=True)
 
 
@@ -110,7 +110,7 @@ def _instants(rule: CompiledRule, state: RuleState, device: Device) -> Iterable[
         wait = _quiet_for(rule, state)
         yield from (since + wait for since in (state.over_since, state.lower_since) if since)
     if state.rises:
-        yield state.rises[0][0] + policy.chatter_within
+        yield steps.first_rise(state) + policy.chatter_within
     if policy.gap_after and state.phase is not Phase.IDLE:
         yield heard.anything + policy.gap_after
     if policy.calendar is not None and (state.phase is not Phase.IDLE or holds(rule, state)):
@@ -170,11 +170,6 @@ def _expire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Dev
             rule.watches[index].expire(leaves[index], now, heard)
 
 
-def _forget_rises(rule: CompiledRule, state: RuleState, now: Microseconds) -> None:
-    while state.rises and state.rises[0][0] + rule.policy.chatter_within <= now:
-        state.rises.pop(0)
-
-
 def _judge(
     rule: CompiledRule, state: RuleState, now: Microseconds, device: Device, *, by_message: bool
 ) -> Transition | None:
@@ -216,7 +211,7 @@ def _after_gap(rule: CompiledRule, state: RuleState) -> dict[str, Leaves]:
     for leaves in state.parts.values():
         for leaf in leaves:
             if leaf.past is not None:
-                leaf.past.recent = []
+                leaf.past.recent = b""
     parts = begin(rule).parts
     keep_past(rule, parts, state.parts)
     return parts

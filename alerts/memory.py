@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from enum import IntEnum
+from sys import intern
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from alerts.model import Severity
 from core.devices import DeviceKey
@@ -13,7 +14,10 @@ Microseconds = int
 
 
 class Past(Struct, array_like=True):
-    """What a device was like on the days before: one figure a day, and so much of today as that takes."""
+    """What a device was like on the days before: one figure a day, and so much of today as that takes.
+
+    What is gathered is packed; ``alerts.watches.windows`` reads it.
+    """
 
     day: int = 0
     """The running day, counted from 1970-01-01 (UTC, ours)."""
@@ -21,19 +25,23 @@ class Past(Struct, array_like=True):
     """How many samples came today."""
     stride: int = 1
     """Of how many samples one is kept."""
-    kept: list[float] = []
-    days: list[tuple[int, float]] = []
+    kept: bytes = b""
+    """Their values."""
+    days: bytes = b""
     """The medians of the days before, oldest first."""
     usual: float = 0.0
     """The median of those medians."""
-    recent: list[float] = []
-    """The newest samples, which are compared with those days."""
+    recent: bytes = b""
+    """The newest values, which are compared with those days."""
     of: str = ""
     """What all this was measured of; so it can outlive a rule that is changed otherwise."""
 
 
 class Leaf(Struct, array_like=True, gc=False):
-    """The memory of one condition that holds no others, for one part of a device (a region, a door, or all of it)."""
+    """The memory of one condition that holds no others, for one part of a device (a region, a door, or all of it).
+
+    What is gathered is packed; ``alerts.watches.windows`` reads it. Most conditions gather nothing, and share that.
+    """
 
     truth: bool = False
     """Whether the condition holds, everything considered."""
@@ -43,60 +51,16 @@ class Leaf(Struct, array_like=True, gc=False):
     """When ``truth`` follows ``raw``, if no message says otherwise before."""
     value: float | bool | str | None = None
     """What the reason will speak of: the newest value, rate or event."""
-    opened: dict[str, Microseconds] = {}
+    opened: bytes = b""
     """Events that hold the condition, by identity, with the instant at which each ends by itself."""
     changed_at: Microseconds = 0
     """The device's own instant of the newest event taken, or ours of the last *offline*."""
-    samples: list[tuple[Microseconds, float]] = []
-    """The values of the window, oldest first: of a rate by the device's own time, of a ratio by ours."""
-    others: list[tuple[Microseconds, float]] = []
-    """The same of the second signal of a ratio."""
-    instants: list[Microseconds] = []
-    """Ours: when the events that are counted came, oldest first; of a sequence, when what has gone so far began."""
-    inner: list["Leaf"] = []
-    """The memories of what belongs to this condition: its steps, or both sides of a comparison."""
+    window: bytes = b""
+    """What it gathers, oldest first: samples of a rate by the device's own time, of a ratio by ours; of a count, when
+    (ours) the events came; of a sequence, when what has gone so far began; of a stay, when it was last looked at."""
+    inner: tuple["Leaf", ...] = ()
+    """The memories of what belongs to this condition: its steps, both sides of a comparison, the second of a ratio."""
     past: Past | None = None
-
-
-# Most conditions keep no events and no samples. An empty container of their own would be most of what they take, so
-# they share these; nobody writes to them, because only a watch that asked for its own does.
-NO_EVENTS: dict[str, Microseconds] = {}
-NO_SAMPLES: list[tuple[Microseconds, float]] = []
-NO_INSTANTS: list[Microseconds] = []
-NO_LEAVES: list[Leaf] = []
-
-
-def slim_leaf(
-    *,
-    truth: bool = False,
-    raw: bool = False,
-    value: float | bool | str | None = None,
-    opened: dict[str, Microseconds] = NO_EVENTS,
-    samples: list[tuple[Microseconds, float]] = NO_SAMPLES,
-    others: list[tuple[Microseconds, float]] = NO_SAMPLES,
-    inner: list[Leaf] = NO_LEAVES,
-    past: Past | None = None,
-) -> Leaf:
-    """Return a leaf whose empty containers are shared, except those that are given."""
-    return Leaf(truth, raw, 0, value, opened, 0, samples, others, NO_INSTANTS, inner, past)
-
-
-def slim(leaf: Leaf, like: Leaf) -> None:
-    """Let ``leaf``, as it was read, share its empty containers where ``like`` does."""
-    for name, shared in _SHARED:
-        if getattr(like, name) is shared and not getattr(leaf, name):
-            setattr(leaf, name, shared)
-    for inner, inner_like in zip(leaf.inner, like.inner, strict=True):
-        slim(inner, inner_like)
-
-
-_SHARED = (
-    ("opened", NO_EVENTS),
-    ("samples", NO_SAMPLES),
-    ("others", NO_SAMPLES),
-    ("instants", NO_INSTANTS),
-    ("inner", NO_LEAVES),
-)
 
 
 class Phase(IntEnum):
@@ -123,7 +87,7 @@ class RuleState(Struct, array_like=True):
     """One rule on one device. ``shape`` names the rule's conditions, so that memories of others are not taken over."""
 
     shape: str
-    parts: dict[str, list[Leaf]] = {}
+    parts: dict[str, tuple[Leaf, ...]] = {}
     phase: Phase = Phase.IDLE
     since: Microseconds = 0
     """When it became pending; identity of the alert."""
@@ -135,10 +99,30 @@ class RuleState(Struct, array_like=True):
     alert: OpenAlert | None = None
     lower_since: Microseconds = 0
     """While firing: since when a lower severity would do, 0 while it would not."""
-    rises: list[tuple[Microseconds, str]] = []
-    """When it fired (``""``) or stepped up (to which severity) within the last while, oldest first."""
+    rises: bytes = b""
+    """When it fired or stepped up (to which severity) within the last while, oldest first; read by ``alerts.steps``."""
     chattering: bool = False
     """While firing: it did so too often, and has to be quiet for a while before anything is believed to be over."""
+
+
+def share(state: RuleState) -> None:
+    """Let a state that was read share its texts with those of other devices, as it did before it was written."""
+    state.shape = intern(state.shape)
+    if (alert := state.alert) is not None:
+        titles = {"title_zh": intern(alert.title_zh), "title_en": intern(alert.title_en)}
+        state.alert = structs.replace(alert, **titles)
+    for leaves in state.parts.values():
+        for leaf in leaves:
+            _share_leaf(leaf)
+
+
+def _share_leaf(leaf: Leaf) -> None:
+    if isinstance(leaf.value, str):
+        leaf.value = intern(leaf.value)
+    if leaf.past is not None:
+        leaf.past.of = intern(leaf.past.of)
+    for inner in leaf.inner:
+        _share_leaf(inner)
 
 
 class Heard(Struct, array_like=True):

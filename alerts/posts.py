@@ -9,7 +9,7 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from alerts import lifecycle
-from alerts.memory import Device, Heard, Leaf, Microseconds, Phase, RuleState, slim
+from alerts.memory import Device, Heard, Leaf, Microseconds, Phase, RuleState
 from alerts.trees import CompiledRule, Leaves
 from alerts.watches.happenings import EventWatch
 from alerts.watches.readings import SignalWatch
@@ -58,14 +58,15 @@ class Post:
         """Return the state of a device at rest, whose newest values are ``latest``."""
         state = lifecycle.begin(self.rule)
         if self._signals:
-            leaves = state.parts[""]
+            leaves = list(state.parts[""])
             for index, watch, name in self._signals:
                 leaves[index] = watch.settled(latest.get(name))
+            state.parts[""] = tuple(leaves)
         return state
 
     def rests(self, state: RuleState, latest: Latest, now: Microseconds) -> bool:
         """Tell whether ``state`` may be forgotten, once its parts that may be are."""
-        if self._counting and state.parts and all(leaves[self._counting[0]].samples for leaves in state.parts.values()):
+        if self._counting and state.parts and all(leaves[self._counting[0]].window for leaves in state.parts.values()):
             return False
         if self._prunes:
             for name in [name for name, leaves in state.parts.items() if self._is_quiet(leaves, now)]:
@@ -80,13 +81,6 @@ class Post:
             if not watch.is_settled(leaves[index], latest.get(name)):
                 return False
         return len(self._signals) == len(leaves) or self._is_quiet(leaves, now)
-
-    def share(self, state: RuleState) -> None:
-        """Let a state that was read share with others what is empty."""
-        begin = self.rule.begin()
-        for leaves in state.parts.values():
-            for leaf, like in zip(leaves, begin, strict=True):
-                slim(leaf, like)
 
     def due(self, state: RuleState | None, device: Device) -> Microseconds:
         """Return when the rule must be stepped without a message, 0 for never."""

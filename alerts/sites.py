@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from alerts import lifecycle, steps
-from alerts.memory import Device, DeviceState, Heard, Microseconds, Phase, RuleState
+from alerts.memory import Device, DeviceState, Heard, Microseconds, Phase, RuleState, share
 from alerts.posts import Drawn, Latest, Post, Roster
 from core.devices import DeviceKey
+from core.errors import PermanentError
 from core.wire.payloads import ElevatorEvent
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -105,13 +106,19 @@ def new_site(key: DeviceKey, now: Microseconds, roster: Roster) -> Site:
 
 
 def restored_site(path: str, state: bytes, roster_of: Callable[[DeviceKey], Roster]) -> Site:
-    """Return the device that `Site.encode` wrote down, under the rules that are on watch there now."""
+    """Return the device that `Site.encode` wrote down, under the rules that are on watch there now.
+
+    Raises `PermanentError` for bytes that it did not write.
+    """
     key = DeviceKey.from_path(path)
-    site = Site(Device(key, path, _decode(state)), _NOBODY)
+    try:
+        known = _decode(state)
+    except msgspec.ValidationError as error:
+        raise PermanentError(f"engine state of {path}: {error}: was it written by another version of Anju?") from None
+    for each in known.rules.values():
+        share(each)
+    site = Site(Device(key, path, known), _NOBODY)
     site.assign(roster_of(key))
-    for name, known in site.device.state.rules.items():
-        if (post := site.roster.posts.get(name)) is not None:
-            post.share(known)
     return site
 
 

@@ -1,6 +1,7 @@
 """The steps of an alert's life as they are written down: each with its reason, in words and in facts."""
 
 import hashlib
+from struct import Struct
 
 import msgspec
 
@@ -11,6 +12,9 @@ from alerts.words import lasting_names, part_names, severity_names
 from core.clock import from_microseconds
 
 _NEVER = 0
+_RISE = Struct("<qb")
+_FIRED = -1
+_LEVELS = list(Severity)
 
 RULE_REMOVED = Reason("rule_removed", "规则已删除，告警随之关闭", "the rule was removed, and the alert with it")
 OUT_OF_SCOPE = Reason(
@@ -34,7 +38,7 @@ def fire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device
     its_id = alert_id(rule.id, device.path, state.since, state.since_position)
     state.alert = opened(rule, its_id, severity)
     state.phase = Phase.FIRING
-    state.chattering = _rise(rule, state, "", now)
+    state.chattering = _rise(rule, state, _FIRED, now)
     leaves = state.parts[state.part]
     indexes = rule.because(leaves)
     zh, en = _said(rule, leaves, indexes)
@@ -69,7 +73,7 @@ def step_up(
     device: Device,
 ) -> Transition:
     """Make an open alert worse; too often within a while, and it stays so until it is quiet."""
-    chattering = _rise(rule, state, severity.value, now)
+    chattering = _rise(rule, state, _LEVELS.index(severity), now)
     state.chattering = state.chattering or chattering
     said = ("", "") if because is None else _said(rule, *because)
     facts = {} if because is None else _facts(rule, *because)
@@ -114,6 +118,18 @@ def rest(state: RuleState) -> None:
     """Make ``state`` idle; what it has seen of the conditions, and how often it fired, stays."""
     state.phase, state.alert, state.part, state.chattering = Phase.IDLE, None, "", False
     state.since = state.since_position = state.over_since = state.lower_since = _NEVER
+
+
+def first_rise(state: RuleState) -> Microseconds:
+    """Return when the first of ``state.rises`` was, of which there must be one."""
+    instant: Microseconds = _RISE.unpack_from(state.rises)[0]
+    return instant
+
+
+def forget_rises(state: RuleState, until: Microseconds) -> None:
+    """Forget those of ``state.rises`` that were at ``until`` or before."""
+    while state.rises and first_rise(state) <= until:
+        state.rises = state.rises[_RISE.size :]
 
 
 def ended(rule: str, state: RuleState, reason: Reason, now: Microseconds, device: Device) -> Transition | None:
@@ -174,14 +190,13 @@ def _open(rule: CompiledRule, state: RuleState, device: Device) -> OpenAlert:
     return state.alert
 
 
-def _rise(rule: CompiledRule, state: RuleState, to: str, now: Microseconds) -> bool:
-    """Remember that it fired, or stepped up; tell whether that was once too often."""
+def _rise(rule: CompiledRule, state: RuleState, to: int, now: Microseconds) -> bool:
+    """Remember that it fired, or stepped up to a level; tell whether that was once too often."""
     count = rule.policy.chatter_count
     if not count:
         return False
-    state.rises.append((now, to))
-    # Beyond what can matter nothing is kept: `count` of each kind.
-    return sum(kind == to for _, kind in state.rises) >= count
+    state.rises += _RISE.pack(now, to)
+    return [kind for _, kind in _RISE.iter_unpack(state.rises)].count(to) >= count
 
 
 def _change(

@@ -40,7 +40,7 @@ from core.devices import Channel, DeviceKind
 
 _WITH_PARTS = frozenset({DeviceKind.GATE, DeviceKind.THERMAL})
 _WORST_FIRST = list(Severity)
-Leaves = list[Leaf]
+Leaves = tuple[Leaf, ...]
 """The memories of a rule's watches for one part of a device, in the order of the watches."""
 Truth = Callable[[Leaves], bool]
 Because = Callable[[Leaves], list[int]]
@@ -117,7 +117,7 @@ class CompiledRule:
 
     def begin(self) -> Leaves:
         """Return the memories before the first message."""
-        return [watch.begin() for watch in self.watches]
+        return tuple([watch.begin() for watch in self.watches])
 
     def active(self, leaves: Leaves) -> bool:
         """Tell whether the alert should be open for the part that ``leaves`` remember."""

@@ -5,12 +5,13 @@ from operator import attrgetter
 from statistics import median
 from typing import Any
 
-from alerts.memory import Heard, Leaf, Microseconds, Past, slim_leaf
+from alerts.memory import Heard, Leaf, Microseconds, Past
 from alerts.rules.conditions import Compare, Stay
 from alerts.rules.signals import Signal, signals_of
 from alerts.watches.limits import Figure
 from alerts.watches.readings import channels_of
 from alerts.watches.watch import OwnWatch, Reading, Sentence
+from alerts.watches.windows import DAY, INSTANT, VALUE, days_of, pack_values, values_of
 from alerts.words import signal_names, value_names
 from core.clock import to_microseconds
 from core.devices import DeviceKind
@@ -57,7 +58,7 @@ class PastWatch(OwnWatch):
         return None if self._stay is None else (self.signal.name,)
 
     def begin(self) -> Leaf:
-        return slim_leaf(past=Past(of=self._of))
+        return Leaf(past=Past(of=self._of))
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
         value = self._read(reading if self.signal.of_region else observation.body)
@@ -67,8 +68,8 @@ class PastWatch(OwnWatch):
         if value is None or past is None:
             return
         self._take(past, float(value), now // _DAY)
-        if len(past.days) >= self._at_least_days and len(past.recent) >= self._over:
-            newest = median(past.recent)
+        if _days(past) >= self._at_least_days and len(past.recent) >= self._over * VALUE.size:
+            newest = median(values_of(past.recent))
             leaf.value = round(newest, 3)
             leaf.truth = self._beyond(newest, past.usual, leaf.truth)
 
@@ -83,7 +84,7 @@ class PastWatch(OwnWatch):
         if leaf.value is None or leaf.past is None:
             return f"{zh}尚无可比的过去", f"{en}: no past to compare with yet"
         usual = f"{leaf.past.usual:.4g}{unit}"
-        days = len(leaf.past.days)
+        days = _days(leaf.past)
         return (
             f"{zh} {leaf.value:.4g}{unit}，此前 {days} 天的中位数为 {usual}",
             f"{en} {leaf.value:.4g}{unit}, the median of {days} days before is {usual}",
@@ -93,7 +94,7 @@ class PastWatch(OwnWatch):
         if leaf.value is None or leaf.past is None:
             return {}
         name = self.signal.name if self._stay is None else f"{self.signal.name}_stay_seconds"
-        return {name: leaf.value, "usual": round(leaf.past.usual, 3), "days": len(leaf.past.days)}
+        return {name: leaf.value, "usual": round(leaf.past.usual, 3), "days": _days(leaf.past)}
 
     def _names(self) -> tuple[str, str, str]:
         zh, en, unit = signal_names(self.signal.name)
@@ -107,28 +108,34 @@ class PastWatch(OwnWatch):
         """Return the seconds of a stay that this message ends; one whose beginning was not seen has none."""
         if value is None:
             return None
-        inside, known = value in self._values, bool(leaf.instants)
+        inside, known = value in self._values, bool(leaf.window)
         if inside is leaf.raw and known:
             return None
         at, began = to_microseconds(observation.at), leaf.changed_at
-        leaf.raw, leaf.instants = inside, [at]
+        leaf.raw, leaf.window = inside, INSTANT.pack(at)
         leaf.changed_at = at if inside and known else _NEVER
         return None if inside or not began else (at - began) / 1_000_000
 
     def _take(self, past: Past, value: float, day: int) -> None:
         if day > past.day:
-            if past.kept:
-                past.days.append((past.day, median(past.kept)))
-            past.days = [known for known in past.days if known[0] >= day - self._days]
-            past.usual = median(usual for _, usual in past.days) if past.days else 0.0
-            past.day, past.seen, past.stride, past.kept = day, 0, 1, []
+            self._turn(past, day)
+        packed = VALUE.pack(value)
         if past.seen % past.stride == 0:
-            if len(past.kept) >= _KEPT_A_DAY:
-                past.kept = past.kept[::2]
+            if len(past.kept) >= _KEPT_A_DAY * VALUE.size:
+                past.kept = pack_values(values_of(past.kept)[::2])
                 past.stride *= 2
-            past.kept.append(value)
+            past.kept += packed
         past.seen += 1
-        past.recent = [*past.recent, value][-self._over :]
+        past.recent = (past.recent + packed)[-self._over * VALUE.size :]
+
+    def _turn(self, past: Past, day: int) -> None:
+        """Let the running day be one of those before, and ``day`` the running one."""
+        if past.kept:
+            past.days += DAY.pack(past.day, median(values_of(past.kept)))
+        while past.days and DAY.unpack_from(past.days)[0] < day - self._days:
+            past.days = past.days[DAY.size :]
+        past.usual = median(usual for _, usual in days_of(past.days)) if past.days else 0.0
+        past.day, past.seen, past.stride, past.kept = day, 0, 1, b""
 
 
 class PeerWatch(OwnWatch):
@@ -151,7 +158,7 @@ class PeerWatch(OwnWatch):
         return frozenset({self._peer})
 
     def begin(self) -> Leaf:
-        return slim_leaf(inner=[slim_leaf(), slim_leaf()])
+        return Leaf(inner=(Leaf(), Leaf()))
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
         self._take(leaf, 0, self._read(reading if self.signal.of_region else observation.body), now)
@@ -197,6 +204,10 @@ class PeerWatch(OwnWatch):
             return
         if isinstance(own.value, int | float) and isinstance(others.value, int | float):
             leaf.truth = self._beyond(own.value, others.value, leaf.truth)
+
+
+def _days(past: Past) -> int:
+    return len(past.days) // DAY.size
 
 
 def _signal(condition: Compare, kind: DeviceKind) -> Signal:

@@ -4,11 +4,23 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
+from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.conditions import Count, Ratio
 from alerts.watches.events import EventFilter, event_of, identity
 from alerts.watches.limits import Figure
 from alerts.watches.watch import OwnWatch, Reading, Sentence
+from alerts.watches.windows import (
+    INSTANT,
+    KNOWN,
+    SAMPLE,
+    known,
+    mark_of,
+    newest,
+    pack_known,
+    sample_at,
+    samples_since,
+    value_then,
+)
 from alerts.words import FAULT_SEPARATOR, event_names, signal_names, span_names
 from core.devices import Channel
 from core.durations import microseconds
@@ -16,7 +28,7 @@ from core.faults import meaning_of
 from core.observations import Observation
 
 # A device that reports endless different faults must not eat memory; the oldest is forgotten, and would count again.
-_KNOWN_AT_MOST = 64
+_KNOWN_AT_MOST = 24
 # What tells that a fault or an episode is over: the same one after that is another.
 _ENDS = frozenset({"fault_cleared", "episode_ended", "controller_restored"})
 # How many values a window keeps: enough to place its beginning to a sixteenth.
@@ -24,8 +36,6 @@ _SAMPLES = 16
 # Ours: a gateway that goes on telling what stands does so every minute or few.
 _REPEAT_AFTER = "5m"
 _NEVER = 0
-
-Window = list[tuple[Microseconds, float]]
 
 
 class CountWatch(OwnWatch):
@@ -50,7 +60,7 @@ class CountWatch(OwnWatch):
         return ()
 
     def begin(self) -> Leaf:
-        return slim_leaf(opened={})
+        return Leaf()
 
     def observe(self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, heard: Heard) -> None:
         event = event_of(observation.body)
@@ -59,31 +69,30 @@ class CountWatch(OwnWatch):
         name = identity(event)
         if not self._filter.accepts(event):
             if event.type in _ENDS:
-                leaf.opened.pop(name, None)
+                self._forget_one(leaf, name)
             return
-        same_until = leaf.opened.pop(name, _NEVER) if name else _NEVER
-        if len(leaf.opened) >= _KNOWN_AT_MOST:
-            leaf.opened.pop(next(iter(leaf.opened)))
-        leaf.opened[name] = now + self._repeat_after
-        if same_until > now:
+        if name and self._knows(leaf, name, now):
             return
         leaf.value = name if FAULT_SEPARATOR in name else event.type.value
-        leaf.instants = [*leaf.instants[1 - self._at_least :], now]
+        leaf.window = (leaf.window + INSTANT.pack(now))[-self._at_least * INSTANT.size :]
         self.expire(leaf, now, heard)
 
     def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
-        if not leaf.instants:
+        if not leaf.window:
             return _NEVER
-        return leaf.instants[-self._clear_below if leaf.truth else -1] + self._within
+        left = self._clear_below if leaf.truth else 1
+        instant: Microseconds = INSTANT.unpack_from(leaf.window, len(leaf.window) - left * INSTANT.size)[0]
+        return instant + self._within
 
     def expire(self, leaf: Leaf, now: Microseconds, _heard: Heard) -> None:
-        leaf.instants = [instant for instant in leaf.instants if instant + self._within > now]
-        leaf.truth = len(leaf.instants) >= (self._clear_below if leaf.truth else self._at_least)
-        if not leaf.instants:
-            leaf.opened, leaf.value = {}, None
+        while leaf.window and INSTANT.unpack_from(leaf.window)[0] + self._within <= now:
+            leaf.window = leaf.window[INSTANT.size :]
+        leaf.truth = _number(leaf) >= (self._clear_below if leaf.truth else self._at_least)
+        if not leaf.window:
+            leaf.opened, leaf.value = b"", None
 
     def forget(self, leaf: Leaf) -> None:
-        leaf.truth, leaf.value, leaf.instants = False, None, []
+        leaf.truth, leaf.value, leaf.window = False, None, b""
 
     def tell(self, leaf: Leaf) -> Sentence:
         zh, en = span_names(self._within)
@@ -91,18 +100,31 @@ class CountWatch(OwnWatch):
             return f"{zh}内不到 {self._at_least} 次", f"fewer than {self._at_least} within {en}"
         last_zh, last_en = event_names(str(leaf.value), str(leaf.value))
         return (
-            f"{zh}内至少 {len(leaf.instants)} 次，最近一次：{last_zh}",
-            f"at least {len(leaf.instants)} within {en}, the last: {last_en}",
+            f"{zh}内至少 {_number(leaf)} 次，最近一次：{last_zh}",
+            f"at least {_number(leaf)} within {en}, the last: {last_en}",
         )
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
-        facts: dict[str, str | float | int | bool] = {"count": len(leaf.instants)}
+        facts: dict[str, str | float | int | bool] = {"count": _number(leaf)}
         source, separator, code = str(leaf.value).partition(FAULT_SEPARATOR)
         if separator:
             facts |= {"source": source, "code": code, "fault": meaning_of(source, code).kind.value}
         elif leaf.value is not None:
             facts["event"] = leaf.value
         return facts
+
+    def _knows(self, leaf: Leaf, name: str, now: Microseconds) -> bool:
+        """Remember that ``name`` was told ``now``; tell whether it is the one that is known already."""
+        marks, mark = known(leaf.opened), mark_of(name)
+        same_until = marks.pop(mark, _NEVER)
+        marks[mark] = now + self._repeat_after
+        leaf.opened = pack_known(marks)[-_KNOWN_AT_MOST * KNOWN.size :]
+        return same_until > now
+
+    def _forget_one(self, leaf: Leaf, name: str) -> None:
+        marks = known(leaf.opened)
+        marks.pop(mark_of(name), None)
+        leaf.opened = pack_known(marks)
 
 
 class RatioWatch(OwnWatch):
@@ -122,22 +144,21 @@ class RatioWatch(OwnWatch):
         self._at_least = condition.at_least
 
     def begin(self) -> Leaf:
-        return slim_leaf(samples=[], others=[])
+        return Leaf(inner=(Leaf(),))
 
     def observe(
         self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard
     ) -> None:
         value, other = self._read(observation.body)
-        samples, others = leaf.samples, leaf.others
+        beside = leaf.inner[0]
+        samples, others = leaf.window, beside.window
         if _repeats(samples, value, now - self._step) and _repeats(others, other, now - self._step):
             return
         if _fell(samples, value) or _fell(others, other):
-            samples.clear()
-            others.clear()
-        self._take(samples, value, now)
-        self._take(others, other, now)
-        if samples and others:
-            self._judge(leaf, now)
+            samples = others = b""
+        leaf.window, beside.window = self._take(samples, value, now), self._take(others, other, now)
+        if leaf.window and beside.window:
+            self._judge(leaf, beside.window, now)
 
     def due(self, _leaf: Leaf, _heard: Heard) -> Microseconds:
         return _NEVER
@@ -157,21 +178,21 @@ class RatioWatch(OwnWatch):
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
         return {} if leaf.value is None else {f"{self._names[0]}_per_{self._names[1]}": leaf.value}
 
-    def _take(self, window: Window, value: float | None, now: Microseconds) -> None:
-        """Let the window end with the newest value; between the others lies a sixteenth of it at least."""
-        while window and window[0][0] <= now - self._window:
-            window.pop(0)
+    def _take(self, window: bytes, value: float | None, now: Microseconds) -> bytes:
+        """Return the window with the newest value at its end; between the others lies a sixteenth of it at least."""
+        window = samples_since(window, now - self._window + 1)
         if value is None:
-            return
-        if len(window) > 1 and window[-1][0] - window[-2][0] < self._step:
-            window.pop()
-        window.append((now, value))
+            return window
+        before = window[: -SAMPLE.size]
+        if before and newest(window)[0] - newest(before)[0] < self._step:
+            window = before
+        return window + SAMPLE.pack(now, value)
 
-    def _judge(self, leaf: Leaf, now: Microseconds) -> None:
-        since = max(leaf.samples[0][0], leaf.others[0][0])
-        growth = _growth(leaf.samples, since)
+    def _judge(self, leaf: Leaf, others: bytes, now: Microseconds) -> None:
+        since = max(sample_at(leaf.window)[0], sample_at(others)[0])
+        growth = _growth(leaf.window, since)
         if growth >= self._at_least:
-            ratio = growth / max(_growth(leaf.others, since), 1)
+            ratio = growth / max(_growth(others, since), 1)
             leaf.value = round(ratio, 3)
             leaf.truth = ratio > (self._clear if leaf.truth else self._above)
         elif now - since >= self._window // 2:
@@ -179,15 +200,21 @@ class RatioWatch(OwnWatch):
             leaf.truth = False
 
 
-def _repeats(window: Window, value: float | None, since: Microseconds) -> bool:
+def _number(leaf: Leaf) -> int:
+    return len(leaf.window) // INSTANT.size
+
+
+def _repeats(window: bytes, value: float | None, since: Microseconds) -> bool:
     """Tell whether ``value`` was the newest one already, known since after ``since``: most messages say nothing new."""
-    return bool(window) and window[-1][0] > since and (value is None or value == window[-1][1])
+    if not window:
+        return False
+    at, known = sample_at(window, len(window) - SAMPLE.size)
+    return at > since and (value is None or value == known)
 
 
-def _fell(window: Window, value: float | None) -> bool:
-    return value is not None and bool(window) and value < window[-1][1]
+def _fell(window: bytes, value: float | None) -> bool:
+    return value is not None and bool(window) and value < newest(window)[1]
 
 
-def _growth(window: Window, since: Microseconds) -> float:
-    before = next(value for at, value in reversed(window) if at <= since)
-    return window[-1][1] - before
+def _growth(window: bytes, since: Microseconds) -> float:
+    return newest(window)[1] - value_then(window, since)

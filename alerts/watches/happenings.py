@@ -1,9 +1,10 @@
 """Conditions on events: what began, and has not ended yet."""
 
-from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
+from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.conditions import EventSeen
 from alerts.watches.events import Event, EventFilter, event_of, identity
 from alerts.watches.watch import OwnWatch, Reading, Sentence
+from alerts.watches.windows import pack_standing, standing
 from alerts.words import FAULT_SEPARATOR, event_names, event_words
 from core.clock import to_microseconds
 from core.devices import Channel
@@ -11,8 +12,9 @@ from core.durations import microseconds
 from core.faults import meaning_of
 from core.observations import Observation
 
-# A device that reports endless different faults must not eat memory; the first 64 keep the alert open just as well.
-_OPEN_AT_MOST = 64
+# A device that reports endless different faults must not eat memory; the first ones, forty or more with their usual
+# names, keep the alert open just as well.
+_OPEN_BYTES = 1_024
 _NEVER = 0
 
 
@@ -36,7 +38,7 @@ class EventWatch(OwnWatch):
         return ()
 
     def begin(self) -> Leaf:
-        return slim_leaf(opened={})
+        return Leaf()
 
     def observe(
         self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard
@@ -52,7 +54,9 @@ class EventWatch(OwnWatch):
             return  # Only late ones get here: a newer event has told more since.
         if self.repeats:
             # A button that is held down, or a gateway that says everything twice, is one happening.
-            leaf.raw = begins and identity(event) in leaf.opened and at - leaf.changed_at >= self._repeat_after
+            leaf.raw = (
+                begins and identity(event) in standing(leaf.opened) and at - leaf.changed_at >= self._repeat_after
+            )
         leaf.changed_at = at
         if begins:
             self._begin(leaf, event, now)
@@ -63,37 +67,38 @@ class EventWatch(OwnWatch):
     def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
         if not self._resolve_after or not leaf.opened:
             return _NEVER
-        return min(leaf.opened.values())
+        return min(standing(leaf.opened).values())
 
     def expire(self, leaf: Leaf, now: Microseconds, _heard: Heard) -> None:
         if self._resolve_after and leaf.opened:
-            leaf.opened = {name: ends for name, ends in leaf.opened.items() if ends > now}
+            left = {name: ends for name, ends in standing(leaf.opened).items() if ends > now}
+            leaf.opened = pack_standing(left)
             leaf.truth = bool(leaf.opened)
 
     def forget(self, leaf: Leaf) -> None:
         if leaf.opened:
-            leaf.truth, leaf.opened = False, {}
+            leaf.truth, leaf.opened = False, b""
 
     def take_over(self, leaf: Leaf, before: Leaf) -> None:
         """Take into ``leaf`` what stands of the memory ``before`` of a rule that was changed, as far as it is meant."""
-        if before.instants or before.inner:
+        if before.window or before.inner or before.value is None:
             return  # What others keep in ``opened`` says until when, not what.
-        standing = [name for name in before.opened if self._filter.accepts_known(before.value, name)]
-        if standing:
+        meant = [name for name in standing(before.opened) if self._filter.accepts_known(before.value, name)]
+        if meant:
             ends = before.changed_at + self._resolve_after if self._resolve_after else _NEVER
-            leaf.opened |= dict.fromkeys(standing, ends)
+            leaf.opened = pack_standing(standing(leaf.opened) | dict.fromkeys(meant, ends))
             leaf.truth, leaf.value, leaf.changed_at = True, before.value, before.changed_at
 
     def tell(self, leaf: Leaf) -> Sentence:
         if not leaf.opened:
             zh, en = event_words(self._filter.types)
             return f"未发生：{zh}", f"not happened: {en}"
-        named = [event_names(str(leaf.value), name) for name in list(leaf.opened)[-3:]]
+        named = [event_names(str(leaf.value), name) for name in list(standing(leaf.opened))[-3:]]
         return "、".join(zh for zh, _ in named), ", ".join(en for _, en in named)
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
         facts: dict[str, str | float | int | bool] = {}
-        for name in list(leaf.opened)[-1:]:
+        for name in list(standing(leaf.opened))[-1:]:
             facts["event"] = str(leaf.value)
             source, separator, code = name.partition(FAULT_SEPARATOR)
             if separator:
@@ -103,14 +108,12 @@ class EventWatch(OwnWatch):
         return facts
 
     def _begin(self, leaf: Leaf, event: Event, now: Microseconds) -> None:
-        name = identity(event)
-        if name in leaf.opened or len(leaf.opened) < _OPEN_AT_MOST:
-            leaf.opened[name] = now + self._resolve_after if self._resolve_after else _NEVER
-            leaf.value = event.type.value
+        name, opened = identity(event), standing(leaf.opened)
+        if name in opened or len(leaf.opened) < _OPEN_BYTES:
+            opened[name] = now + self._resolve_after if self._resolve_after else _NEVER
+            leaf.opened, leaf.value = pack_standing(opened), event.type.value
 
     def _clear(self, leaf: Leaf, event: Event) -> None:
-        name = identity(event)
-        if name:
-            leaf.opened.pop(name, None)
-        else:
-            leaf.opened.clear()
+        name, opened = identity(event), standing(leaf.opened)
+        opened.pop(name, None)
+        leaf.opened = pack_standing(opened) if name else b""

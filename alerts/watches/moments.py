@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
+from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.conditions import EventSeen, Limit, Moment, Scalar, State, Threshold
 from alerts.rules.signals import signals_of
 from alerts.watches.events import EventFilter, event_of
@@ -62,7 +62,7 @@ class EventMoment:
         self.name = event_words(condition.types)
 
     def begin(self) -> Leaf:
-        return slim_leaf()
+        return Leaf()
 
     def came(self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard) -> bool:
         event = event_of(observation.body)

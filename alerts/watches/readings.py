@@ -4,11 +4,12 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
+from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.conditions import Rate, State, Threshold
 from alerts.rules.signals import Signal, event_fields
 from alerts.watches.limits import Figure
 from alerts.watches.watch import OwnWatch, Reading, Sentence
+from alerts.watches.windows import SAMPLE, newest, sample_at, samples_since
 from alerts.words import signal_names, value_names
 from core.clock import to_microseconds
 from core.devices import Channel, DeviceKind
@@ -41,12 +42,12 @@ class SignalWatch(OwnWatch):
         return (self.signal.name,)
 
     def begin(self) -> Leaf:
-        return slim_leaf(truth=self._begin, raw=self._begin)
+        return Leaf(truth=self._begin, raw=self._begin)
 
     def settled(self, value: Any) -> Leaf:
         """Return the memory once ``value`` has stood for long, after nothing that mattered; ``None``: never sent."""
         raw = self._begin if value is None else self._test(value, self._begin)
-        return slim_leaf(truth=raw, raw=raw, value=value)
+        return Leaf(truth=raw, raw=raw, value=value)
 
     def is_settled(self, leaf: Leaf, value: Any) -> bool:
         """Tell whether ``leaf`` is what `settled` returns for ``value``."""
@@ -99,7 +100,7 @@ class RateWatch(OwnWatch):
         self._window = microseconds(rate.window)
 
     def begin(self) -> Leaf:
-        return slim_leaf(samples=[])
+        return Leaf()
 
     def observe(
         self, leaf: Leaf, observation: Observation, reading: Reading, _now: Microseconds, _heard: Heard
@@ -108,16 +109,17 @@ class RateWatch(OwnWatch):
         if value is None:
             return
         at = to_microseconds(observation.at)
-        samples = leaf.samples
-        while samples and samples[0][0] < at - self._window:
-            samples.pop(0)
-        # Half a window is the least that can be trusted: over less, the sensor's noise looks like a rise.
-        if samples and at - samples[0][0] >= self._window // 2:
-            rate = (value - samples[0][1]) * _MINUTE / (at - samples[0][0])
-            leaf.value = round(rate, 3)
-            leaf.truth = rate > (self._clear if leaf.truth else self._above)
-        if not samples or at - samples[-1][0] >= self._window // _SAMPLES:
-            samples.append((at, value))
+        samples = samples_since(leaf.window, at - self._window)
+        if samples:
+            since, then = sample_at(samples)
+            # Half a window is the least that can be trusted: over less, the sensor's noise looks like a rise.
+            if at - since >= self._window // 2:
+                rate = (value - then) * _MINUTE / (at - since)
+                leaf.value = round(rate, 3)
+                leaf.truth = rate > (self._clear if leaf.truth else self._above)
+        if not samples or at - newest(samples)[0] >= self._window // _SAMPLES:
+            samples += SAMPLE.pack(at, value)
+        leaf.window = samples
 
     def due(self, _leaf: Leaf, _heard: Heard) -> Microseconds:
         return 0

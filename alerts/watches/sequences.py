@@ -1,13 +1,12 @@
 """Conditions over several moments: one after another in order, or all of them close together."""
 
-from itertools import repeat
-
-from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
+from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.conditions import Sequence, Together
 from alerts.watches.events import event_of
 from alerts.watches.limits import Figure
 from alerts.watches.moments import MomentWatch, moment_watch
 from alerts.watches.watch import OwnWatch, Reading, Sentence
+from alerts.watches.windows import instants_of, pack_instants, pack_standing, standing
 from alerts.words import span_names
 from core.devices import Channel, DeviceKind
 from core.durations import microseconds
@@ -17,7 +16,7 @@ _NEVER = 0
 
 
 class SequenceWatch(OwnWatch):
-    """Steps in order. ``instants[k]`` is when the first ``k + 1`` steps began, of several ways the one begun last.
+    """Steps in order. ``window`` tells at ``k`` when the first ``k + 1`` began, of several ways the one begun last.
 
     The one begun last is enough: whatever completes an earlier one in time completes it as well.
     """
@@ -40,34 +39,35 @@ class SequenceWatch(OwnWatch):
         return _compared(self._steps)
 
     def begin(self) -> Leaf:
-        return slim_leaf(opened={}, inner=[step.begin() for step in self._steps])
+        return Leaf(inner=tuple(step.begin() for step in self._steps))
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
         if self._without and self._undoes(observation):
-            leaf.instants = []
+            leaf.window = b""
         for index, step in self._by_channel[observation.channel]:
             if step.came(leaf.inner[index], observation, reading, now, heard):
                 self._advance(leaf, index, now)
 
     def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
-        instants = list(leaf.opened.values())
-        if leaf.instants:
-            instants.append(max(leaf.instants) + self._within)
+        instants = list(standing(leaf.opened).values())
+        if leaf.window:
+            instants.append(max(instants_of(leaf.window)) + self._within)
         return min(instants, default=_NEVER)
 
     def expire(self, leaf: Leaf, now: Microseconds, _heard: Heard) -> None:
         if leaf.opened:
-            leaf.opened = {name: ends for name, ends in leaf.opened.items() if ends > now}
+            left = {name: ends for name, ends in standing(leaf.opened).items() if ends > now}
+            leaf.opened = pack_standing(left)
             leaf.truth = bool(leaf.opened)
-        if leaf.instants and max(leaf.instants) + self._within <= now:
-            leaf.instants = []
+        if leaf.window and max(instants_of(leaf.window)) + self._within <= now:
+            leaf.window = b""
 
     def forget(self, leaf: Leaf) -> None:
-        leaf.truth, leaf.opened, leaf.instants = False, {}, []
+        leaf.truth, leaf.opened, leaf.window = False, b"", b""
 
     def rests(self, leaf: Leaf, _now: Microseconds) -> bool:
         """Tell whether a new memory would say the same as ``leaf`` from here on."""
-        return not (leaf.truth or leaf.opened or leaf.instants) and _are_new(self._steps, leaf)
+        return not (leaf.truth or leaf.opened or leaf.window) and _are_new(self._steps, leaf)
 
     def tell(self, leaf: Leaf) -> Sentence:
         zh, en = span_names(self._within)
@@ -85,18 +85,18 @@ class SequenceWatch(OwnWatch):
         return event is not None and event.type in self._without
 
     def _advance(self, leaf: Leaf, index: int, now: Microseconds) -> None:
-        began = now
+        began, instants = now, instants_of(leaf.window) or [_NEVER] * (len(self._steps) - 1)
         if index:
-            began = leaf.instants[index - 1] if leaf.instants else _NEVER
+            began = instants[index - 1]
             if not began or began + self._within <= now:
                 return
         if index == len(self._steps) - 1:
             # Kept where an event that stands is kept, so that what ends the alert forgets it as well.
-            leaf.opened[""] = now + self._hold_for
+            leaf.opened = pack_standing({"": now + self._hold_for})
             leaf.truth = True
             return
-        leaf.instants = leaf.instants or list(repeat(_NEVER, len(self._steps) - 1))
-        leaf.instants[index] = began
+        instants[index] = began
+        leaf.window = pack_instants(instants)
 
 
 class TogetherWatch(OwnWatch):
@@ -116,7 +116,7 @@ class TogetherWatch(OwnWatch):
         return _compared(self._moments)
 
     def begin(self) -> Leaf:
-        return slim_leaf(inner=[moment.begin() for moment in self._moments])
+        return Leaf(inner=tuple(moment.begin() for moment in self._moments))
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
         for index, moment in self._by_channel[observation.channel]:

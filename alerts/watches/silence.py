@@ -1,6 +1,6 @@
 """The condition that nothing was heard, or that the broker says a device is gone."""
 
-from alerts.memory import Heard, Leaf, Microseconds, slim_leaf
+from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.conditions import Missing
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from core.devices import Channel
@@ -27,7 +27,7 @@ class SilenceWatch(OwnWatch):
         self._heard_on = "anything" if condition.channel is None else condition.channel.value
 
     def begin(self) -> Leaf:
-        return slim_leaf()
+        return Leaf()
 
     def observe(self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, heard: Heard) -> None:
         body = observation.body

@@ -6,16 +6,14 @@ the rate without that short cut is given beside the other.
 """
 
 import random
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from statistics import mean
 
 import msgspec
 
 from alerts.engine import Engine
-from alerts.memory import NO_EVENTS, NO_INSTANTS, NO_LEAVES, NO_SAMPLES, Microseconds, Phase, RuleState
+from alerts.memory import Microseconds
 from alerts.model import Transition
 from alerts.packs import builtin_rules
 from alerts.posts import Post
@@ -31,6 +29,7 @@ from core.wire.payloads import (
     Region,
     ThermalTelemetry,
 )
+from tests.bench import memory
 from tests.bench.fleet import reading
 
 ROUNDS = 8
@@ -45,9 +44,6 @@ _REPEATS = 3
 # In the last quarter of its trip a lift of this fleet waits at a floor with its door closed.
 _TRIP, _WAITING = 20, 16
 _WANTED_PER_SECOND = 100_000
-_LIMIT_BYTES = 2_048
-
-_SHARED = tuple(map(id, (NO_EVENTS, NO_SAMPLES, NO_INSTANTS, NO_LEAVES)))
 
 Numbers = list[int]
 
@@ -68,7 +64,8 @@ def measure(devices: int = 10_000) -> list[str]:
         f"  {rate:12,.0f} evaluations/s ({len(messages) / took:,.0f} messages/s; wanted {_WANTED_PER_SECOND:,}); "
         f"{known:.0%} answered by the comparison with the last message",
         f"  {slower:12,.0f} evaluations/s with every rule looked at in full",
-        *_memory(counted),
+        *memory.of_fleet(counted),
+        *memory.at_most(),
     ]
 
 
@@ -192,53 +189,3 @@ def _visits(gates: Sequence[DeviceKey], at: datetime, chance: random.Random) -> 
     kinds = (GateEventType.GRANTED, GateEventType.DOOR_OPENED)
     chosen = chance.sample(range(len(gates)), int(len(gates) * _SPEAKING))
     return [(gates[each], GateEvent(at=at, type=chance.choice(kinds))) for each in chosen if each % _IN_TROUBLE]
-
-
-def _memory(engine: Engine) -> list[str]:
-    """Return what is remembered of rules that are active, of those that only watch, and of those at rest."""
-    sites = list(engine._sites.values())
-    pairs = sum(len(site.roster.posts) for site in sites)
-    kept = [state for site in sites for state in site.device.state.rules.values()]
-    active = [state for state in kept if state.phase is not Phase.IDLE]
-    watching = [state for state in kept if state.phase is Phase.IDLE]
-    idle = [site for site in sites if not site.device.state.rules]
-    lines = [f"state of {pairs:,} pairs of rule and device, in bytes (wanted: {_LIMIT_BYTES:,} at most, none at rest):"]
-    for name, states in (("active (pending or firing)", active), ("counting (windows, medians)", watching)):
-        lines.append(_sizes(name, states))
-    lines.append(f"  {'at rest':30} {pairs - len(kept):7,}: 0 encoded, 0 in memory")
-    if idle:
-        encoded = mean(len(site.encode()) for site in idle)
-        in_memory = mean(_size((site.device, site), set(_shared(site))) for site in idle)
-        lines.append(f"  a device with all rules at rest: {encoded:,.0f} encoded, {in_memory:,.0f} in memory, in all")
-    return lines
-
-
-def _sizes(name: str, states: Sequence[RuleState]) -> str:
-    if not states:
-        return f"  {name:30} {0:7,}"
-    encoded = [len(msgspec.msgpack.encode(state)) for state in states]
-    in_memory = [_size(state, set(_SHARED)) for state in states]
-    return (
-        f"  {name:30} {len(states):7,}: {mean(encoded):,.0f} encoded ({max(encoded):,} at most), "
-        f"{mean(in_memory):,.0f} in memory ({max(in_memory):,} at most)"
-    )
-
-
-def _shared(site: Site) -> Iterator[int]:
-    """Yield what is not the device's own: the roster, and the key as messages carry it."""
-    yield id(site.roster)
-    yield id(site.device.key)
-
-
-def _size(value: object, seen: set[int]) -> int:
-    """Return the bytes of ``value`` and all it holds; texts are those of the rule or of enumerations, and shared."""
-    if id(value) in seen or value is None or isinstance(value, bool | Phase | str):
-        return 0
-    seen.add(id(value))
-    size = sys.getsizeof(value)
-    if isinstance(value, dict):
-        return size + sum(_size(each, seen) for each in value.values())
-    if isinstance(value, list | tuple):
-        return size + sum(_size(each, seen) for each in value)
-    names: tuple[str, ...] = getattr(value, "__struct_fields__", ()) or getattr(type(value), "__slots__", ())
-    return size + sum(_size(getattr(value, name), seen) for name in names)

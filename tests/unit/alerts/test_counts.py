@@ -9,6 +9,8 @@ from alerts.memory import Heard, Leaf
 from alerts.rules.conditions import Count, Events, Ratio
 from alerts.watches.counts import CountWatch, RatioWatch
 from alerts.watches.limits import figures
+from alerts.watches.windows import SAMPLE, instants_of, known, mark_of, newest
+from alerts.words import FAULT_SEPARATOR
 from core.wire.payloads import ElevatorEventType as Lift
 from core.wire.payloads import ElevatorTelemetry
 from core.wire.payloads import GateEventType as Gate
@@ -106,7 +108,10 @@ def test_a_count_remembers_no_more_than_it_needs() -> None:
     for second in range(500):
         said = talk.lift_event(second, RAISED, str(second))
         watch.observe(leaf, said, said.body, second * 1_000_000 + 1, HEARD)
-    assert (len(leaf.instants), len(leaf.opened)) == (3, 64)
+    assert len(instants_of(leaf.window)) == 3
+    assert list(known(leaf.opened)) == [
+        mark_of(f"gbt24476-2017{FAULT_SEPARATOR}{second}") for second in range(476, 500)
+    ]
     watch.expire(leaf, watch.due(leaf, HEARD), HEARD)
     watch.expire(leaf, watch.due(leaf, HEARD), HEARD)
     assert leaf == Leaf(), "a window that has run empty leaves nothing behind"
@@ -167,7 +172,7 @@ def test_a_ratio_s_window_is_bounded_and_keeps_its_newest_value() -> None:
     for second in range(4000):
         body = ElevatorTelemetry(at=instant(second), door_cycle_count=second, trip_count=second // 10)
         watch.observe(leaf, talk.say(second, LIFT, body), body, second * 1_000_000 + 1, HEARD)
-    assert len(leaf.samples) <= 18
-    assert leaf.samples[-1][1] == 3999
+    assert len(leaf.window) <= 18 * SAMPLE.size
+    assert newest(leaf.window) == (3_999_000_001, 3999)
     assert leaf.value == pytest.approx(10, abs=0.1)
     assert len(msgspec.msgpack.encode(leaf)) < 700

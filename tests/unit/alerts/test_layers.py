@@ -83,6 +83,7 @@ PURE = {
     "watches/sequences",
     "watches/silence",
     "watches/watch",
+    "watches/windows",
     "words",
 }
 IMPURE = {

@@ -6,14 +6,15 @@ import pytest
 from alerts.engine import Engine
 from alerts.memory import DeviceState
 from alerts.packs import builtin_rules
+from core.devices import DeviceKey
+from core.errors import PermanentError
 from core.wire.payloads import ElevatorEventType as Lift
 from core.wire.payloads import GateEventType as Gate
 from core.wire.payloads import PresenceStatus
-from tests.bench import evaluations
+from tests.bench import evaluations, memory
 from tests.unit.alerts.talk import LIFT, Talk, instant, rule
 
 _FAULT = "{kind: event, types: [fault_raised], clears_on: [fault_cleared]}"
-_LIMIT_BYTES = 2_048
 
 
 def remembered(engine: Engine) -> dict[str, list[str]]:
@@ -97,4 +98,67 @@ def test_the_figures_are_measured_and_within_their_limits() -> None:
     assert "0 encoded, 0 in memory" in lines
     stored = evaluations.encoded_bytes(devices=200)
     assert stored
-    assert max(stored) <= _LIMIT_BYTES
+    assert max(stored) <= memory.LIMIT_BYTES
+
+
+def test_the_largest_pair_of_the_pack_stays_within_the_limit_in_memory() -> None:
+    largest = memory.largest_when_grown()
+    assert largest.in_memory <= memory.LIMIT_BYTES, largest
+
+
+def test_a_crowded_camera_takes_less_than_a_kilobyte_for_each_region() -> None:
+    *_, line = memory.at_most()
+    assert "a camera with 64 regions (thermal-alarm)" in line
+    assert int(line.removesuffix(" for each region").split()[-1]) < 1_024
+
+
+_DOORS = "duration_of: {signal: door_state, values: [open]}, past: 60d, above_times: 1.5, over: 25"
+_OF_FAULTS = "{kind: event, types: [fault_raised], clears_on: [fault_cleared], resolve_after: 24h}"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        pytest.param(f"{{kind: compare, {_DOORS}}}", id="the longest past"),
+        pytest.param("{kind: count, of: {types: [fault_raised]}, at_least: 100, within: 30d}", id="the highest count"),
+        pytest.param(_OF_FAULTS, id="endless different faults"),
+    ],
+)
+def test_the_most_that_a_condition_gathers_stays_within_the_limit(condition: str) -> None:
+    talk, engine = Talk(), Engine([rule("elevator", condition)])
+    for day in range(70):
+        for number in range(40):
+            at = day * 86_400 + number * 60
+            engine.observe(talk.lift(at, door_state="open"))
+            engine.observe(talk.lift(at + 1 + number % 7, door_state="closed"))
+    for number in range(200):
+        engine.observe(talk.lift_event(70 * 86_400 + number, Lift.FAULT_RAISED, f"F{number:04}"))
+    (site,) = engine._sites.values()
+    size = memory.size(site, "r")
+    assert size.encoded < size.in_memory <= memory.LIMIT_BYTES, size
+
+
+def test_what_was_read_shares_its_texts_with_other_devices() -> None:
+    talk, engine = Talk(), Engine([rule("elevator", _FAULT)])
+    engine.observe(talk.lift_event(0, Lift.FAULT_RAISED, "2"))
+    (stored,) = engine.dirty().values()
+    assert stored is not None
+    texts = []
+    for path in ("demo/elevator/lift-1", "demo/elevator/lift-2"):
+        engine.restore({path: stored})
+        (state,) = engine._sites[DeviceKey.from_path(path)].device.state.rules.values()
+        assert state.alert is not None
+        texts.append((state.shape, state.alert.title_zh, state.alert.title_en, state.parts[""][0].value))
+    assert all(one is other for one, other in zip(*texts, strict=True))
+
+
+def test_state_of_another_version_is_refused_with_its_device() -> None:
+    talk, engine = Talk(), Engine([rule("elevator", _FAULT)])
+    engine.observe(talk.lift_event(0, Lift.FAULT_RAISED, "2"))
+    (stored,) = engine.dirty().values()
+    assert stored is not None
+    before = msgspec.msgpack.decode(stored)
+    (leaf,) = before[5]["r"][1][""]
+    leaf[4] = {"2": 0}  # A table, as events were once kept.
+    with pytest.raises(PermanentError, match="engine state of demo/elevator/lift-1: Expected `bytes`"):
+        engine.restore({"demo/elevator/lift-1": msgspec.msgpack.encode(before)})

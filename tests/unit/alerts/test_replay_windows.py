@@ -6,7 +6,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.engine import Engine
-from alerts.memory import NO_EVENTS, NO_INSTANTS, NO_LEAVES, NO_SAMPLES
 from alerts.model import Transition
 from core.devices import DeviceKey, DeviceKind
 from core.observations import Observation
@@ -178,16 +177,3 @@ def test_the_sayings_raise_an_alert_of_every_kind() -> None:
 
     collect()
     assert raised == set(CONDITIONS)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(sayings)
-def test_what_conditions_share_is_never_written_to(said: list[Saying]) -> None:
-    engine, stored = Engine(RULES), dict[str, bytes]()
-    for number, observation in enumerate(observations_of(said)):
-        engine.observe(observation)
-        stored |= {path: state for path, state in engine.dirty().items() if state is not None}
-        if number % 5 == 4:
-            engine = Engine(RULES)
-            engine.restore(stored)
-    assert (NO_EVENTS, NO_SAMPLES, NO_INSTANTS, NO_LEAVES) == ({}, [], [], [])

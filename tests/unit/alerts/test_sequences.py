@@ -109,7 +109,7 @@ def test_a_sequence_that_has_run_out_leaves_nothing_behind() -> None:
         watch.expire(leaf, due, heard)
         answers.append(leaf.truth)
     assert answers == [False, True, True, False]
-    assert (leaf.opened, leaf.instants) == ({}, [])
+    assert (leaf.opened, leaf.window) == (b"", b"")
 
 
 MOVING = (
