@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from alerts import steps
+from alerts import joining, steps
 from alerts.memory import Device, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition
 from alerts.policy import worse
@@ -64,7 +64,7 @@ def step(
     said = _judge(rule, state, now, device, by_message=observation is not None)
     if said is None and again is not None and state.phase is Phase.FIRING:
         said = steps.repeat(rule, state, *again, now, device)
-    return state, said
+    return state, joining.join(rule, state, said, now, device) if rule.has_parts else said
 
 
 def _take_repeat(rule: CompiledRule, state: RuleState) -> tuple[Leaves, list[int]] | None:
@@ -87,7 +87,8 @@ def step_by_peer(
             if observation.device.device in watch.peers:
                 watch.observe_peer(leaf, observation, now)
     steps.forget_rises(state, now - rule.policy.chatter_within)
-    return state, _judge(rule, state, now, device, by_message=True)
+    said = _judge(rule, state, now, device, by_message=True)
+    return state, joining.join(rule, state, said, now, device) if rule.has_parts else said
 
 
 def due(rule: CompiledRule, state: RuleState, device: Device) -> Microseconds:
@@ -109,6 +110,8 @@ def _instants(rule: CompiledRule, state: RuleState, device: Device) -> Iterable[
     elif state.phase is Phase.FIRING:
         wait = _quiet_for(rule, state)
         yield from (since + wait for since in (state.over_since, state.lower_since) if since)
+        if joins := joining.due(rule, state):
+            yield joins
     if state.rises:
         yield steps.first_rise(state) + policy.chatter_within
     if policy.gap_after and state.phase is not Phase.IDLE:

@@ -103,6 +103,10 @@ class RuleState(Struct, array_like=True):
     """When it fired or stepped up (to which severity) within the last while, oldest first; read by ``alerts.steps``."""
     chattering: bool = False
     """While firing: it did so too often, and has to be quiet for a while before anything is believed to be over."""
+    told: bytes = b""
+    """While firing: the parts people know of, each with since when it is over, 0 while it is not."""
+    joining: bytes = b""
+    """While pending or firing: the parts people do not know of, each with since when it would raise the alert."""
 
 
 def share(state: RuleState) -> None:

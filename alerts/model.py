@@ -37,7 +37,7 @@ class TransitionKind(StrEnum):
     SEVERITY_CHANGED = "severity_changed"
     """Up or down on the same alert; ``severity`` is the new one, the fact ``from`` the one before."""
     REPEATED = "repeated"
-    """What raised it has happened again; whoever acknowledged it did so before."""
+    """What raised it has happened again, or in another part of the device; whoever acknowledged it did so before."""
     RESOLVED = "resolved"
 
     ACKNOWLEDGED = "acknowledged"

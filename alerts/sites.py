@@ -137,5 +137,6 @@ def _renewed(post: Post, known: RuleState, latest: Latest) -> RuleState:
     lifecycle.keep_events(post.rule, state.parts, known.parts)
     if known.alert is not None:
         state.phase, state.since, state.since_position = Phase.FIRING, known.since, known.since_position
+        state.told, state.joining = known.told, known.joining
         state.alert = steps.opened(post.rule, known.alert.id, known.alert.severity)
     return state

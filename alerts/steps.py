@@ -5,13 +5,17 @@ from struct import Struct
 
 import msgspec
 
-from alerts.memory import Device, Microseconds, OpenAlert, Phase, RuleState
+from alerts.memory import Device, Leaf, Microseconds, OpenAlert, Phase, RuleState
 from alerts.model import Reason, Severity, Transition, TransitionKind
 from alerts.trees import CompiledRule, Leaves
+from alerts.watches.happenings import EventWatch
+from alerts.watches.windows import standing
 from alerts.words import lasting_names, part_names, severity_names
 from core.clock import from_microseconds
 
 _NEVER = 0
+# Ours: a message to a phone names three parts, and says of how many more it is true.
+_NAMED_AT_MOST = 3
 _RISE = Struct("<qb")
 _FIRED = -1
 _LEVELS = list(Severity)
@@ -92,6 +96,21 @@ def repeat(
     return transition(rule.id, state, _open(rule, state, device), TransitionKind.REPEATED, now, reason, device)
 
 
+def joined(
+    rule: CompiledRule, state: RuleState, parts: dict[str, Microseconds], now: Microseconds, device: Device
+) -> Transition:
+    """Say of an open alert that ``parts`` of the device have joined it, each with since when it lasts."""
+    said = [_said_of_part(rule, state, name, now - since) for name, since in parts.items()]
+    zh = "；".join(zh for zh, _ in said[:_NAMED_AT_MOST]) + (f"；等 {len(said)} 处" if said[_NAMED_AT_MOST:] else "")
+    more = len(said) - _NAMED_AT_MOST
+    en = "; ".join(en for _, en in said[:_NAMED_AT_MOST]) + (f"; and {more} more" if more > 0 else "")
+    facts = _facts_of_part(rule, state, next(iter(parts)))
+    if len(parts) > 1:
+        facts["parts"] = len(parts)
+    reason = Reason("another_part", f"又有一处：{zh}", f"another part as well: {en}", facts)
+    return transition(rule.id, state, _open(rule, state, device), TransitionKind.REPEATED, now, reason, device)
+
+
 def step_down(
     rule: CompiledRule, state: RuleState, severity: Severity, now: Microseconds, device: Device
 ) -> Transition:
@@ -117,6 +136,7 @@ def resolve(rule: CompiledRule, state: RuleState, reason: Reason, now: Microseco
 def rest(state: RuleState) -> None:
     """Make ``state`` idle; what it has seen of the conditions, and how often it fired, stays."""
     state.phase, state.alert, state.part, state.chattering = Phase.IDLE, None, "", False
+    state.told = state.joining = b""
     state.since = state.since_position = state.over_since = state.lower_since = _NEVER
 
 
@@ -238,6 +258,30 @@ def _chattering(rule: CompiledRule, zh: str, en: str, facts: dict[str, str | flo
 def _said(rule: CompiledRule, leaves: Leaves, indexes: list[int]) -> tuple[str, str]:
     said = [rule.watches[index].tell(leaves[index]) for index in indexes]
     return "，".join(zh for zh, _ in said), ", ".join(en for _, en in said)
+
+
+def _said_of_part(rule: CompiledRule, state: RuleState, part: str, lasting: Microseconds) -> tuple[str, str]:
+    lasting_zh, lasting_en = lasting_names(lasting)
+    if rule.by_part:
+        part_zh, part_en = part_names(rule.rule.kind.value, part)
+        zh, en = _said(rule, state.parts[part], rule.because(state.parts[part]))
+        return f"{part_zh}{zh}{lasting_zh}", f"{part_en}{en}{lasting_en}"
+    watch, leaf = _watch_of(rule, state, part)
+    zh, en = watch.name(leaf, part)
+    return f"{zh}{lasting_zh}", f"{en}{lasting_en}"
+
+
+def _facts_of_part(rule: CompiledRule, state: RuleState, part: str) -> dict[str, str | float | int | bool]:
+    if rule.by_part:
+        return _facts(rule, state.parts[part], rule.because(state.parts[part])) | {"part": part}
+    watch, leaf = _watch_of(rule, state, part)
+    return watch.facts_of(leaf, part)
+
+
+def _watch_of(rule: CompiledRule, state: RuleState, event: str) -> tuple[EventWatch, Leaf]:
+    """Return what watches the ``event`` that stands, and its memory."""
+    leaves = state.parts[""]
+    return next((watch, leaves[index]) for index, watch in rule.events if event in standing(leaves[index].opened))
 
 
 def _facts(rule: CompiledRule, leaves: Leaves, indexes: list[int]) -> dict[str, str | float | int | bool]:

@@ -36,6 +36,7 @@ from alerts.watches.readings import RateWatch, state_watch, threshold_watch
 from alerts.watches.sequences import SequenceWatch, TogetherWatch
 from alerts.watches.silence import SilenceWatch
 from alerts.watches.watch import Watch
+from alerts.watches.windows import standing
 from core.devices import Channel, DeviceKind
 
 _WITH_PARTS = frozenset({DeviceKind.GATE, DeviceKind.THERMAL})
@@ -88,10 +89,13 @@ class CompiledRule:
         self.shape = _shape(rule) if self.applies else ""
         self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
         self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
-        self.repeats = [i for i, watch in enumerate(self.watches) if isinstance(watch, EventWatch) and watch.repeats]
+        self.events = [(index, watch) for index, watch in enumerate(self.watches) if isinstance(watch, EventWatch)]
+        self.repeats = [index for index, watch in self.events if watch.repeats]
         self.stands = self._stands()
         self.only_silence = len(self.silences) == len(self.watches) and not self.stands
         self.by_part = rule.kind in _WITH_PARTS and not self.only_silence
+        self.has_parts = self.by_part or (rule.kind is DeviceKind.GATEWAY and bool(self.events))
+        """Whether it can hold for several parts of a device, which are told one by one."""
         self.by_channel = {
             channel: [index for index, watch in enumerate(self.watches) if channel in watch.channels]
             for channel in Channel
@@ -135,6 +139,15 @@ class CompiledRule:
     def cleared(self, leaves: Leaves) -> bool:
         """Tell whether the condition that ends the alert holds; never, for a rule without one."""
         return self.clears_when is not None and self.clears_when.truth(leaves)
+
+    def present(self, parts: Mapping[str, Leaves]) -> list[str]:
+        """Return the parts for which the alert should be open, by name: of a gateway, controllers that it misses."""
+        if self.by_part:
+            return sorted(name for name, leaves in parts.items() if self.active(leaves) and not self.cleared(leaves))
+        leaves = parts[""]
+        if not self.active(leaves) or self.cleared(leaves):
+            return []
+        return sorted({name for index, _ in self.events for name in standing(leaves[index].opened)})
 
     def severity(self, parts: Mapping[str, Leaves]) -> tuple[Severity, tuple[Leaves, list[int]] | None]:
         """Return how much an open alert matters, and the part and its watches that make it more than usual."""

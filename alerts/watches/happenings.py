@@ -93,18 +93,24 @@ class EventWatch(OwnWatch):
         if not leaf.opened:
             zh, en = event_words(self._filter.types)
             return f"未发生：{zh}", f"not happened: {en}"
-        named = [event_names(str(leaf.value), name) for name in list(standing(leaf.opened))[-3:]]
+        named = [self.name(leaf, name) for name in list(standing(leaf.opened))[-3:]]
         return "、".join(zh for zh, _ in named), ", ".join(en for _, en in named)
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
-        facts: dict[str, str | float | int | bool] = {}
-        for name in list(standing(leaf.opened))[-1:]:
-            facts["event"] = str(leaf.value)
-            source, separator, code = name.partition(FAULT_SEPARATOR)
-            if separator:
-                facts |= {"source": source, "code": code, "fault": meaning_of(source, code).kind.value}
-            elif name:
-                facts["controller" if str(leaf.value).startswith("controller_") else "episode"] = name
+        return self.facts_of(leaf, list(standing(leaf.opened))[-1]) if leaf.opened else {}
+
+    def name(self, leaf: Leaf, event: str) -> Sentence:
+        """Return one of the events that stand, for people."""
+        return event_names(str(leaf.value), event)
+
+    def facts_of(self, leaf: Leaf, event: str) -> dict[str, str | float | int | bool]:
+        """Return one of the events that stand, for machines."""
+        facts: dict[str, str | float | int | bool] = {"event": str(leaf.value)}
+        source, separator, code = event.partition(FAULT_SEPARATOR)
+        if separator:
+            facts |= {"source": source, "code": code, "fault": meaning_of(source, code).kind.value}
+        elif event:
+            facts["controller" if str(leaf.value).startswith("controller_") else "episode"] = event
         return facts
 
     def _begin(self, leaf: Leaf, event: Event, now: Microseconds) -> None:

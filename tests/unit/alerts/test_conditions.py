@@ -129,7 +129,7 @@ def test_a_mode_told_by_an_event_counts_until_telemetry_says_otherwise() -> None
                 (2, Gate.DOOR_CLOSED, "1"),
                 (3, Gate.DOOR_CLOSED, "2"),
             ],
-            [(0, "firing"), (3, "resolved")],
+            [(0, "firing"), (1, "repeated"), (3, "resolved")],
             id="open until both doors are closed",
         ),
     ],
@@ -312,7 +312,7 @@ def test_regions_are_looked_at_one_by_one_and_named() -> None:
         talk.camera(8, a=20),
     ]
     transitions = run([hot], said)
-    assert told(transitions) == [(2, "firing"), (8, "resolved")]
+    assert told(transitions) == [(2, "firing"), (4, "repeated"), (8, "resolved")]
     assert transitions[1].reason.facts["part"] == "b"
     assert "区域 b" in transitions[1].reason.zh
     assert "region b" in transitions[1].reason.en

@@ -32,6 +32,7 @@ PURE = {
     "faults",
     "history",
     "inventory",
+    "joining",
     "lifecycle",
     "live",
     "matchers",

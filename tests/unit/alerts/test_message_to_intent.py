@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from alerts.dispatch.defaults import default_plan
 from alerts.dispatch.desk import Desk
@@ -129,6 +130,18 @@ def _assert_nobody_is_forgotten(steps: list[Told], said: list[Intent]) -> None:
     protected = {one.alert_id for one in steps if one.protected and one.kind is TransitionKind.FIRING}
     # Inspection of a lift holds back what is not protected.
     assert (protected if maintained else critical | protected) <= named
+
+
+def test_a_region_that_burns_after_another_was_acknowledged_is_told_to_people() -> None:
+    talk, seconds = Talk(), (0, 2, 4, 60, 62, 64)
+    looks = [talk.camera(at, a=60, b=60 if at >= 60 else 20) for at in seconds]
+    fire, again = [step for step in timeline(decided(looks, 1, set())) if step.rule == "thermal-alarm"]
+    assert (fire.kind, again.kind) == (TransitionKind.FIRING, TransitionKind.REPEATED)
+    between = fire.at + timedelta(seconds=30)
+    seen = replace(fire, kind=TransitionKind.ACKNOWLEDGED, at=between, recorded_at=between, actor="wang")
+    desk = Desk(PLAN)
+    said = [[intent.purpose for intent in desk.observe(step).intents] for step in (fire, seen, again)]
+    assert [Purpose.FIRING in purposes for purposes in said] == [True, False, True]
 
 
 @pytest.mark.parametrize("milliseconds", [0, 2, 900])

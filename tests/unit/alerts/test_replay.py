@@ -26,6 +26,8 @@ from core.wire.payloads import (
     ElevatorTelemetry,
     GateEvent,
     GateEventType,
+    GatewayEvent,
+    GatewayEventType,
     Presence,
     PresenceStatus,
     Region,
@@ -63,6 +65,7 @@ SORTS = [
 EVERY = RULES + SORTS
 LIFTS = [DeviceKey("demo", DeviceKind.ELEVATOR, name) for name in ("lift-1", "lift-2")]
 GATES = [DeviceKey("demo", DeviceKind.GATE, "gate-1")]
+GATEWAYS = [DeviceKey("demo", DeviceKind.GATEWAY, "gw-1")]
 CAMERAS = [DeviceKey("demo", DeviceKind.THERMAL, "shed-1")]
 
 Maker = Callable[[float], tuple[DeviceKey, Body]]
@@ -122,6 +125,15 @@ def gate_event() -> st.SearchStrategy[Maker]:
     )
 
 
+def gateway_event() -> st.SearchStrategy[Maker]:
+    kinds = [GatewayEventType.CONTROLLER_LOST, GatewayEventType.CONTROLLER_LOST, GatewayEventType.CONTROLLER_RESTORED]
+    return st.builds(
+        lambda kind, name: lambda at: (GATEWAYS[0], GatewayEvent(at=instant(at), type=kind, controller=name)),
+        st.sampled_from(kinds),
+        st.sampled_from(["lift-1", "lift-2"]),
+    )
+
+
 def look() -> st.SearchStrategy[Maker]:
     return st.builds(
         lambda hot, cold: (
@@ -163,7 +175,7 @@ step = st.tuples(
     st.sampled_from([0.0, 0.5, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0]),
     st.sampled_from([0.0, 0.0, 0.0, 3.0, 400.0]),
     st.sampled_from([False, False, False, True]),
-    st.one_of(lift_reading(), lift_event(), gate_event(), look(), episode(), presence()),
+    st.one_of(lift_reading(), lift_event(), gate_event(), gateway_event(), look(), episode(), presence()),
 )
 stories = st.lists(step, min_size=1, max_size=60)
 
@@ -314,14 +326,18 @@ def test_the_instants_of_a_device_never_run_backwards(steps: list[Step]) -> None
 
 def test_the_stories_do_raise_alerts() -> None:
     raised: set[str] = set()
+    joined: set[DeviceKind] = set()
 
-    @settings(max_examples=80, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=160, deadline=None, database=None, derandomize=True)
     @given(stories)
     def collect(steps: list[Step]) -> None:
-        raised.update(one.rule for one in undisturbed(told(steps), RULES))
+        said = undisturbed(told(steps), EVERY)
+        raised.update(one.rule for one in said if not one.rule.startswith("sort-"))
+        joined.update(one.device.kind for one in said if one.reason.code == "another_part")
 
     collect()
     assert len(raised) > 8, raised
+    assert joined == {DeviceKind.GATE, DeviceKind.THERMAL, DeviceKind.GATEWAY}
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
