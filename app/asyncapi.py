@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from app.asyncapi_examples import EXAMPLES
+from app.asyncapi_examples import COMMANDS, EXAMPLES
 from core.devices import Channel, DeviceKind
 from core.observations import PAYLOAD_LIMIT_BYTES
+from core.wire import commands
+from core.wire.commands import ElevatorCommand
 from core.wire.payloads import (
     Body,
     ElevatorEvent,
@@ -26,7 +28,7 @@ from core.wire.topics import ROOT, WORD
 
 Json = dict[str, Any]
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 HEADER = "# Generated from the code by `python -m app.asyncapi`; do not edit.\n"
 # The MQTT bindings' own version, published with AsyncAPI 3.0.
 BINDING_VERSION = "0.2.0"
@@ -44,18 +46,21 @@ BODIES: dict[tuple[DeviceKind, Channel], type[Body]] = {
     (DeviceKind.GATEWAY, Channel.PRESENCE): Presence,
 }
 
+COMMAND = "elevatorCommand"
+
 _DESCRIPTION = (
     "What lifts, access gates, thermal cameras and the gateways before them say to Anju over MQTT 3.1.1 or 5. Publish "
     "with QoS 1: Anju acknowledges a message only after it is on disk. Fields that are not marked required may be left "
     "out, and unknown fields are kept, not refused. A message that breaks this contract, or is larger than "
     f"{PAYLOAD_LIMIT_BYTES} bytes, or has control characters in a text, ends in quarantine with its reason. The same "
-    "bytes sent again on the same topic count as one message."
+    "bytes sent again on the same topic count as one message. What Anju asks of lifts stands on topics of its own."
 )
 
 _AT = (
     "The device's instant, RFC 3339 with an offset; a time without one is read in the community's zone. "
     "More than five minutes in the future it is replaced by the instant of arrival."
 )
+_ASKED_AT = "When it was asked, RFC 3339 in UTC. What is older than an hour is to be left undone: it is asked again."
 
 # What `__post_init__` of the structs asks beyond types and ranges, said in JSON Schema.
 _CONDITIONS: dict[str, list[tuple[list[str], list[str]]]] = {
@@ -72,11 +77,12 @@ def document() -> Json:
         "info": {"title": "Anju devices", "version": VERSION, "description": _DESCRIPTION},
         "defaultContentType": "application/json",
         "servers": _servers(),
-        "channels": {_name(kind, channel): _channel(kind, channel) for kind, channel in BODIES},
-        "operations": {f"receive{_title(_name(*key))}": _operation(*key) for key in BODIES},
+        "channels": {_name(*key): _channel(*key) for key in BODIES} | {COMMAND: _command_channel()},
+        "operations": {f"receive{_title(_name(*key))}": _operation(*key) for key in BODIES}
+        | {f"send{_title(COMMAND)}": _command_operation()},
         "components": {
             "parameters": _parameters(),
-            "messages": {_title(_name(*key)): _message(*key) for key in BODIES},
+            "messages": {_title(_name(*key)): _message(*key) for key in BODIES} | {_title(COMMAND): _command_message()},
             "schemas": _schemas(),
         },
     }
@@ -166,6 +172,35 @@ def _message(kind: DeviceKind, channel: Channel) -> Json:
     }
 
 
+def _command_channel() -> Json:
+    title = _title(COMMAND)
+    return {
+        "address": f"{commands.ROOT}/{{community}}/{DeviceKind.ELEVATOR.value}/{{device}}",
+        "messages": {title: {"$ref": f"#/components/messages/{title}"}},
+        "parameters": {name: {"$ref": f"#/components/parameters/{name}"} for name in _parameters()},
+    }
+
+
+def _command_operation() -> Json:
+    return {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{COMMAND}"},
+        "summary": "What Anju asks of one elevator. A device that cannot do it needs not listen.",
+        "messages": [{"$ref": f"#/channels/{COMMAND}/messages/{_title(COMMAND)}"}],
+        "bindings": {"mqtt": {"qos": 1, "retain": False, "bindingVersion": BINDING_VERSION}},
+    }
+
+
+def _command_message() -> Json:
+    return {
+        "name": COMMAND,
+        "title": "elevator command",
+        "contentType": "application/json",
+        "payload": {"$ref": f"#/components/schemas/{ElevatorCommand.__name__}"},
+        "examples": [{"name": name, "payload": msgspec.to_builtins(example)} for name, example in COMMANDS.items()],
+    }
+
+
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nulls(one) for key, one in value.items() if one is not None}
@@ -174,10 +209,12 @@ def _without_nulls(value: Any) -> Any:
 
 def _schemas() -> Json:
     template = "#/components/schemas/{name}"
-    bodies = list(dict.fromkeys(BODIES.values()))
+    bodies = [*dict.fromkeys(BODIES.values()), ElevatorCommand]
     _, schemas = msgspec.json.schema_components(bodies, ref_template=template)
     for name, schema in schemas.items():
-        if "at" in schema.get("properties", {}):
+        if name == ElevatorCommand.__name__:
+            schema["properties"]["at"]["description"] = _ASKED_AT
+        elif "at" in schema.get("properties", {}):
             schema["properties"]["at"]["description"] = _AT
         if name in _CONDITIONS:
             schema["allOf"] = [_condition(types, needed) for types, needed in _CONDITIONS[name]]

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from core.devices import Channel, DeviceKind
+from core.wire.commands import ElevatorCommand, ElevatorCommandType
 from core.wire.payloads import (
     Body,
     DenialReason,
@@ -55,6 +56,9 @@ EXAMPLES: dict[tuple[DeviceKind, Channel], dict[str, Body]] = {
             at=_AT, seq=4712, type=ElevatorEventType.FAULT_RAISED, source="gbt24476-2017", code="4", floor="3"
         ),
         "alarm-button": ElevatorEvent(at=_AT, seq=4713, type=ElevatorEventType.ALARM_PRESSED),
+        "end-of-alarm": ElevatorEvent(at=_AT, seq=4715, type=ElevatorEventType.ALARM_RESET),
+        "alarm-tested": ElevatorEvent(at=_AT, seq=4716, type=ElevatorEventType.ALARM_TESTED),
+        "alarm-test-failed": ElevatorEvent(at=_AT, seq=4717, type=ElevatorEventType.ALARM_TEST_FAILED),
         "inspection": ElevatorEvent(
             at=_AT, seq=4714, type=ElevatorEventType.MODE_CHANGED, service_mode=ServiceMode.INSPECTION
         ),
@@ -97,4 +101,8 @@ EXAMPLES: dict[tuple[DeviceKind, Channel], dict[str, Body]] = {
         ),
     },
     (DeviceKind.GATEWAY, Channel.PRESENCE): PRESENCE,
+}
+
+COMMANDS: dict[str, ElevatorCommand] = {
+    "alarm-test": ElevatorCommand(command=ElevatorCommandType.ALARM_TEST, at=_AT),
 }

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,16 @@ import msgspec
 import pytest
 import yaml
 
-from app.asyncapi import BODIES, render
+from app.asyncapi import BODIES, COMMAND, render
 from core.devices import Channel, DeviceKey, DeviceKind
-from core.wire import topics
+from core.wire import commands, topics
+from core.wire.commands import ElevatorCommand, ElevatorCommandType
 from ingest.decoders.native_body import FORMATS
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "asyncapi.yaml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(COMMITTED.read_text(encoding="utf-8"))
 KEYS = list(BODIES)
+RECEIVED = [one for one in DOCUMENT["channels"].values() if one["address"].startswith("anju/v1/")]
 NAMES = [f"{kind.value}-{channel.value}" for kind, channel in KEYS]
 AT = "2026-08-14T07:02:26Z"
 
@@ -50,9 +53,7 @@ def references(node: Any) -> Iterator[str]:
 
 
 def channel_of(kind: DeviceKind, channel: Channel) -> dict[str, Any]:
-    (found,) = [
-        one for one in DOCUMENT["channels"].values() if one["address"].split("/")[3::2] == [kind.value, channel.value]
-    ]
+    (found,) = [one for one in RECEIVED if one["address"].split("/")[3::2] == [kind.value, channel.value]]
     return dict(found)
 
 
@@ -95,11 +96,12 @@ def test_it_is_asyncapi_3_and_every_reference_leads_somewhere() -> None:
         assert resolve(reference)
 
 
-def test_every_channel_is_received_by_exactly_one_operation() -> None:
-    operations = DOCUMENT["operations"].values()
-    assert {one["action"] for one in operations} == {"receive"}
+def test_every_channel_is_received_by_exactly_one_operation_but_what_is_asked_is_sent() -> None:
+    asked = [one for one in DOCUMENT["operations"].values() if one["action"] == "send"]
+    assert [one["channel"]["$ref"] for one in asked] == [f"#/channels/{COMMAND}"]
+    operations = [one for one in DOCUMENT["operations"].values() if one["action"] == "receive"]
     received = sorted(one["channel"]["$ref"] for one in operations)
-    assert received == sorted(f"#/channels/{name}" for name in DOCUMENT["channels"])
+    assert received == sorted(f"#/channels/{name}" for name in DOCUMENT["channels"] if name != COMMAND)
     retained = {one["channel"]["$ref"] for one in operations if one["bindings"]["mqtt"]["retain"]}
     assert retained == {name for name in received if name.endswith("Presence")}
 
@@ -124,6 +126,22 @@ def test_every_example_decodes_and_fits_its_schema(kind: DeviceKind, channel: Ch
         assert struct_accepts(kind, channel, example["payload"]), example["name"]
 
 
+def test_a_command_stands_on_the_topic_the_code_builds_and_is_as_described() -> None:
+    device = DeviceKey("jinxiu", DeviceKind.ELEVATOR, "a-1")
+    described = DOCUMENT["channels"][COMMAND]
+    topic = commands.build(device)
+    assert described["address"].format(community=device.community, device=device.device) == topic
+    with pytest.raises(topics.UnknownTopic):
+        topics.parse(topic)
+    (reference,) = references(described["messages"])
+    message = resolve(reference)
+    schema = {**message["payload"], "components": DOCUMENT["components"]}
+    sent = ElevatorCommand(command=ElevatorCommandType.ALARM_TEST, at=datetime(2026, 8, 14, tzinfo=UTC))
+    for payload in (json.loads(commands.encode(sent)), *(each["payload"] for each in message["examples"])):
+        jsonschema.Draft7Validator(schema).validate(payload)
+    assert not jsonschema.Draft7Validator(schema).is_valid({"command": "open_doors", "at": AT})
+
+
 REGION = {"region": "a", "maximum_celsius": 30}
 TOLD_APART = {
     "no time": (PRESENCE, {"status": "online"}, False),
@@ -141,6 +159,10 @@ TOLD_APART = {
     "fault with null code": (ELEVATOR_EVENT, {"at": AT, "type": "fault_cleared", "source": "s", "code": None}, False),
     "mode without mode": (ELEVATOR_EVENT, {"at": AT, "type": "mode_changed"}, False),
     "alarm alone": (ELEVATOR_EVENT, {"at": AT, "type": "alarm_pressed"}, True),
+    "end of alarm alone": (ELEVATOR_EVENT, {"at": AT, "type": "alarm_reset"}, True),
+    "alarm tested alone": (ELEVATOR_EVENT, {"at": AT, "type": "alarm_tested"}, True),
+    "alarm test failed alone": (ELEVATOR_EVENT, {"at": AT, "type": "alarm_test_failed"}, True),
+    "alarm test with a word of its own": (ELEVATOR_EVENT, {"at": AT, "type": "alarm_test"}, False),
     "denied without reason": (GATE_EVENT, {"at": AT, "type": "denied"}, False),
     "denied with reason": (GATE_EVENT, {"at": AT, "type": "denied", "reason": "expired"}, True),
     "granted without reason": (GATE_EVENT, {"at": AT, "type": "granted"}, True),

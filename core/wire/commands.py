@@ -1,0 +1,33 @@
+"""What Anju asks of devices: ``anju-command/v1/{community}/{kind}/{device}``, apart from what they say themselves."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+from core.devices import DeviceKey
+
+ROOT = "anju-command/v1"
+
+
+class ElevatorCommandType(StrEnum):
+    ALARM_TEST = "alarm_test"
+    """Make the test call of the car's alarm now, and say ``alarm_tested`` or ``alarm_test_failed``."""
+
+
+class ElevatorCommand(Struct, kw_only=True, frozen=True):
+    """Something asked of a lift. Whoever gets one older than an hour leaves it undone: it is asked again."""
+
+    command: ElevatorCommandType
+    at: datetime
+
+
+def build(device: DeviceKey) -> str:
+    """Return the topic on which ``device`` is asked."""
+    return f"{ROOT}/{device.path}"
+
+
+def encode(command: ElevatorCommand) -> bytes:
+    """Return ``command`` as it crosses the wire."""
+    return msgspec.json.encode(command)
