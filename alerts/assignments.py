@@ -52,7 +52,7 @@ class Assignments:
             compiled
             for rule in self._rules.values()
             if rule.kind is key.kind and covers(rule.scope, key, facts)
-            if (compiled := self._compile(rule, facts)).applies and not (facts.retired and compiled.only_silence)
+            if (compiled := self._compile(rule, facts)).applies and not (facts.retired and compiled.only_absence)
         )
         roster = self._rosters.get(chosen)
         if roster is None:
@@ -77,7 +77,7 @@ class Assignments:
         if known is None or known.kind is not key.kind:
             return steps.RULE_REMOVED
         compiled = self._compile(known, facts)
-        if facts.retired and compiled.applies and compiled.only_silence and covers(known.scope, key, facts):
+        if facts.retired and compiled.applies and compiled.only_absence and covers(known.scope, key, facts):
             return steps.RETIRED
         return steps.OUT_OF_SCOPE
 

@@ -135,7 +135,7 @@ class Engine:
         if not newest or instant - newest < unheard_for // timedelta(microseconds=1):
             return False
         for site in self._sites.values():
-            self._hear(site, instant)
+            self._hear(site, instant, instant - newest)
         return True
 
     def _observe_telemetry(
@@ -192,7 +192,11 @@ class Engine:
         states = site.device.state.rules
         concerned = [post for post in site.roster.silences if post.silence and post.id in states]
         age = now - to_microseconds(observation.at)
-        concerned += [post for post in posts if (limit := post.rule.policy.max_late) is not None and age <= limit]
+        concerned += [
+            post
+            for post in posts
+            if post.absence or ((limit := post.rule.policy.max_late) is not None and age <= limit)
+        ]
         self._step_all(site, concerned, observation, now, said)
         for post in concerned:
             self._settle(site, post)
@@ -299,15 +303,18 @@ class Engine:
         """Measure the silence of a device from ``now`` on, unless it is retired again: before, none was expected."""
         if not self._assignments.is_retired(site.device.key):
             site.device.state.retired = False
-            self._hear(site, now)
+            self._hear(site, now, now)
 
-    def _hear(self, site: Site, now: Microseconds) -> None:
-        """Measure silence as if the device had spoken ``now`` on every channel."""
+    def _hear(self, site: Site, now: Microseconds, unheard: Microseconds) -> None:
+        """Measure silence as if the device had spoken ``now`` on every channel; wait ``unheard`` longer for events."""
         site.device.state.heard = Heard(now, now, now, now)
+        site.wait_longer(unheard, now)
         self._soil(site)
 
     def _take_stock(self, site: Site) -> None:
         """Set the timer of a device that is new or has other rules than before, and note what has to be ended there."""
+        if site.begin_waits():
+            self._soil(site)
         self._arm(site, site.next_due())
         for peer in site.peers():
             self._watchers.setdefault(peer, {})[site.device.path] = site

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 
 from alerts import joining, steps
-from alerts.memory import Device, Microseconds, Phase, RuleState
+from alerts.memory import Device, Leaf, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition
 from alerts.policy import worse
 from alerts.trees import CompiledRule, Leaves
 from alerts.watches.happenings import EventWatch
+from alerts.watches.silence import AbsenceWatch
 from alerts.watches.watch import Reading
 from core.observations import Observation
 from core.wire.payloads import GateEvent, ThermalEvent, ThermalTelemetry
@@ -45,6 +46,23 @@ def keep_events(rule: CompiledRule, parts: dict[str, Leaves], before: dict[str, 
         for index, watch in watches:
             for leaf in standing:
                 watch.take_over(new[index], leaf)
+
+
+def waits(rule: CompiledRule, state: RuleState) -> Iterable[tuple[AbsenceWatch, Leaf]]:
+    """Yield what waits for events that do not come, with its memory."""
+    for index in rule.absences:
+        watch = rule.watches[index]
+        for leaves in state.parts.values():
+            if isinstance(watch, AbsenceWatch):
+                yield watch, leaves[index]
+
+
+def keep_waits(rule: CompiledRule, state: RuleState, before: dict[str, Leaves]) -> None:
+    """Take over into ``state`` when the events that are waited for came last, where the rule waits for the same."""
+    for watch, leaf in waits(rule, state):
+        for leaves in before.values():
+            for known in leaves:
+                watch.take_over(leaf, known)
 
 
 def step(

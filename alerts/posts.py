@@ -14,7 +14,7 @@ from alerts.trees import CompiledRule, Leaves
 from alerts.watches.happenings import EventWatch
 from alerts.watches.readings import SignalWatch
 from alerts.watches.sequences import SequenceWatch, TogetherWatch
-from alerts.watches.silence import SilenceWatch
+from alerts.watches.silence import AbsenceWatch, SilenceWatch
 from alerts.watches.watch import Watch
 from core.devices import Channel
 from core.wire.payloads import ElevatorEvent
@@ -31,12 +31,13 @@ class Post:
     It is ``None`` where equal values do not mean that nothing changes.
     """
 
-    __slots__ = ("_counting", "_prunes", "_signals", "id", "pick", "rule", "silence")
+    __slots__ = ("_counting", "_prunes", "_signals", "absence", "id", "pick", "rule", "silence")
 
     def __init__(self, rule: CompiledRule, signals: tuple[str, ...]) -> None:
         self.rule = rule
         self.id = rule.id
         self.silence = rule.only_silence
+        self.absence = bool(rule.absences) and rule.only_absence
         self._signals = [
             (index, watch, watch.signal.name)
             for index, watch in enumerate(rule.watches)
@@ -122,7 +123,7 @@ class Post:
 
 
 _NOTHING = Leaf()
-_PLAIN = (SignalWatch, EventWatch, SilenceWatch)
+_PLAIN = (SignalWatch, EventWatch, SilenceWatch, AbsenceWatch)
 
 
 class Roster:
@@ -141,6 +142,7 @@ class Roster:
         self.event = self._on(Channel.EVENT)
         self.presence = self._on(Channel.PRESENCE)
         self.silences = [post for post in self.posts.values() if post.rule.silences]
+        self.waiting = [post for post in self.posts.values() if post.rule.absences]
         self.comparing = [post for post in self.posts.values() if post.rule.peers]
         self.draw: Callable[[Any], Drawn] = _drawing(self.signals)
 

@@ -86,6 +86,22 @@ class Site:
                 own.rules[post.id] = _renewed(post, known, own.latest)
         self.roster, self.drawn = roster, None
 
+    def begin_waits(self) -> bool:
+        """Let what waits for events, and never did here, wait from now on; tell whether there was any."""
+        begun = False
+        for post in self.roster.waiting:
+            for watch, leaf in lifecycle.waits(post.rule, self.awake(post)):
+                if not leaf.changed_at:
+                    watch.wait_from(leaf, self.device.state.clock)
+                    begun = True
+        return begun
+
+    def wait_longer(self, by: Microseconds, now: Microseconds) -> None:
+        """Let what waits for events wait longer: for some time none could be heard, or was expected."""
+        for post in self.roster.waiting:
+            for watch, leaf in lifecycle.waits(post.rule, self.awake(post)):
+                watch.wait_longer(leaf, by, now)
+
     def peers(self) -> Iterator[DeviceKey]:
         """Yield the other devices that this one is compared with."""
         key = self.device.key
@@ -135,6 +151,7 @@ def _renewed(post: Post, known: RuleState, latest: Latest) -> RuleState:
     state = post.wake(latest)
     lifecycle.keep_past(post.rule, state.parts, known.parts)
     lifecycle.keep_events(post.rule, state.parts, known.parts)
+    lifecycle.keep_waits(post.rule, state, known.parts)
     if known.alert is not None:
         state.phase, state.since, state.since_position = Phase.FIRING, known.since, known.since_position
         state.told, state.joining = known.told, known.joining

@@ -34,7 +34,7 @@ from alerts.watches.happenings import EventWatch
 from alerts.watches.limits import Figure, UnknownFigure, figures
 from alerts.watches.readings import RateWatch, state_watch, threshold_watch
 from alerts.watches.sequences import SequenceWatch, TogetherWatch
-from alerts.watches.silence import SilenceWatch
+from alerts.watches.silence import AbsenceWatch, SilenceWatch
 from alerts.watches.watch import Watch
 from alerts.watches.windows import standing
 from core.devices import Channel, DeviceKind
@@ -91,8 +91,10 @@ class CompiledRule:
         self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
         self.events = [(index, watch) for index, watch in enumerate(self.watches) if isinstance(watch, EventWatch)]
         self.repeats = [index for index, watch in self.events if watch.repeats]
+        self.absences = [index for index, watch in enumerate(self.watches) if isinstance(watch, AbsenceWatch)]
         self.stands = self._stands()
         self.only_silence = len(self.silences) == len(self.watches) and not self.stands
+        self.only_absence = len(self.silences) + len(self.absences) == len(self.watches) and not self.stands
         self.by_part = rule.kind in _WITH_PARTS and not self.only_silence
         self.has_parts = self.by_part or (rule.kind is DeviceKind.GATEWAY and bool(self.events))
         """Whether it can hold for several parts of a device, which are told one by one."""
@@ -181,7 +183,7 @@ def _watch(condition: Single, kind: DeviceKind, figure: Figure) -> Watch:
         case EventSeen():
             return EventWatch(condition)
         case Missing():
-            return SilenceWatch(condition)
+            return AbsenceWatch(condition) if condition.types else SilenceWatch(condition)
         case Count():
             return CountWatch(condition)
         case Ratio():

@@ -101,10 +101,15 @@ class EventSeen(_Condition, frozen=True, tag="event"):
 
 
 class Missing(_Condition, frozen=True, tag="missing"):
-    """Nothing was heard for ``nothing_for`` (on ``channel``, or on any), or *offline* has stood for ``offline_for``."""
+    """Nothing was heard for ``nothing_for`` (on ``channel``, or on any), or *offline* has stood for ``offline_for``.
+
+    With ``types``, no event of these was heard for ``nothing_for``, whatever else was; of a device that is new, or a
+    rule that is, it counts from then. Late events count by the device's own time.
+    """
 
     nothing_for: Duration | None = None
     channel: Channel | None = None
+    types: list[EventName] = []
     offline_for: Duration | None = None
 
 

@@ -12,6 +12,7 @@ Problem = tuple[Path, str]
 """Where in the rule, and what is wrong with what was expected."""
 
 _FAULT_FILTERS = ("severities", "kinds", "not_kinds")
+_WITH_PARTS = (DeviceKind.GATE, DeviceKind.THERMAL)
 # The units that names end with, ours and those a person may think of; an attribute in another one cannot be meant.
 _UNITS = frozenset(
     {"celsius", "fahrenheit", "kelvin", "kilograms", "grams", "tonnes", "pounds", "mps", "kmh"}
@@ -201,3 +202,17 @@ def missing_problems(kind: DeviceKind, condition: Missing) -> Iterator[Problem]:
         yield ("channel",), "`channel` belongs to `nothing_for`: expected both"
     if condition.channel is Channel.TELEMETRY and not signals_of(kind):
         yield ("channel",), f"a {kind.value} sends no telemetry: expected event or presence"
+    if condition.types:
+        yield from _absence_problems(kind, condition)
+
+
+def _absence_problems(kind: DeviceKind, condition: Missing) -> Iterator[Problem]:
+    """Yield what is wrong with waiting for events of some types."""
+    if kind in _WITH_PARTS:
+        yield ("types",), f"a {kind.value} has parts that speak for themselves: expected `types` for whole devices only"
+    yield from type_problems(kind, "types", condition.types)
+    if condition.nothing_for is None:
+        yield ("types",), "`types` belongs to `nothing_for`: expected both"
+    for name in ("channel", "offline_for"):
+        if getattr(condition, name) is not None:
+            yield (name,), f"`{name}` and `types` wait for different things: expected one of them"

@@ -1,8 +1,11 @@
-"""The condition that nothing was heard, or that the broker says a device is gone."""
+"""The conditions that nothing was heard, that the broker says a device is gone, or that some event does not come."""
 
 from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.conditions import Missing
+from alerts.watches.events import event_of
 from alerts.watches.watch import OwnWatch, Reading, Sentence
+from alerts.words import event_words, span_names
+from core.clock import to_microseconds
 from core.devices import Channel
 from core.durations import microseconds
 from core.observations import Observation
@@ -75,6 +78,67 @@ class SilenceWatch(OwnWatch):
 
     def _gone_at(self, leaf: Leaf) -> Microseconds:
         return leaf.changed_at + self._offline_for if self._offline_for and leaf.raw else _NEVER
+
+
+class AbsenceWatch(OwnWatch):
+    """Holds after ``nothing_for`` without an event of ``types``, whatever else is heard.
+
+    ``changed_at`` is when the last one happened, or since when one is waited for. A device that falls silent as a whole
+    cannot send it either, so this holds then as well.
+    """
+
+    code = "missing"
+    timed = True
+    channels = frozenset({Channel.EVENT})
+
+    def __init__(self, condition: Missing) -> None:
+        self._nothing_for = microseconds(condition.nothing_for)
+        self._types = frozenset(condition.types)
+        self._name = ",".join(sorted(self._types))
+
+    def begin(self) -> Leaf:
+        return slim_leaf(value=self._name)
+
+    def wait_from(self, leaf: Leaf, since: Microseconds) -> None:
+        """Wait from ``since`` on, if nothing says since when."""
+        leaf.changed_at = leaf.changed_at or since
+
+    def wait_longer(self, leaf: Leaf, by: Microseconds, now: Microseconds) -> None:
+        """Wait longer, because for some time nobody could hear the event; what is already missing stays so."""
+        if not leaf.truth:
+            leaf.changed_at = min(leaf.changed_at + by, now)
+
+    def observe(
+        self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard
+    ) -> None:
+        event = event_of(observation.body)
+        if event is not None and event.type in self._types:
+            leaf.changed_at = max(leaf.changed_at, min(to_microseconds(observation.at), now))
+            leaf.truth = self._holds(leaf, now)
+
+    def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
+        return _NEVER if leaf.truth or not leaf.changed_at else leaf.changed_at + self._nothing_for
+
+    def expire(self, leaf: Leaf, now: Microseconds, _heard: Heard) -> None:
+        leaf.truth = self._holds(leaf, now)
+
+    def take_over(self, leaf: Leaf, before: Leaf) -> None:
+        """Take into ``leaf`` when the last one happened from the memory ``before`` of a rule that was changed."""
+        if before.value == self._name:
+            leaf.changed_at = before.changed_at
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        zh, en = event_words(self._types)
+        if not leaf.truth:
+            return f"按时收到：{zh}", f"heard in time: {en}"
+        span_zh, span_en = span_names(self._nothing_for)
+        return f"{span_zh}内未收到：{zh}", f"not heard for {span_en}: {en}"
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        return {"missing": self._name} if leaf.truth else {}
+
+    def _holds(self, leaf: Leaf, now: Microseconds) -> bool:
+        return 0 < leaf.changed_at <= now - self._nothing_for
 
 
 def _seconds(duration: Microseconds) -> str:

@@ -44,6 +44,9 @@ class PlainEngine:
         device = Device(key, key.path, DeviceState(now, 0, Heard(now, now, now, now)))
         rules = [post.rule for post in self._assignments.roster_of(key).posts.values()]
         self._devices[key] = device, {rule: lifecycle.begin(rule) for rule in rules}
+        for rule, state in self._devices[key][1].items():
+            for watch, leaf in lifecycle.waits(rule, state):
+                watch.wait_from(leaf, now)
         return self._devices[key]
 
     def _tell_watchers(self, observation: Observation, now: int, said: list[Transition]) -> None:
@@ -75,7 +78,9 @@ class PlainEngine:
             silent = [rule for rule in states if rule.only_silence]
             limits = [(rule, rule.policy.max_late) for rule in listening]
             return silent + [
-                rule for rule, limit in limits if limit is not None and age <= timedelta(microseconds=limit)
+                rule
+                for rule, limit in limits
+                if (rule.only_absence and rule.absences) or (limit is not None and age <= timedelta(microseconds=limit))
             ]
         setattr(own, newest, observation.at)
         return listening
