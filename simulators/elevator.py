@@ -16,18 +16,22 @@ from core.wire.payloads import (
     ElevatorTelemetry,
     ServiceMode,
 )
+from simulators.alarm import CarAlarm
 from simulators.calls import Calls
 from simulators.kinematics import Motion, Piece, brake, travel
 from simulators.lift_inputs import (
+    BreakAlarm,
     ClearDoor,
     CutPower,
     FreePassengers,
     ObstructDoor,
     Overload,
     PressAlarm,
+    RepairAlarm,
     RestorePower,
     SettleDoor,
     StopBetweenFloors,
+    TestAlarm,
     UnloadCar,
     UnsettleDoor,
 )
@@ -115,7 +119,9 @@ class Elevator:
         self._crowd_share = 0.0
         self._close_attempts = 0
         self._faults: set[str] = set()
+        self._alarm = CarAlarm(key.path, start)
         self._alarm_pressed = False
+        self._freed_by_hand = False
         self._next_ride_at = self._traffic.next_at(start)
         # Spread over one interval, so that a thousand lifts do not all speak in the same instant.
         self._next_telemetry_at = start + timedelta(seconds=chance.uniform(0.001, spec.rest_interval_seconds))
@@ -127,7 +133,7 @@ class Elevator:
 
     @property
     def next_at(self) -> datetime:
-        return min(self._phase_ends, self._next_ride_at, self._next_telemetry_at)
+        return min(self._phase_ends, self._next_ride_at, self._next_telemetry_at, self._alarm.next_test_at)
 
     def step(self, now: datetime, inputs: Sequence[Input] = ()) -> list[Message]:
         """Advance to ``now``; see `simulators.model.DeviceModel`."""
@@ -135,6 +141,8 @@ class Elevator:
         before = (self._phase, self._powered)
         while self._phase_ends <= now:
             self._finish_phase(self._phase_ends)
+        if self._alarm.next_test_at <= now:
+            self._tell(now, self._alarm.test(now))
         for given in inputs:
             self._take(given, now)
         while self._next_ride_at <= now:
@@ -154,6 +162,10 @@ class Elevator:
                 self._stall_wanted = True
             case PressAlarm():
                 self._press_alarm(now)
+            case TestAlarm() | BreakAlarm() | RepairAlarm():
+                if not isinstance(given, TestAlarm):
+                    self._alarm.set_broken(broken=isinstance(given, BreakAlarm))
+                self._tell(now, self._alarm.test(now))
             case FreePassengers():
                 self._stall_wanted = self._cut_wanted = False
                 if self._phase is _Phase.STALLED:
@@ -336,6 +348,7 @@ class Elevator:
         self._tell(at, ElevatorEventType.MODE_CHANGED, service_mode=mode)
 
     def _rescue(self, now: datetime) -> None:
+        self._freed_by_hand = True
         self._change_mode(now, ServiceMode.INSPECTION)
         self._creep_to_level(now)
 
@@ -352,6 +365,10 @@ class Elevator:
         if self._alarm_pressed:
             self._alarm_pressed = False
             self._tell(at, ElevatorEventType.ALARM_RELEASED)
+            if self._freed_by_hand:
+                # Only who stands at the installation ends the alarm; mains that come back do not.
+                self._tell(at, ElevatorEventType.ALARM_RESET)
+        self._freed_by_hand = False
         self._clear_fault(STOPPED_OUTSIDE_DOOR_ZONE, at)
         self._change_mode(at, ServiceMode.NORMAL if self._powered else ServiceMode.EMERGENCY_POWER)
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from core.devices import Channel, DeviceKey, DeviceKind
 from core.errors import StartupError
+from core.wire.commands import KEEPS, ElevatorCommand, ElevatorCommandType
 from core.wire.payloads import ElevatorTelemetry, Payload, Presence, PresenceStatus
 from core.wire.topics import build as build_topic
 from simulators.elevator import Elevator
@@ -18,6 +19,7 @@ from simulators.gate import Gate
 from simulators.gateway import Gateway, LosePower, RegainPower
 from simulators.incidents import Incident, LoseLink, RegainLink
 from simulators.incidents import build as build_incident
+from simulators.lift_inputs import TestAlarm
 from simulators.model import DeviceModel, Input, Message
 from simulators.spec import CommunitySpec
 from simulators.thermal import ThermalCamera
@@ -134,6 +136,17 @@ class Fleet:
                 # A device whose instant has changed since has a newer place in the heap.
                 case _DeviceDue(device) if self._devices[device].next_at == due:
                     outputs += self._step_device(device, due, ())
+        return outputs
+
+    def ask(self, command: ElevatorCommand, device: DeviceKey, now: datetime) -> list[Output]:
+        """Return everything that happens up to the wall-clock instant ``now``, with what was asked of ``device`` done.
+
+        What is older than `KEEPS`, or of a device that is not here, is left undone.
+        """
+        outputs = self.step(now)
+        known = isinstance(self._devices.get(device), Elevator)
+        if known and command.command is ElevatorCommandType.ALARM_TEST and now - command.at <= KEEPS:
+            outputs += self._step_device(device, self._start + (now - self._start) * self._speed, (TestAlarm(),))
         return outputs
 
     def _step_device(self, device: DeviceKey, due: datetime, inputs: Sequence[Input]) -> Iterator[Outgoing]:

@@ -9,12 +9,14 @@ from core.devices import DeviceKind
 from core.errors import StartupError
 from simulators.gate import CloseGate, ForceOpen
 from simulators.lift_inputs import (
+    BreakAlarm,
     ClearDoor,
     CutPower,
     FreePassengers,
     ObstructDoor,
     Overload,
     PressAlarm,
+    RepairAlarm,
     RestorePower,
     SettleDoor,
     StopBetweenFloors,
@@ -169,6 +171,15 @@ def overload(*, crowded_seconds: float = 60.0) -> Incident:
     return Incident("overload", (DeviceKind.ELEVATOR,), phases)
 
 
+def alarm_defect(*, broken_seconds: float = 120.0) -> Incident:
+    """The line of the car's alarm is dead, and its test call fails; then it is repaired and tried."""
+    phases = (
+        Phase("alarm-broken", broken_seconds, (BreakAlarm(),)),
+        Phase("alarm-repaired", 1.0, (RepairAlarm(),)),
+    )
+    return Incident("alarm-defect", (DeviceKind.ELEVATOR,), phases)
+
+
 CATALOGUE: dict[str, Callable[..., Incident]] = {
     "trapped-passenger": trapped_passenger,
     "door-fault": door_fault,
@@ -180,6 +191,7 @@ CATALOGUE: dict[str, Callable[..., Incident]] = {
     "power-cut-at-once": power_cut_at_once,
     "door-chatter": door_chatter,
     "overload": overload,
+    "alarm-defect": alarm_defect,
 }
 
 

@@ -11,6 +11,20 @@ class PressAlarm(Input, frozen=True):
     """The passenger presses the alarm button; does nothing while nobody is in the car."""
 
 
+class TestAlarm(Input, frozen=True):
+    """The alarm is asked for its test call."""
+
+    __test__ = False  # The name must not make pytest collect it.
+
+
+class BreakAlarm(Input, frozen=True):
+    """The alarm's line is dead: it tries its test call at once, and every one fails until it is repaired."""
+
+
+class RepairAlarm(Input, frozen=True):
+    """The alarm's line is repaired, and tried at once."""
+
+
 class FreePassengers(Input, frozen=True):
     """A rescuer moves the stuck car to the nearest level, opens the door and puts the lift back in service."""
 

@@ -1,20 +1,25 @@
 """One MQTT connection of the simulated fleet: buffered, in order, QoS 1, reconnecting by itself."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import socket
 import ssl
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import aiomqtt
+import msgspec
 import structlog
 
 from core.clock import Clock
-from core.devices import DeviceKey
+from core.devices import DeviceKey, DeviceKind
 from core.errors import StartupError
+from core.wire.commands import ROOT as COMMANDS
+from core.wire.commands import ElevatorCommand, device_of
+from core.wire.commands import build as build_command
 from core.wire.payloads import PresenceStatus
 from simulators.fleet import Outgoing, presence
 
@@ -48,17 +53,28 @@ class BrokerAddress:
             raise StartupError(f"CA file {self.ca_file}: {error}") from error
 
 
+Asked = Callable[[DeviceKey, ElevatorCommand], None]
+"""What hears of a command; must not wait."""
+
+
 class Link:
-    """Carries the messages of ``devices`` over one connection called ``identifier``.
+    """Carries the messages of ``devices`` over one connection, ``identifier``; ``asked`` hears what they are asked.
 
     Every connection begins with each device's birth; an orderly end says each one's *offline*. A link of one device
     also leaves a last will. A link of several cannot, as behind a real gateway: MQTT has one will for a connection.
     """
 
     def __init__(
-        self, address: BrokerAddress, identifier: str, devices: list[DeviceKey], clock: Clock, chance: random.Random
+        self,
+        address: BrokerAddress,
+        identifier: str,
+        devices: list[DeviceKey],
+        clock: Clock,
+        chance: random.Random,
+        asked: Asked | None = None,
     ) -> None:
         self.dropped = 0
+        self._asked = asked
         self._address = address
         self._identifier = identifier
         self._devices = dict.fromkeys(devices, PresenceStatus.ONLINE)
@@ -116,6 +132,8 @@ class Link:
     async def _connect(self) -> None:
         async with self._client() as client:
             self._failures = 0
+            # First the ears: who says that it is there can be asked.
+            await self._listen(client)
             await self._say_presence(client, self._devices)
             await self._until_ended(client)
             if self._cut:
@@ -123,6 +141,24 @@ class Link:
                 _break(client)
             elif self._stopping:
                 await self._say_presence(client, dict.fromkeys(self._devices, PresenceStatus.OFFLINE))
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        """Subscribe to what lifts are asked, unless nobody wants to hear of it."""
+        lifts = [device for device in self._devices if device.kind is DeviceKind.ELEVATOR]
+        if self._asked is None or not lifts:
+            return
+        communities = {f"{COMMANDS}/{lift.community}/{lift.kind.value}/+" for lift in lifts}
+        topics = [build_command(lifts[0])] if len(lifts) == 1 else sorted(communities)
+        await client.subscribe([(topic, 1) for topic in topics])
+
+    async def _watch(self, client: aiomqtt.Client) -> None:
+        """Take what devices are asked; ends, or raises, with the connection."""
+        async for message in client.messages:
+            with contextlib.suppress(ValueError, msgspec.DecodeError):  # Whatever it is, it is none of our commands.
+                device = device_of(str(message.topic))
+                command = msgspec.json.decode(message.payload, type=ElevatorCommand)
+                if self._asked is not None and device in self._devices:
+                    self._asked(device, command)
 
     async def _failed(self, error: aiomqtt.MqttError) -> None:
         self._failures += 1
@@ -152,7 +188,7 @@ class Link:
     async def _until_ended(self, client: aiomqtt.Client) -> None:
         # Two things end it: we do (cut, stop), or the broker does, which only the reading side sees at once.
         ours = asyncio.create_task(self._pump(client), name=f"{self._identifier} pump")
-        theirs = asyncio.create_task(_watch(client), name=f"{self._identifier} watch")
+        theirs = asyncio.create_task(self._watch(client), name=f"{self._identifier} watch")
         try:
             done, _ = await asyncio.wait((ours, theirs), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -201,11 +237,6 @@ class Link:
                 await asyncio.wait_for(self._woken(), left)
             except TimeoutError:
                 return
-
-
-async def _watch(client: aiomqtt.Client) -> None:
-    async for _ in client.messages:
-        pass
 
 
 def _break(client: aiomqtt.Client) -> None:

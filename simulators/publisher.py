@@ -6,7 +6,7 @@ import random
 from core.clock import Clock
 from core.devices import DeviceKey
 from simulators.fleet import LinkLost, LinkRestored, Outgoing, Output
-from simulators.link import STOP_SECONDS, BrokerAddress, Link
+from simulators.link import STOP_SECONDS, Asked, BrokerAddress, Link
 
 # Above this a connection for each device costs more than its wills are worth; real estates use gateways then, too.
 MOST_CONNECTIONS = 50
@@ -23,12 +23,13 @@ class Publisher:
         *,
         chance: random.Random,
         most_connections: int = MOST_CONNECTIONS,
+        asked: Asked | None = None,
     ) -> None:
         groups = [[device] for device in devices] if len(devices) <= most_connections else [devices]
         self._links = {}
         for group in groups:
             name = group[0].path.replace("/", "-") if len(group) == 1 else f"{group[0].community}-gateway"
-            link = Link(address, f"anju-sim-{name}", group, clock, chance)
+            link = Link(address, f"anju-sim-{name}", group, clock, chance, asked)
             self._links.update(dict.fromkeys(group, link))
 
     @property

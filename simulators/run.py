@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,8 +10,10 @@ from pathlib import Path
 import structlog
 
 from core.clock import Clock
+from core.devices import DeviceKey
 from core.errors import StartupError
-from simulators.fleet import Fleet, PhaseBegan, PlannedIncident
+from core.wire.commands import ElevatorCommand
+from simulators.fleet import Fleet, Output, PhaseBegan, PlannedIncident
 from simulators.link import BrokerAddress
 from simulators.publisher import Publisher
 from simulators.spec import DEMO, load, with_lifts
@@ -93,13 +95,25 @@ async def simulate(
     if not fleet.devices:
         raise StartupError(f"community {options.community}: there is no device in it")
     chance = random.Random(options.seed)  # noqa: S311 (jitter, not a secret)
-    publisher = Publisher(options.broker, fleet.devices, clock, chance=chance)
+
+    def tell(outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            publisher.send(output)
+            if isinstance(output, PhaseBegan):
+                _log.info("incident.phase", incident=output.incident, phase=output.phase, device=output.device.path)
+                if on_phase is not None:
+                    on_phase(output)
+
+    def asked(device: DeviceKey, command: ElevatorCommand) -> None:
+        tell(fleet.ask(command, device, clock.now()))
+
+    publisher = Publisher(options.broker, fleet.devices, clock, chance=chance, asked=asked)
     until = started + options.duration if options.duration is not None else None
     ended = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(publisher.run(ended), name="simulator publisher")
         try:
-            await _live(fleet, publisher, clock, stopping, until=until, on_phase=on_phase)
+            await _live(fleet, tell, clock, stopping, until=until)
         finally:
             ended.set()
     if publisher.dropped:
@@ -108,23 +122,17 @@ async def simulate(
 
 async def _live(
     fleet: Fleet,
-    publisher: Publisher,
+    tell: Callable[[Iterable[Output]], None],
     clock: Clock,
     stopping: asyncio.Event,
     *,
     until: datetime | None,
-    on_phase: Callable[[PhaseBegan], None] | None,
 ) -> None:
     while not stopping.is_set():
         now = clock.now()
         if until is not None and now >= until:
             return
-        for output in fleet.step(now):
-            publisher.send(output)
-            if isinstance(output, PhaseBegan):
-                _log.info("incident.phase", incident=output.incident, phase=output.phase, device=output.device.path)
-                if on_phase is not None:
-                    on_phase(output)
+        tell(fleet.step(now))
         wake_at = fleet.next_at if until is None else min(fleet.next_at, until)
         await _wait(stopping, max(SHORTEST_WAIT_SECONDS, (wake_at - now).total_seconds()))
 

@@ -1,6 +1,6 @@
 """What Anju asks of devices: ``anju-command/v1/{community}/{kind}/{device}``, apart from what they say themselves."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -23,9 +23,21 @@ class ElevatorCommand(Struct, kw_only=True, frozen=True):
     at: datetime
 
 
+# How long a command is worth doing: by then it has been asked again.
+KEEPS = timedelta(hours=1)
+
+
 def build(device: DeviceKey) -> str:
     """Return the topic on which ``device`` is asked."""
     return f"{ROOT}/{device.path}"
+
+
+def device_of(topic: str) -> DeviceKey:
+    """Return who is asked on ``topic``; raises `ValueError` where that is none of these topics."""
+    root, _, path = topic.partition(f"{ROOT}/")
+    if root or not path:
+        raise ValueError(f"topic {topic[:200]!r}: expected {ROOT}/{{community}}/{{kind}}/{{device}}")
+    return DeviceKey.from_path(path)
 
 
 def encode(command: ElevatorCommand) -> bytes:

@@ -15,6 +15,8 @@ import pytest
 
 from core.clock import SystemClock
 from core.devices import Channel, DeviceKey, DeviceKind
+from core.wire import commands
+from core.wire.commands import ElevatorCommand, ElevatorCommandType
 from core.wire.payloads import ElevatorTelemetry, Presence, PresenceStatus
 from core.wire.topics import SUBSCRIPTION, build, parse
 from simulators.fleet import LinkLost, LinkRestored, Outgoing, PlannedIncident
@@ -196,6 +198,28 @@ async def test_a_simulation_ends_by_itself_after_its_duration_and_says_goodbye(b
             await simulate(options, SystemClock(), asyncio.Event())
         lift = DeviceKey("jinxiu", DeviceKind.ELEVATOR, "block-3-lift")
         await ear.until_statuses(lift, "online", "offline")
+
+
+@pytest.mark.parametrize("lifts", [1, 60], ids=["on a link of its own", "behind a gateway"])
+async def test_a_lift_that_is_asked_tests_its_alarm(broker: Mosquitto, lifts: int) -> None:
+    stopping = asyncio.Event()
+    options = SimulationOptions(broker=BrokerAddress(broker.host, broker.port), elevators=lifts, incidents=())
+    now = SystemClock().now()
+    test = commands.encode(ElevatorCommand(command=ElevatorCommandType.ALARM_TEST, at=now))
+    async with (
+        listening(broker) as ear,
+        aiomqtt.Client(broker.host, broker.port) as asker,
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(simulate(options, SystemClock(), stopping))
+        await ear.until(lambda heard: any("/elevator/" in topic and b'"online"' in body for topic, body in heard))
+        lift = next(parse(topic)[0] for topic, _ in ear.heard if "/elevator/" in topic)
+        for payload in (b"{", b'{"command":"open_doors","at":"2026-08-14T00:00:00Z"}', test):
+            await asker.publish(commands.build(lift), payload, qos=1)
+        await asker.publish(commands.build(GATE), test, qos=1)
+        await ear.until(lambda heard: any(b'"alarm_tested"' in body for _, body in heard))
+        stopping.set()
+    assert [topic for topic, body in ear.heard if b'"alarm_test' in body] == [build(lift, Channel.EVENT)]
 
 
 async def test_without_a_broker_a_simulation_still_stops_at_once(broker: Mosquitto) -> None:

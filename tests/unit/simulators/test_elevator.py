@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 from core.wire.payloads import Direction, DoorState, ElevatorEvent, ElevatorTelemetry, Payload, ServiceMode
 from simulators.gate import ForceOpen
 from simulators.lift_inputs import (
+    BreakAlarm,
     ClearDoor,
     CutPower,
     FreePassengers,
     ObstructDoor,
     Overload,
     PressAlarm,
+    RepairAlarm,
     RestorePower,
     SettleDoor,
     StopBetweenFloors,
+    TestAlarm,
     UnloadCar,
     UnsettleDoor,
 )
@@ -127,6 +130,7 @@ def test_a_trapped_passenger_is_between_floors_within_a_minute_and_freed(seed: i
         ("alarm_pressed", None),
         ("mode_changed", None),
         ("alarm_released", None),
+        ("alarm_reset", None),
         ("fault_cleared", "4"),
         ("mode_changed", None),
     ]
@@ -155,6 +159,25 @@ def test_a_stall_brakes_no_harder_than_the_brake_can() -> None:
 
 def test_nobody_presses_the_alarm_in_an_empty_car() -> None:
     assert events(list(drive(lift(1, rides_per_day=0.0), 60, inputs={10.0: PressAlarm()}))) == []
+
+
+def test_the_alarm_is_tested_once_a_day_without_being_asked() -> None:
+    said = list(drive(lift(1, rides_per_day=0.0), 5 * 86_400))
+    tests = [each for each in said if isinstance(each, ElevatorEvent)]
+    assert [each.type.value for each in tests] == ["alarm_tested"] * 5
+    assert {(after.at - before.at).total_seconds() for before, after in pairwise(tests)} == {86_400.0}
+
+
+def test_the_alarm_is_tested_when_it_is_asked_and_the_next_day_counts_from_then() -> None:
+    said = list(drive(lift(1, rides_per_day=0.0), 90_000, inputs={60.0: TestAlarm()}))
+    tests = [((each.at - START).total_seconds(), each.type.value) for each in said if isinstance(each, ElevatorEvent)]
+    assert tests == [(60.0, "alarm_tested"), (86_460.0, "alarm_tested")]
+
+
+def test_a_broken_alarm_fails_its_test_until_it_is_repaired() -> None:
+    inputs: dict[float, Input] = {10.0: BreakAlarm(), 20.0: TestAlarm(), 30.0: RepairAlarm()}
+    said = list(drive(lift(1, rides_per_day=0.0), 40, inputs=inputs))
+    assert events(said) == [("alarm_test_failed", None), ("alarm_test_failed", None), ("alarm_tested", None)]
 
 
 def test_an_obstructed_door_reopens_until_it_is_cleared() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from core.devices import Channel, DeviceKey, DeviceKind
 from core.errors import StartupError
+from core.wire.commands import ElevatorCommand, ElevatorCommandType
 from core.wire.payloads import (
     ElevatorEvent,
     ElevatorTelemetry,
@@ -134,6 +135,26 @@ def test_what_began_has_ended_after_each_incident() -> None:
         assert began == ended == 2
     assert ("GateEvent", "forced_open") in kinds
     assert ("ElevatorEvent", "alarm_released") in kinds
+
+
+GATE = DeviceKey("jinxiu", DeviceKind.GATE, "south-gate")
+ASKED = {
+    "a lift of here": (LIFT, timedelta(), ["alarm_tested"]),
+    "within the hour": (LIFT, timedelta(minutes=-60), ["alarm_tested"]),
+    "too long ago": (LIFT, timedelta(minutes=-61), []),
+    "a lift of elsewhere": (DeviceKey("demo", DeviceKind.ELEVATOR, "nowhere"), timedelta(), []),
+    "a gate": (GATE, timedelta(), []),
+}
+
+
+@pytest.mark.parametrize(("device", "age", "expected"), ASKED.values(), ids=ASKED.keys())
+def test_a_lift_tests_its_alarm_when_it_is_asked(device: DeviceKey, age: timedelta, expected: list[str]) -> None:
+    demo, now = fleet(speed=2.0), START + after(20)
+    demo.step(START + after(10))
+    command = ElevatorCommand(command=ElevatorCommandType.ALARM_TEST, at=now + age)
+    events = [each for each in decoded(demo.ask(command, device, now)) if isinstance(each, ElevatorEvent)]
+    assert [each.type.value for each in events] == expected
+    assert all(each.at == now for each in events)
 
 
 def test_an_offline_device_is_silent_and_comes_back() -> None:
