@@ -69,7 +69,7 @@ _PARTS = (
     session,
 )
 # The contract's own version: it changes when the contract does, not with every release of the program.
-CONTRACT_VERSION = "1.2.0"
+CONTRACT_VERSION = "1.3.0"
 _DESCRIPTION = (
     "Lifts, access gates, thermal cameras and gateways of residential communities: what they say, what is wrong with"
     " them, and what people did about it. Instants are RFC 3339; in queries they need an offset, in answers they end in"

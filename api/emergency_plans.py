@@ -15,7 +15,7 @@ from emergency.plan_loading import check_plan
 _FILENAME = "the text"
 
 
-class PlanContact(BaseModel):
+class EmergencyPlanContact(BaseModel):
     """Somebody who can be asked for help."""
 
     name: str
@@ -25,7 +25,7 @@ class PlanContact(BaseModel):
     contractor: bool
 
 
-class PlanStep(BaseModel):
+class EmergencyPlanStep(BaseModel):
     """A step of a ladder: its roles are told, and `wait` later the next step is."""
 
     name: str
@@ -35,16 +35,16 @@ class PlanStep(BaseModel):
     dial: bool
 
 
-class PlanLadder(BaseModel):
+class EmergencyPlanLadder(BaseModel):
     """Who is asked one after another, and how long each has."""
 
     name: str
-    steps: list[PlanStep]
+    steps: list[EmergencyPlanStep]
     answered_wait: str
     dispatch_wait: str
 
 
-class PlanCommunity(BaseModel):
+class EmergencyPlanCommunity(BaseModel):
     """Who helps in a community; `*` stands for all that have no entry of their own."""
 
     community: str
@@ -55,13 +55,13 @@ class PlanCommunity(BaseModel):
     nearby: list[str]
 
 
-class PlanInForce(BaseModel):
+class EmergencyPlanInForce(BaseModel):
     """The plan in force, as its file says it."""
 
     version: int
-    contacts: list[PlanContact]
-    ladders: list[PlanLadder]
-    communities: list[PlanCommunity]
+    contacts: list[EmergencyPlanContact]
+    ladders: list[EmergencyPlanLadder]
+    communities: list[EmergencyPlanCommunity]
     problem: str | None = Field(description="Why what is newest was refused, so that the plan before stays in force.")
 
     @classmethod
@@ -69,7 +69,7 @@ class PlanInForce(BaseModel):
         return cls.model_validate({**msgspec.to_builtins(plan), "problem": problem or None})
 
 
-class CheckedPlan(BaseModel):
+class CheckedEmergencyPlan(BaseModel):
     """What the text holds; without problems it could be put into force."""
 
     valid: bool
@@ -77,9 +77,9 @@ class CheckedPlan(BaseModel):
     problems: list[TextProblem]
 
 
-async def check_text(text: str, notify: Plan) -> CheckedPlan:
+async def check_text(text: str, notify: Plan) -> CheckedEmergencyPlan:
     """Return what is wrong with ``text``; what it tells must be known to ``notify``, the notification plan."""
     plan, mistakes = await asyncio.to_thread(check_plan, text, _FILENAME, targets_of(notify))
     problems = [TextProblem.of(mistake) for mistake in mistakes]
     communities = [] if plan is None else [each.community for each in plan.communities]
-    return CheckedPlan(valid=plan is not None and not problems, communities=communities, problems=problems)
+    return CheckedEmergencyPlan(valid=plan is not None and not problems, communities=communities, problems=problems)

@@ -4,26 +4,26 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.dependencies import Given
-from api.emergency_plans import CheckedPlan, PlanInForce, check_text
+from api.emergency_plans import CheckedEmergencyPlan, EmergencyPlanInForce, check_text
 from api.responses import TOO_LARGE
 from api.texts import YamlText
 
 router = APIRouter(prefix="/emergency-plan", tags=["emergency calls"])
 
 
-class PlanText(BaseModel):
+class EmergencyPlanText(BaseModel):
     """A plan to look at."""
 
     text: YamlText
 
 
 @router.get("", summary="Show the emergency plan in force")
-async def get_emergency_plan(given: Given) -> PlanInForce:
+async def get_emergency_plan(given: Given) -> EmergencyPlanInForce:
     """Ladders, and per community the people on them."""
-    return PlanInForce.of(given.emergency.calls.plan, given.emergency.plan_problem())
+    return EmergencyPlanInForce.of(given.emergency.calls.plan, given.emergency.plan_problem())
 
 
 @router.post("/check", summary="Check an emergency plan without keeping it", responses=TOO_LARGE)
-async def check_emergency_plan(given: Given, said: PlanText) -> CheckedPlan:
+async def check_emergency_plan(given: Given, said: EmergencyPlanText) -> CheckedEmergencyPlan:
     """Say all that is wrong with a plan, each with its line, also against the notification plan. Nothing is kept."""
     return await check_text(said.text, given.plan.current())
