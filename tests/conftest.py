@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.servers.plugin", "tests.contract.records_fixtures"]
+pytest_plugins = ["tests.servers.plugin", "tests.browser.plugin", "tests.contract.records_fixtures"]
 
 # A machine that is busy with other things must fail no test: properties are about behaviour, not about the clock.
 settings.register_profile(

@@ -215,6 +215,13 @@ def test_a_missing_server_skips_with_one_line() -> None:
         plugin.absent("influx")
 
 
+@pytest.mark.usefixtures("nothing_found")
+def test_a_missing_browser_has_no_address_to_offer() -> None:
+    assert find("chromium") is None
+    with pytest.raises(pytest.skip.Exception, match=r"^needs chromium: run `make test-servers`$"):
+        plugin.absent("chromium")
+
+
 def test_a_missing_server_fails_in_ci(nothing_found: pytest.MonkeyPatch) -> None:
     nothing_found.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="needs influxd"):

@@ -1,1 +1,1 @@
-"""Real servers for tests: how they are found, brought (`fetch.py`), run in a folder of their own, and killed."""
+"""Real servers and a browser for tests: how they are found and brought (`fetch.py`), run in own folders, and killed."""

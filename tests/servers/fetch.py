@@ -13,9 +13,10 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from tests.servers import debian, influxd_build  # noqa: E402
-from tests.servers.places import PROGRAMS, VARIABLES, Address, cache_folder, find  # noqa: E402
+from tests.servers.places import PROGRAMS, VARIABLES, Address, cache_folder, find, has_chinese_font  # noqa: E402
 
-DEBIAN_PACKAGES = {"mosquitto": "mosquitto", "postgres": "postgresql"}
+DEBIAN_PACKAGES = {"mosquitto": "mosquitto", "postgres": "postgresql", "chromium": "chromium"}
+FONTS_PACKAGE = "fonts-noto-cjk"
 SERVICES = {"mosquitto": "mosquitto.service", "postgres": "postgresql.service"}
 
 
@@ -23,8 +24,9 @@ def main() -> None:
     """Bring what is missing, then print where everything is."""
     with _one_at_a_time():
         missing = [name for name in DEBIAN_PACKAGES if find(name) is None]
-        if missing:
-            debian.install([DEBIAN_PACKAGES[name] for name in missing], [SERVICES[name] for name in missing])
+        packages = [DEBIAN_PACKAGES[name] for name in missing] + ([] if has_chinese_font() else [FONTS_PACKAGE])
+        if packages:
+            debian.install(packages, [SERVICES[name] for name in missing if name in SERVICES])
         if find("influx") is None:
             influxd_build.build()
     for name in PROGRAMS:

@@ -9,12 +9,15 @@ from urllib.parse import urlsplit
 
 INFLUXD_VERSION = "2.7.12"
 
-PROGRAMS = {"mosquitto": "mosquitto", "influx": "influxd", "postgres": "postgres"}
+PROGRAMS = {"mosquitto": "mosquitto", "influx": "influxd", "postgres": "postgres", "chromium": "chromium"}
 VARIABLES = {
     "mosquitto": "ANJU_TEST_MQTT_URL",
     "influx": "ANJU_TEST_INFLUX_URL",
     "postgres": "ANJU_TEST_POSTGRES_URL",
 }
+# Without one a browser shows boxes for Chinese, and measures them as such.
+FONT_FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("~/.local/share/fonts").expanduser())
+CHINESE_FONTS = "*CJK*"
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "http": 80, "https": 443}
 
 
@@ -57,7 +60,7 @@ def find(name: str) -> Address | Path | None:
 
 def find_address(name: str) -> Address | None:
     """The server that the environment names, or None."""
-    url = os.environ.get(VARIABLES[name])
+    url = os.environ.get(VARIABLES[name]) if name in VARIABLES else None
     if not url:
         return None
     if name != "influx":
@@ -68,6 +71,11 @@ def find_address(name: str) -> Address | None:
 def find_program(name: str) -> Path | None:
     """The server's program: on the PATH, then in Debian's folders, then in the cache."""
     return next((path for path in _candidates(name) if os.access(path, os.X_OK)), None)
+
+
+def has_chinese_font() -> bool:
+    """Whether the machine has a font for what most people here read."""
+    return any(next(folder.rglob(CHINESE_FONTS), None) is not None for folder in FONT_FOLDERS)
 
 
 def _candidates(name: str) -> Iterator[Path]:
