@@ -1,0 +1,116 @@
+"""Where a resident's page and the duty room meet to talk: two addresses, one room.
+
+Staff shows a token or a session. For a resident the call's id, which nobody can guess and only their page was told,
+together with the token of the code they scanned is the credential.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI, Query, WebSocket
+
+from api.voice import Peer, Side
+from api.voice_exchange import FORBIDDEN, GONE, NOT_FOUND, TRY_AGAIN, UNAUTHORIZED, OpenCalls, VoiceExchange
+from core.errors import TemporaryError
+from emergency.model import Call, CallPoint
+
+router = APIRouter()
+
+Client = Annotated[str, Query(max_length=64, description="The page's own name for itself.")]
+TakeOver = Annotated[bool, Query(description="Take the seat of a colleague who talks already.")]
+
+
+class PointTokens(Protocol):
+    """Whose a token on a wall is; `emergency.ports.CallPoints` has it."""
+
+    async def by_token(self, token: str) -> tuple[CallPoint, bool] | None:
+        """Return the point with this token, and whether the token is its present one. Raises `TemporaryError`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What these routes need. ``staff`` returns the name of who asks, or ``None``."""
+
+    exchange: VoiceExchange
+    calls: OpenCalls
+    points: PointTokens
+    staff: Callable[[WebSocket], Awaitable[str | None]]
+    origins: frozenset[str] = frozenset()
+    """Further origins of pages, ``https://name``, where a proxy does not pass on the name it is called by."""
+
+
+def install(app: FastAPI, voice: Voice) -> None:
+    """Let ``app`` serve voices."""
+    app.state.voice = voice
+
+
+@router.websocket("/api/v1/emergency-calls/{call_id}/voice")
+async def staff_voice(websocket: WebSocket, call_id: str, client: Client = "", take_over: TakeOver = False) -> None:
+    """The duty room's side; a colleague who talks already makes it `busy`."""
+    voice: Voice = websocket.app.state.voice
+    if await _greeted(websocket, voice):
+        name = await voice.staff(websocket)
+        if name is None:
+            await websocket.close(UNAUTHORIZED, "no token and no session")
+        elif (call := await _open_call(websocket, voice, call_id)) is not None:
+            peer = Peer(secrets.token_hex(8), Side.STAFF, client or secrets.token_hex(8), name)
+            await voice.exchange.attend(websocket, call.id, peer, take_over=take_over)
+
+
+@router.websocket("/c/{token}/calls/{call_id}/voice")
+async def resident_voice(websocket: WebSocket, token: str, call_id: str, client: Client = "") -> None:
+    """The resident's side."""
+    voice: Voice = websocket.app.state.voice
+    if await _greeted(websocket, voice):
+        call = await _open_call(websocket, voice, call_id)
+        if call is not None and await _belongs(websocket, voice, call, token):
+            peer = Peer(secrets.token_hex(8), Side.RESIDENT, client or secrets.token_hex(8), "")
+            await voice.exchange.attend(websocket, call.id, peer)
+
+
+async def _greeted(websocket: WebSocket, voice: Voice) -> bool:
+    """Accept the connection, so that a refusal can say why; but never one that another site's page opened."""
+    if not same_origin(websocket.headers.get("origin"), websocket.headers.get("host", ""), voice.origins):
+        await websocket.close(FORBIDDEN)
+        return False
+    await websocket.accept()
+    return True
+
+
+def same_origin(origin: str | None, host: str, further: frozenset[str]) -> bool:
+    """Tell whether a page at ``origin`` may connect to ``host``. Programs send no origin, browsers always do."""
+    return origin is None or origin in further or urlsplit(origin).netloc.lower() == host.lower() != ""
+
+
+async def _open_call(websocket: WebSocket, voice: Voice, call_id: str) -> Call | None:
+    try:
+        call = await voice.calls.call(call_id)
+    except TemporaryError:
+        await websocket.close(TRY_AGAIN, "calls cannot be read now")
+        return None
+    if call is None or not call.open:
+        await websocket.close(GONE if call else NOT_FOUND, "the call is closed" if call else "there is no such call")
+        return None
+    return call
+
+
+async def _belongs(websocket: WebSocket, voice: Voice, call: Call, token: str) -> bool:
+    """Tell whether the call was made at the point with this token, present or former: sheets live long."""
+    try:
+        found = await voice.points.by_token(token)
+    except TemporaryError:
+        await websocket.close(TRY_AGAIN, "call points cannot be read now")
+        return False
+    if found is None or not _made_at(call, found[0].id, found[0].lift):
+        await websocket.close(NOT_FOUND, "there is no such call")
+        return False
+    return True
+
+
+def _made_at(call: Call, point: str, lift: str) -> bool:
+    # A tap may have been joined into a call that a button or an alert at the same lift had raised before.
+    return call.place.point == point or (lift != "" and call.place.lift == lift)

@@ -1,0 +1,221 @@
+"""Who may say what in a voice's room; its credentials, its bounds."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import pytest
+
+from api.routes.voice import same_origin
+from api.voice import (
+    BURST_MESSAGES,
+    MESSAGE_LIMIT_BYTES,
+    Busy,
+    Bye,
+    Candidate,
+    Hello,
+    IceServer,
+    Peer,
+    Post,
+    Rate,
+    Room,
+    Said,
+    Side,
+    read,
+    written,
+)
+from api.voice_ice import IceSettings, ice_servers, turn_credentials
+
+RESIDENT = Peer("r1", Side.RESIDENT, "phone", "")
+LAN = Peer("s1", Side.STAFF, "desk-of-lan", "lan")
+WEI = Peer("s2", Side.STAFF, "desk-of-wei", "wei")
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _talking() -> Room:
+    """A room in which the resident and Lan are in the round e-1."""
+    room = Room("e")
+    room.join(RESIDENT)
+    room.join(LAN)
+    room.say("r1", Said("ready"))
+    room.say("s1", Said("ready"))
+    return room
+
+
+def test_a_round_begins_when_both_are_ready_whoever_was_first() -> None:
+    room = Room("e")
+    assert room.join(LAN) == [Post("s1", Hello(Side.STAFF, (), other=False))]
+    assert room.say("s1", Said("ready", microphone="granted")) == []
+    assert room.join(RESIDENT) == [Post("r1", Hello(Side.RESIDENT, (), other=True))]
+    assert room.say("r1", Said("ready", microphone="refused")) == [
+        Post("r1", Said("ready", "e-1", microphone="granted")),
+        Post("s1", Said("ready", "e-1", microphone="refused")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sender", "kind", "named", "passed"),
+    [
+        pytest.param("r1", "offer", "e-1", True, id="the resident offers"),
+        pytest.param("s1", "offer", "e-1", False, id="staff never offers, so there is no glare"),
+        pytest.param("s1", "answer", "e-1", True, id="staff answers"),
+        pytest.param("r1", "answer", "e-1", False, id="the resident never answers"),
+        pytest.param("r1", "candidate", "e-1", True, id="a candidate of the resident"),
+        pytest.param("s1", "candidate", "e-1", True, id="a candidate of staff"),
+        pytest.param("r1", "offer", "e-0", False, id="an offer of a former round"),
+        pytest.param("r1", "offer", "", False, id="an offer of no round"),
+        pytest.param("x9", "offer", "e-1", False, id="somebody who is not in the room"),
+    ],
+)
+def test_what_is_passed_on(
+    sender: str, kind: Literal["offer", "answer", "candidate"], named: str, *, passed: bool
+) -> None:
+    said = Said(kind, named, sdp="v=0")
+    to = "s1" if sender == "r1" else "r1"
+    assert _talking().say(sender, said) == ([Post(to, said)] if passed else [])
+
+
+def test_nothing_is_passed_on_before_a_round() -> None:
+    room = Room("e")
+    room.join(RESIDENT)
+    room.join(LAN)
+    assert room.say("r1", Said("offer", "", sdp="v=0")) == []
+
+
+def test_staff_asks_for_fresh_candidates_within_the_round() -> None:
+    wish = Said("ready", "e-1", restart=True)
+    assert _talking().say("s1", wish) == [Post("r1", wish)]
+
+
+def test_ready_without_the_round_begins_the_next_one() -> None:
+    posts = _talking().say("r1", Said("ready"))
+    assert [post.message.round for post in posts if isinstance(post.message, Said)] == ["e-2", "e-2"]
+
+
+def test_a_second_colleague_is_told_who_talks_and_may_take_over() -> None:
+    room = _talking()
+    assert room.join(WEI) == [Post("s2", Busy("lan"), closes=True)]
+    assert room.say("s2", Said("ready")) == []
+    assert room.join(WEI, take_over=True) == [
+        Post("s1", Bye("taken_over", "wei"), closes=True),
+        Post("s2", Hello(Side.STAFF, (), other=True)),
+    ]
+    assert [post.to for post in room.say("s2", Said("ready"))] == ["s2", "r1"]
+    assert room.say("s1", Said("answer", "e-2", sdp="v=0")) == []
+
+
+def test_a_lost_connection_comes_again_into_the_same_round() -> None:
+    room = _talking()
+    assert room.leave("s1") == [Post("r1", Bye("lost", "lan"))]
+    again = Peer("s9", Side.STAFF, LAN.client, "lan")
+    room.join(again)
+    mended = Said("ready", "e-1", microphone="granted")
+    assert room.say("s9", mended) == [Post("r1", mended)]
+
+
+def test_a_page_that_comes_again_before_its_loss_was_noticed_replaces_itself() -> None:
+    room = _talking()
+    again = Peer("s9", Side.STAFF, LAN.client, "lan")
+    assert room.join(again)[0] == Post("s1", Bye("replaced", "lan"), closes=True)
+    assert room.leave("s1") == []
+    assert not room.empty
+
+
+def test_the_residents_newest_page_is_believed() -> None:
+    room = _talking()
+    assert room.join(Peer("r2", Side.RESIDENT, "tablet", ""))[0] == Post("r1", Bye("taken_over"), closes=True)
+
+
+def test_a_round_of_another_room_is_not_believed() -> None:
+    room = Room("f")
+    room.join(RESIDENT)
+    room.join(LAN)
+    room.say("r1", Said("ready", "e-1"))
+    assert {post.message.round for post in room.say("s1", Said("ready", "e-1")) if isinstance(post.message, Said)} == {
+        "f-1"
+    }
+
+
+def test_hanging_up_ends_the_round_and_the_other_may_stay() -> None:
+    room = _talking()
+    assert room.say("s1", Said("bye")) == [Post("r1", Bye("left", "lan")), Post("s1", Bye("left"), closes=True)]
+    room.join(LAN)
+    assert len(room.say("s1", Said("ready", "e-1"))) == 2
+
+
+def test_the_end_of_the_call_sends_everybody_away() -> None:
+    room = _talking()
+    assert room.end() == [Post("r1", Bye("closed"), closes=True), Post("s1", Bye("closed"), closes=True)]
+    assert room.empty
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param("{", "not a message", id="not JSON"),
+        pytest.param('{"type":"hello"}', "not a message", id="what only the server says"),
+        pytest.param('{"type":"ready","round":1}', "not a message", id="a wrong type"),
+        pytest.param('{"type":"ready","microphone":"loud"}', "not a message", id="an unknown word"),
+        pytest.param('"\ud800"', "not a message", id="a lone surrogate"),
+        pytest.param('{"type":"offer","sdp":"' + "x" * MESSAGE_LIMIT_BYTES + '"}', "above 16384 bytes", id="too long"),
+    ],
+)
+def test_what_is_no_message(text: str, why: str) -> None:
+    refused = read(text)
+    assert isinstance(refused, str)
+    assert why in refused
+
+
+def test_only_what_is_known_is_passed_on() -> None:
+    text = (
+        '{"type":"candidate","round":"e-1","evil":1,"candidate":{"candidate":"a","sdpMid":"0","sdpMLineIndex":0,"x":1}}'
+    )
+    said = read(text)
+    assert said == Said("candidate", "e-1", candidate=Candidate("a", "0", 0))
+    assert written(said) == (
+        '{"type":"candidate","round":"e-1","candidate":{"candidate":"a","sdpMid":"0","sdpMLineIndex":0}}'
+    )
+
+
+def test_a_hello_is_written_as_pages_read_it() -> None:
+    hello = Hello(Side.STAFF, (IceServer(["stun:a:3478"]),), other=False)
+    assert written(hello) == '{"type":"hello","side":"staff","ice":[{"urls":["stun:a:3478"]}],"other":false}'
+
+
+def test_the_rate_takes_a_burst_and_fills_up_again() -> None:
+    rate = Rate(0.0)
+    assert all(rate.take(0.0) for _ in range(BURST_MESSAGES))
+    assert not rate.take(0.0)
+    assert rate.take(0.1)
+
+
+def test_turn_credentials_are_what_openssl_makes_of_them() -> None:
+    """`printf %s 1767225600:resident | openssl dgst -sha1 -hmac 'correct horse' -binary | base64`"""
+    assert turn_credentials("correct horse", "resident", NEW_YEAR) == (
+        "1767225600:resident",
+        "1davos9vYTG2AYd3mGw5M1mc2XQ=",
+    )
+
+
+def test_servers_are_those_of_the_settings() -> None:
+    assert ice_servers(IceSettings(), "staff", NEW_YEAR) == ()
+    stun, turn = ice_servers(IceSettings(("stun:a:3478",), "turn:a:3478", "correct horse"), "staff", NEW_YEAR)
+    assert stun == IceServer(["stun:a:3478"])
+    assert turn.urls == ["turn:a:3478"]
+    assert turn.username == "1767268800:staff"
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "taken"),
+    [
+        pytest.param(None, "anju:8000", True, id="a program"),
+        pytest.param("https://anju:8000", "anju:8000", True, id="our own page"),
+        pytest.param("https://ANJU", "anju", True, id="in capitals"),
+        pytest.param("https://evil.example", "anju", False, id="another site"),
+        pytest.param("https://anju:9000", "anju:8000", False, id="another port"),
+        pytest.param("null", "anju", False, id="a page without an origin"),
+        pytest.param("null", "", False, id="neither has a name"),
+        pytest.param("https://behind.example", "anju", True, id="named in the settings"),
+    ],
+)
+def test_only_our_own_pages_connect(origin: str | None, host: str, *, taken: bool) -> None:
+    assert same_origin(origin, host, frozenset({"https://behind.example"})) is taken
