@@ -21,6 +21,7 @@ from api.routes import (
     call_points,
     contract,
     controller_codes,
+    desk,
     devices,
     drills,
     emergency_call_acts,
@@ -41,8 +42,10 @@ from api.routes import (
     stream,
     suppressions,
     telemetry,
+    voice,
 )
 from api.sessions import Sessions
+from api.voice_exchange import VoiceExchange
 
 _PARTS = (
     devices,
@@ -108,7 +111,14 @@ def create_app(dependencies: Dependencies) -> FastAPI:
     app.state.feed = Feed(TransitionFrames(dependencies.records))
     calls = CallFrames(dependencies.emergency.reader)
     app.state.call_feed = Feed(calls, poll_seconds=call_feed.POLL_SECONDS)
+    voice.install(app, _voice(dependencies))
     return app
+
+
+def _voice(given: Dependencies) -> voice.Voice:
+    parts = given.emergency
+    exchange = VoiceExchange(parts.reader, given.clock, parts.ice)
+    return voice.Voice(exchange, parts.reader, parts.points, voice.staff_by_session)
 
 
 def close_streams(app: FastAPI) -> None:
@@ -135,6 +145,8 @@ def assemble() -> Api:
     app.include_router(health.guarded_router, dependencies=[Depends(current_actor)], responses=GUARDED)
     app.include_router(health.open_router, responses=ANY)
     app.include_router(contract.router)
+    app.include_router(desk.router)
+    app.include_router(voice.router)
     return app
 
 

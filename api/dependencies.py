@@ -1,7 +1,7 @@
 """What the API is given by the composition root, and how a route gets at it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
@@ -28,6 +28,7 @@ from api.ports import (
     TestSender,
     Tokens,
 )
+from api.voice_ice import IceSettings
 from core.clock import Clock
 from emergency.ports import CallPoints, ControllerCodes, Places
 
@@ -67,6 +68,8 @@ class EmergencyParts:
     codes: ControllerCodes
     plan_problem: Callable[[], str]
     """Why the newest emergency plan is not in force; empty where it is."""
+    ice: IceSettings = field(default_factory=IceSettings)
+    """The servers by which voices find a way between networks."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Query, WebSocket
 
+from api.auth import actor_of_websocket
 from api.voice import Peer, Side
 from api.voice_exchange import FORBIDDEN, GONE, NOT_FOUND, TRY_AGAIN, UNAUTHORIZED, OpenCalls, VoiceExchange
 from core.errors import TemporaryError
@@ -33,7 +34,7 @@ class PointTokens(Protocol):
 
 @dataclass(frozen=True)
 class Voice:
-    """What these routes need. ``staff`` returns the name of who asks, or ``None``."""
+    """What these routes need. ``staff`` returns the name of who asks, or ``None``; it raises `TemporaryError`."""
 
     exchange: VoiceExchange
     calls: OpenCalls
@@ -48,15 +49,19 @@ def install(app: FastAPI, voice: Voice) -> None:
     app.state.voice = voice
 
 
+async def staff_by_session(websocket: WebSocket) -> str | None:
+    """Return the name behind the token or the session of ``websocket``. Raises `TemporaryError`."""
+    actor = await actor_of_websocket(websocket)
+    return None if actor is None else actor.name
+
+
 @router.websocket("/api/v1/emergency-calls/{call_id}/voice")
 async def staff_voice(websocket: WebSocket, call_id: str, client: Client = "", take_over: TakeOver = False) -> None:
     """The duty room's side; a colleague who talks already makes it `busy`."""
     voice: Voice = websocket.app.state.voice
     if await _greeted(websocket, voice):
-        name = await voice.staff(websocket)
-        if name is None:
-            await websocket.close(UNAUTHORIZED, "no token and no session")
-        elif (call := await _open_call(websocket, voice, call_id)) is not None:
+        name = await _staff(websocket, voice)
+        if name is not None and (call := await _open_call(websocket, voice, call_id)) is not None:
             peer = Peer(secrets.token_hex(8), Side.STAFF, client or secrets.token_hex(8), name)
             await voice.exchange.attend(websocket, call.id, peer, take_over=take_over)
 
@@ -84,6 +89,17 @@ async def _greeted(websocket: WebSocket, voice: Voice) -> bool:
 def same_origin(origin: str | None, host: str, further: frozenset[str]) -> bool:
     """Tell whether a page at ``origin`` may connect to ``host``. Programs send no origin, browsers always do."""
     return origin is None or origin in further or urlsplit(origin).netloc.lower() == host.lower() != ""
+
+
+async def _staff(websocket: WebSocket, voice: Voice) -> str | None:
+    try:
+        name = await voice.staff(websocket)
+    except TemporaryError:
+        await websocket.close(TRY_AGAIN, "tokens cannot be checked now")
+        return None
+    if name is None:
+        await websocket.close(UNAUTHORIZED, "no token and no session")
+    return name
 
 
 async def _open_call(websocket: WebSocket, voice: Voice, call_id: str) -> Call | None:

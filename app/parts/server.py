@@ -8,6 +8,9 @@ from fastapi import FastAPI
 
 from api.app import close_streams
 
+# Four times what a voice's messages may weigh: what is a little too long is still told so.
+_SOCKET_MESSAGE_BYTES = 64 * 1024
+
 
 class Server(uvicorn.Server):
     """Uvicorn without its own signal handling: stopping is the composition root's."""
@@ -15,7 +18,14 @@ class Server(uvicorn.Server):
     def __init__(self, application: FastAPI) -> None:
         self._application = application
         super().__init__(
-            uvicorn.Config(application, log_config=None, lifespan="off", timeout_graceful_shutdown=3, ws="none")
+            uvicorn.Config(
+                application,
+                log_config=None,
+                lifespan="off",
+                timeout_graceful_shutdown=3,
+                ws="websockets-sansio",
+                ws_max_size=_SOCKET_MESSAGE_BYTES,
+            )
         )
 
     async def serve_on(self, sockets: list[socket.socket]) -> None:

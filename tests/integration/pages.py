@@ -1,43 +1,24 @@
-"""Headless Chromium with a microphone that hums, for pages that talk."""
+"""Pages in contexts of their own, as people have them; an error in a page's scripts fails the test."""
 
 import contextlib
-import os
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
-CHROMIUM = os.environ.get("ANJU_TEST_CHROMIUM") or shutil.which("chromium")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH: `make test-servers`")
-_FLAGS = [
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-dev-shm-usage",
-]
+from tests.browser.plugin import DEADLINE_MILLISECONDS
 
 
 @contextlib.asynccontextmanager
-async def browser(*, microphone: bool = True) -> AsyncIterator[Browser]:
-    """A browser whose microphone hums without asking; or one in which it is refused."""
-    flags = _FLAGS if microphone else [flag for flag in _FLAGS if "ui" not in flag] + ["--deny-permission-prompts"]
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        try:
-            yield started
-        finally:
-            await started.close()
-
-
-@contextlib.asynccontextmanager
-async def opened(within: Browser, url: str, **context: Any) -> AsyncIterator[Page]:
-    """A page in a context of its own; an error in its scripts fails the test."""
-    own = await within.new_context(**context)
+async def opened(within: Browser, url: str, *, before: str = "", **context: Any) -> AsyncIterator[Page]:
+    """Open ``url`` for somebody; the script ``before`` runs first of all."""
+    own = await within.new_context(**{"locale": "zh-CN", **context})
+    own.set_default_timeout(DEADLINE_MILLISECONDS)
     page = await own.new_page()
     broken: list[str] = []
     page.on("pageerror", lambda error: broken.append(str(error)))
+    if before:
+        await page.add_init_script(before)
     try:
         await page.goto(url)
         yield page

@@ -4,17 +4,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI, Response
 from playwright.async_api import Browser, Page
 
-from tests.integration.pages import browser, needs_chromium, opened
+from tests.browser.plugin import IN_SESSION_LOOP
+from tests.integration.pages import opened
 from tests.integration.voice_world import RESIDENT, STAFF, VoiceWorld
 from tests.integration.web_server import serving
 
-pytestmark = needs_chromium
+pytestmark = IN_SESSION_LOOP
 
 SCRIPT = (Path(__file__).parents[2] / "api" / "pages" / "voice.js").read_text(encoding="utf-8")
 _PAGE = '<!doctype html><meta charset="utf-8"><title>voice</title><script src="voice.js"></script>'
+_REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
 # Packets come every 20 ms.
 _PACKETS = 25
 _START = """([url, role, more]) => {
@@ -31,7 +34,7 @@ def world() -> VoiceWorld:
     return VoiceWorld()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(world: VoiceWorld) -> AsyncIterator[str]:
     """The address of a site that has nothing but the voice."""
     app = world.application()
@@ -48,12 +51,6 @@ def _add_pages(app: FastAPI) -> None:
     @app.get("/voice.js")
     async def script() -> Response:
         return Response(SCRIPT, media_type="text/javascript")
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with browser() as started:
-        yield started
 
 
 def _replaced(name: str, body: str) -> str:
@@ -79,16 +76,16 @@ async def _begin(resident: Page, staff: Page) -> None:
     await _reaches(staff, "talking")
 
 
-async def test_two_pages_talk_and_audio_flows_both_ways(chromium: Browser, site: str) -> None:
-    async with opened(chromium, site) as resident, opened(chromium, site) as staff:
+async def test_two_pages_talk_and_audio_flows_both_ways(browser: Browser, site: str) -> None:
+    async with opened(browser, site) as resident, opened(browser, site) as staff:
         await _begin(resident, staff)
         for one in (resident, staff):
             await _packets_flow(one)
             assert await one.evaluate("detail.microphone + detail.other") == "grantedgranted"
 
 
-async def test_staff_waits_for_a_resident_who_comes_later(chromium: Browser, site: str) -> None:
-    async with opened(chromium, site) as resident, opened(chromium, site) as staff:
+async def test_staff_waits_for_a_resident_who_comes_later(browser: Browser, site: str) -> None:
+    async with opened(browser, site) as resident, opened(browser, site) as staff:
         await _start(staff, f"{STAFF}?as=lan", "staff", deadline=500)
         await _reaches(staff, "waiting")
         await staff.wait_for_function("performance.now() > began + 600")
@@ -96,17 +93,17 @@ async def test_staff_waits_for_a_resident_who_comes_later(chromium: Browser, sit
         await _packets_flow(staff)
 
 
-async def test_nobody_answers_so_it_fails_after_five_seconds(chromium: Browser, site: str) -> None:
-    async with opened(chromium, site) as resident:
+async def test_nobody_answers_so_it_fails_after_five_seconds(browser: Browser, site: str) -> None:
+    async with opened(browser, site) as resident:
         await _start(resident, RESIDENT, "resident")
         await _reaches(resident, "failed")
         assert await resident.evaluate("detail.reason") == "timeout"
         assert 4_900 <= await resident.evaluate("seen.at(-1)[2] - began") < 6_000
 
 
-async def test_where_packets_find_no_way_the_resident_is_not_kept_waiting(chromium: Browser, site: str) -> None:
+async def test_where_packets_find_no_way_the_resident_is_not_kept_waiting(browser: Browser, site: str) -> None:
     relayed = "constructor(given) { super(Object.assign(given, {iceTransportPolicy: 'relay'})); }"
-    async with opened(chromium, site) as resident, opened(chromium, site) as staff:
+    async with opened(browser, site) as resident, opened(browser, site) as staff:
         for page, path, role in ((staff, f"{STAFF}?as=lan", "staff"), (resident, RESIDENT, "resident")):
             await page.evaluate(_replaced("RTCPeerConnection", relayed))
             await _start(page, path, role, deadline=1_000)
@@ -114,8 +111,8 @@ async def test_where_packets_find_no_way_the_resident_is_not_kept_waiting(chromi
         await staff.wait_for_function("state === 'failed' || state === 'waiting'")
 
 
-async def test_hanging_up_leaves_the_other_waiting_and_it_can_begin_again(chromium: Browser, site: str) -> None:
-    async with opened(chromium, site) as resident, opened(chromium, site) as staff:
+async def test_hanging_up_leaves_the_other_waiting_and_it_can_begin_again(browser: Browser, site: str) -> None:
+    async with opened(browser, site) as resident, opened(browser, site) as staff:
         await _begin(resident, staff)
         await staff.evaluate("voice.stop()")
         await _reaches(staff, "ended")
@@ -125,12 +122,12 @@ async def test_hanging_up_leaves_the_other_waiting_and_it_can_begin_again(chromi
         await _packets_flow(resident)
 
 
-async def test_a_dropped_connection_restarts_ice_within_the_round(chromium: Browser, site: str) -> None:
+async def test_a_dropped_connection_restarts_ice_within_the_round(browser: Browser, site: str) -> None:
     keep = _replaced(
         "RTCPeerConnection",
         "constructor(given) { super(given); window.pc = this; window.made = (window.made || 0) + 1; }",
     )
-    async with opened(chromium, site) as resident, opened(chromium, site) as staff:
+    async with opened(browser, site) as resident, opened(browser, site) as staff:
         await resident.evaluate(keep)
         await staff.evaluate(keep)
         await _begin(resident, staff)
@@ -146,9 +143,9 @@ async def test_a_dropped_connection_restarts_ice_within_the_round(chromium: Brow
         await _packets_flow(resident)
 
 
-async def test_a_socket_that_breaks_does_not_break_the_voice(chromium: Browser, site: str) -> None:
+async def test_a_socket_that_breaks_does_not_break_the_voice(browser: Browser, site: str) -> None:
     keep = _replaced("WebSocket", "constructor(at) { super(at); window.socket = this; }")
-    async with opened(chromium, site) as resident, opened(chromium, site) as staff:
+    async with opened(browser, site) as resident, opened(browser, site) as staff:
         await staff.evaluate(keep)
         await _begin(resident, staff)
         await staff.evaluate("window.first = socket; socket.close()")
@@ -159,8 +156,8 @@ async def test_a_socket_that_breaks_does_not_break_the_voice(chromium: Browser, 
         assert await resident.evaluate("seen.filter(([, detail]) => detail.reason === 'dropped').length") == 0
 
 
-async def test_a_refused_microphone_still_lets_one_listen(chromium: Browser, site: str) -> None:
-    async with browser(microphone=False) as shy, opened(shy, site) as resident, opened(chromium, site) as staff:
+async def test_a_refused_microphone_still_lets_one_listen(browser: Browser, site: str) -> None:
+    async with opened(browser, site, before=_REFUSED) as resident, opened(browser, site) as staff:
         await _begin(resident, staff)
         await staff.wait_for_function(f"voice.stats().then((now) => now.sent >= {_PACKETS})")
         await resident.wait_for_function(f"voice.stats().then((now) => now.received >= {_PACKETS})")
@@ -168,8 +165,8 @@ async def test_a_refused_microphone_still_lets_one_listen(chromium: Browser, sit
         assert await staff.evaluate("detail.other") == "refused"
 
 
-async def test_a_colleague_is_told_and_takes_over(chromium: Browser, site: str) -> None:
-    async with opened(chromium, site) as resident, opened(chromium, site) as lan, opened(chromium, site) as wei:
+async def test_a_colleague_is_told_and_takes_over(browser: Browser, site: str) -> None:
+    async with opened(browser, site) as resident, opened(browser, site) as lan, opened(browser, site) as wei:
         await _begin(resident, lan)
         await _start(wei, f"{STAFF}?as=wei", "staff")
         await _reaches(wei, "busy")
@@ -180,8 +177,8 @@ async def test_a_colleague_is_told_and_takes_over(chromium: Browser, site: str) 
         await _packets_flow(wei)
 
 
-async def test_the_voice_ends_with_the_call(chromium: Browser, site: str, world: VoiceWorld) -> None:
-    async with opened(chromium, site) as resident, opened(chromium, site) as staff:
+async def test_the_voice_ends_with_the_call(browser: Browser, site: str, world: VoiceWorld) -> None:
+    async with opened(browser, site) as resident, opened(browser, site) as staff:
         await _begin(resident, staff)
         world.close()
         for one in (resident, staff):

@@ -1,0 +1,149 @@
+// What can be done to a call, as buttons and as the small form that some of them need.
+import { h } from './dom.js';
+import { presentStep } from './rescue.js';
+import { t, titled } from './text.js';
+
+const CAUSES = ['external', 'human', 'door_system', 'control', 'drive', 'other', 'false_alarm'];
+const MINUTES = [5, 10, 15, 20, 30];
+
+/** What comes next in each state, the first of them first; the rest can be done as well. */
+const NEXT = {
+  ringing: ['answer', 'dispatch'],
+  answered: ['dispatch', 'on_the_way'],
+  dispatched: ['on_the_way', 'cannot_come', 'on_site'],
+  on_the_way: ['on_site', 'cannot_come'],
+  on_site: ['freed'],
+  freed: ['close'],
+  abandoned: ['close', 'dispatch'],
+};
+const POSSIBLE = ['answer', 'dispatch', 'on_the_way', 'cannot_come', 'on_site', 'freed', 'end_of_alarm', 'abandon', 'note', 'close'];
+const AFTER_ARRIVAL = ['dispatch', 'on_the_way', 'cannot_come', 'abandon', 'on_site'];
+
+/** The acts of a call as it stands: [those that come next, the others]. */
+export function possible(call) {
+  if (!call.open) return [[], []];
+  const waiting = call.alarm && !call.stamps.alarm_ended;
+  let first = NEXT[call.state] ?? [];
+  if (waiting && first[0] === 'close') first = ['end_of_alarm', ...first.slice(1)];
+  const arrived = ['on_site', 'freed'].includes(call.state);
+  const others = POSSIBLE.filter((act) => !first.includes(act)
+    && !(act === 'answer' && call.answered_by)
+    && !(act === 'freed' && call.state === 'freed')
+    && !(act === 'end_of_alarm' && !waiting)
+    && !(act === 'close' && (call.state === 'ringing' || waiting))
+    && !(act === 'abandon' && call.state === 'abandoned')
+    && !(arrived && AFTER_ARRIVAL.includes(act)));
+  return [first, others];
+}
+
+/** Whether an act needs something said. */
+export const asks = (act) => act !== 'answer';
+
+/** The form of `act`; `send(body)` does it. */
+export function form(act, call, send, cancel) {
+  const fields = FIELDS[act](call);
+  return h('form', { class: 'act-form', 'aria-label': t(`act_${act}`), onsubmit: (event) => {
+    event.preventDefault();
+    send(BODIES[act](new FormData(event.target), call));
+  } },
+  h('h3', {}, t(`act_${act}`)), fields,
+  h('div', { class: 'row' },
+    h('button', { class: 'primary', type: 'submit', id: 'confirm' }, t('confirm')),
+    h('button', { type: 'button', id: 'cancel', onclick: cancel }, t('cancel'))));
+}
+
+const FIELDS = {
+  dispatch: (call) => [people(call), hint('tell_too', 'checkbox')],
+  on_the_way: (call) => [people(call), minutes()],
+  cannot_come: (call) => [people(call, { numbers: false }), field('reason')],
+  on_site: (call) => [field('name', { value: call.responder?.name ?? '', maxlength: 200 })],
+  freed: (call) => [field('how_many', { type: 'number', min: 0, max: 100, value: call.people ?? '' })],
+  end_of_alarm: () => [note('code_hint'), field('code', { required: true, autocomplete: 'off' })],
+  abandon: () => [note('abandon_hint')],
+  note: () => [field('text', { required: true, maxlength: 2000 })],
+  close: (call) => [causes(call), field('text', { maxlength: 2000 })],
+};
+
+const BODIES = {
+  dispatch: (form, call) => {
+    const { step, ...who } = chosen(form, call);
+    return form.get('tell_too') && step ? { ...who, step } : who;
+  },
+  on_the_way: (form, call) => {
+    const { step, ...who } = chosen(form, call);
+    return form.get('minutes') ? { ...who, arrives_in: `${Number(form.get('minutes'))}m` } : who;
+  },
+  cannot_come: (form, call) => kept({ name: chosen(form, call).name, reason: form.get('reason') }),
+  on_site: (form) => kept({ name: form.get('name') }),
+  freed: (form) => (form.get('how_many') === '' ? {} : { people: Number(form.get('how_many')) }),
+  end_of_alarm: (form) => ({ code: form.get('code') }),
+  abandon: () => undefined,
+  note: (form) => ({ text: form.get('text') }),
+  close: (form) => kept({ cause: form.get('cause'), text: form.get('text') }),
+};
+
+const kept = (body) => Object.fromEntries(Object.entries(body).filter(([, value]) => value));
+
+/** Everybody on the ladder once, with the step they stand on, and who was asked already before them. */
+function known(call) {
+  const found = new Map();
+  const responder = call.responder;
+  if (responder) found.set(responder.name, { name: responder.name, phone: responder.phone, contractor: responder.contractor });
+  for (const step of call.ladder.steps) {
+    for (const contact of step.contacts) {
+      const name = titled(contact);
+      if (!found.has(name)) {
+        const contractor = contact.contractor ? contact.name : '';
+        found.set(name, { name, phone: contact.phone ?? '', contractor, step: step.name });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+function people(call, { numbers = true } = {}) {
+  const there = known(call);
+  const step = call.ladder.steps[presentStep(call)]?.name;
+  const first = call.responder ? 0 : Math.max(0, there.findIndex((one) => one.step === step));
+  const radio = (value, label, checked) => h('label', { class: 'choice' },
+    h('input', { type: 'radio', name: 'who', id: `who-${value}`, value, checked }), h('span', {}, label));
+  const free = h('input', { name: 'free_name', id: 'free_name', maxlength: 200, placeholder: t('name'), 'aria-label': t('name') });
+  free.addEventListener('input', () => { free.form.querySelector('#who-other').checked = true; });
+  return h('fieldset', {}, h('legend', {}, t('who')),
+    there.map((one, index) => radio(String(index), [one.name, one.phone && h('small', {}, one.phone)].filter(Boolean), index === first)),
+    radio('other', t('someone_else'), there.length === 0),
+    h('div', { class: 'free' }, free,
+      numbers && h('input', { name: 'free_phone', type: 'tel', maxlength: 32, placeholder: t('phone'), 'aria-label': t('phone') })));
+}
+
+function chosen(form, call) {
+  const who = form.get('who');
+  if (who !== 'other') return kept(known(call)[Number(who)]);
+  return kept({ name: form.get('free_name').trim(), phone: form.get('free_phone') });
+}
+
+function field(word, given = {}) {
+  const name = given.name ?? word;
+  return h('label', { class: 'field' }, t(word), h('input', { name, id: `field-${name}`, ...given }));
+}
+
+function hint(word, type) {
+  return h('label', { class: 'choice' }, h('input', { name: word, type, checked: true }), h('span', {}, t(word)));
+}
+
+const note = (word) => h('p', { class: 'hint' }, t(word));
+
+function minutes() {
+  return h('fieldset', { class: 'minutes' }, h('legend', {}, t('arrives_in')),
+    MINUTES.map((count) => h('label', { class: 'choice' },
+      h('input', { type: 'radio', name: 'minutes', value: String(count), checked: count === 15 }), h('span', {}, String(count)))),
+    h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'minutes', value: '' }), h('span', {}, t('unknown'))));
+}
+
+function causes(call) {
+  const choices = call.drill ? ['drill'] : CAUSES;
+  return h('label', { class: 'field' }, t('cause'),
+    h('select', { name: 'cause', id: 'field-cause', required: true },
+      choices.length > 1 && h('option', { value: '' }, '—'),
+      choices.map((cause) => h('option', { value: cause }, t(`cause_${cause}`)))));
+}

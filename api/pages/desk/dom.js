@@ -1,0 +1,55 @@
+// Building the page: text is only ever set as text, so that nothing a caller writes can become markup.
+const SVG = 'http://www.w3.org/2000/svg';
+
+export function h(tag, given = {}, ...children) {
+  return filled(document.createElement(tag), given, children);
+}
+
+export function svg(tag, given = {}, ...children) {
+  return filled(document.createElementNS(SVG, tag), given, children);
+}
+
+function filled(element, given, children) {
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name === 'tick') live(element, value);
+    else if (name === 'value') element.value = value;
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  element.append(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Let `text()` be what the element says, each second anew. */
+function live(element, text) {
+  element.classList.add('live');
+  element.tick = () => {
+    const said = text(element);
+    if (element.textContent !== said) element.textContent = said;
+  };
+  element.tick();
+}
+
+export function tick() {
+  document.querySelectorAll('.live').forEach((element) => element.tick());
+}
+
+/** Fill `place` where what it shows, `key`, has changed; the focus stays where it was, or goes to what comes first. */
+export function renew(place, key, build) {
+  const wanted = JSON.stringify(key);
+  if (place.shown === wanted) return;
+  const focused = place.contains(document.activeElement) ? document.activeElement.id : '';
+  place.shown = wanted;
+  place.replaceChildren(...[build()].flat(9).filter(Boolean));
+  if (focused) (document.getElementById(focused) ?? place.querySelector('button, input'))?.focus();
+}
+
+export function phone(number, text = number) {
+  return h('a', { class: 'phone', href: `tel:${number.replace(/[^+\d]/g, '')}` }, text);
+}
+
+export function pairs(rows) {
+  return h('dl', { class: 'pairs' }, rows.filter((row) => row && row[1] !== '' && row[1] !== null)
+    .map(([term, value, kind]) => [h('dt', {}, term), h('dd', { class: kind }, value)]));
+}

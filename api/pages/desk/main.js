@@ -1,0 +1,317 @@
+// The desk: who is signed in, which calls there are, which of them has the page; everything else it only shows.
+import { asks } from './acts.js';
+import { h, renew, tick } from './dom.js';
+import { floorsOfDay } from './lift.js';
+import { ordered, rescueOf, rescueShort } from './rescue.js';
+import { allow, audible, quiet, ring } from './ring.js';
+import { ask, follow, Refused } from './server.js';
+import { Talk } from './talk.js';
+import { clockTime, now, placeName, speak, speaks, t } from './text.js';
+import { showCall } from './view.js';
+
+const LIST_MILLISECONDS = 10_000; // The stream tells at once; the list finds out that the stream is dead.
+const SIGNALS_MILLISECONDS = 3000;
+const RECENT = 12;
+const PATHS = { on_the_way: 'on-the-way', cannot_come: 'cannot-come', on_site: 'on-site', end_of_alarm: 'end-of-alarm' };
+
+const find = (id) => document.getElementById(id);
+const calls = new Map();
+let me = null, online = true, selected = '', recent = null, unfollow = null, listing = false;
+let seen = { events: [], signals: [], floors: [], pages: [] };
+const silenced = new Set(), rung = new Set();
+
+const desk = { open: '', problem: '', busy: false, talk: new Talk(() => render()), begin, act };
+
+// ---- what is known
+
+async function load() {
+  if (listing || me === null) return;
+  listing = true;
+  try {
+    const { items } = await ask('GET', '/emergency-calls?open=true&limit=200');
+    take(items);
+    if (!calls.size) recent = (await ask('GET', `/emergency-calls?limit=${RECENT}`)).items;
+    reached(true);
+  } catch (error) {
+    lost(error);
+  } finally {
+    listing = false;
+    settle();
+  }
+}
+
+/** Show the most urgent call where none is shown. */
+function settle() {
+  const first = ordered([...calls.values()].filter((call) => call.open))[0];
+  if (me !== null && !selected && first) select(first.id);
+  else render();
+}
+
+function take(items) {
+  const open = new Set(items.map((call) => call.id));
+  for (const id of calls.keys()) if (!open.has(id) && id !== selected) calls.delete(id);
+  items.forEach(keep);
+  if (selected && !open.has(selected) && calls.get(selected)?.open) refresh(selected);
+}
+
+function keep(call) {
+  const before = calls.get(call.id);
+  if (before && before.version > call.version) return;
+  calls.set(call.id, call);
+  if (call.state === 'ringing' && !rung.has(call.id)) arrived(call);
+  if (call.id === selected && before?.version !== call.version) look();
+}
+
+/** A call takes the page over, unless another one is being worked on: then its tab and the tone have to do. */
+function arrived(call) {
+  rung.add(call.id);
+  const current = calls.get(selected);
+  const working = desk.open || desk.talk.live || (current && current.open && current.state !== 'ringing' && current.answered_by === me.name);
+  if (!working) select(ordered(calls.values())[0].id);
+}
+
+async function refresh(id) {
+  try {
+    const { pages, ...call } = await ask('GET', `/emergency-calls/${id}`);
+    if (id === selected) seen.pages = pages;
+    keep(call);
+    reached(true);
+  } catch (error) {
+    lost(error);
+  }
+  settle();
+}
+
+/** Read what belongs to the selected call alone. */
+async function look() {
+  const id = selected;
+  if (!id) return;
+  try {
+    const [history, whole] = await Promise.all([ask('GET', `/emergency-calls/${id}/events`), ask('GET', `/emergency-calls/${id}`)]);
+    if (id !== selected) return;
+    Object.assign(seen, { events: history.items, pages: whole.pages });
+  } catch (error) {
+    lost(error);
+  }
+  render();
+}
+
+async function lookAtLift() {
+  const id = selected, call = calls.get(id);
+  if (!call?.place.lift || !call.open || document.hidden) return;
+  try {
+    const { series } = await ask('GET', `/emergency-calls/${id}/signals`);
+    if (id === selected) seen.signals = series;
+  } catch (error) {
+    if (error.status < 500) lost(error); // Calls come all the same while the telemetry store is away.
+  }
+  render();
+}
+
+function select(id) {
+  if (id === selected) return;
+  selected = id;
+  seen = { events: [], signals: [], floors: [], pages: [] };
+  Object.assign(desk, { open: '', problem: '' });
+  const call = calls.get(id);
+  if (call?.place.lift) {
+    floorsOfDay(call.place.lift, now.get()).then((found) => { if (id === selected) seen.floors = found; }, () => undefined);
+  }
+  look();
+  lookAtLift();
+  render();
+}
+
+function leave() {
+  calls.delete(selected);
+  selected = '';
+  settle();
+  load();
+}
+
+function reached(now) {
+  online = now;
+}
+
+function lost(error) {
+  if (error instanceof Refused && error.status === 401) { signedOut(); return; }
+  if (!(error instanceof Refused)) throw error;
+  if (error.status === 0 || error.status >= 500) online = false;
+}
+
+// ---- what is done
+
+function begin(name) {
+  desk.problem = '';
+  if (name && !asks(name)) { act(name); return; }
+  desk.open = desk.open === name ? '' : name;
+  render();
+  document.querySelector('.act-form input:checked, .act-form input, .act-form select, .act-form button')?.focus();
+}
+
+async function act(name, body) {
+  if (desk.busy) return;
+  const id = selected, call = calls.get(id);
+  if (name === 'answer' && call.source === 'resident') desk.talk.start(id);
+  Object.assign(desk, { busy: true, problem: '' });
+  render();
+  try {
+    const done = await ask('POST', `/emergency-calls/${id}/${PATHS[name] ?? name}`, body);
+    if (desk.open === name) desk.open = '';
+    keep(done);
+  } catch (error) {
+    lost(error);
+    if (name === 'answer' && error.status === 409) desk.talk.stop();
+    await refresh(id);
+    desk.problem = problem(error, calls.get(id));
+  } finally {
+    desk.busy = false;
+    if (id === selected) look();
+    render();
+    if (document.activeElement === document.body) document.querySelector('.buttons button')?.focus();
+  }
+}
+
+function problem(error, call) {
+  if (error.status === 0) return t('not_reached');
+  if (error.status === 409) return `${t('conflict', { state: t(`state_${call.state}`) })} (${error.message})`;
+  return t('failed', { detail: error.message });
+}
+
+async function signIn(event) {
+  event.preventDefault();
+  allow(render);
+  const note = event.target.querySelector('.problem');
+  try {
+    me = await ask('POST', '/session', { token: new FormData(event.target).get('token').trim() });
+    begun();
+  } catch (error) {
+    note.textContent = error.status === 401 ? t('token_wrong') : error.status ? error.message : t('not_reached');
+  }
+}
+
+async function signOut() {
+  await ask('DELETE', '/session').catch(() => undefined);
+  signedOut();
+}
+
+function signedOut() {
+  desk.talk.stop();
+  unfollow?.();
+  unfollow = me = recent = null;
+  calls.clear();
+  selected = '';
+  online = true;
+  quiet();
+  render();
+}
+
+function begun() {
+  unfollow ??= follow((event) => refresh(event.call), load, () => { online = false; render(); });
+  load();
+}
+
+// ---- what is shown
+
+function render() {
+  document.documentElement.dataset.signed = String(me !== null);
+  const call = calls.get(selected), language = speaks();
+  find('skip').textContent = t('skip');
+  renew(find('bar'), [me, online, audible(), language], bar);
+  renew(find('alarms'), [me !== null && !online, me !== null && !audible(), language], alarms);
+  const list = ordered(calls.values());
+  renew(find('tabs'), [list.map((one) => [one.id, one.version]), selected, language], () => tabs(list));
+  if (me !== null && call) showCall(find('main'), { ...seen, call }, desk);
+  else showNoCall();
+  backButton(call);
+  sound(list);
+}
+
+function showNoCall() {
+  const page = find('main');
+  if (page.call !== null) { page.call = null; page.replaceChildren(h('div', {})); }
+  renew(page.firstChild, [me, recent, speaks()], me === null ? signInForm : idle);
+}
+
+function bar() {
+  const other = speaks() === 'zh' ? 'en' : 'zh';
+  return [h('strong', { class: 'brand' }, t('desk')),
+    me && h('span', { class: online ? 'link up' : 'link down' }, h('i', {}), online ? t('online') : t('offline').split(/[：:]/)[0]),
+    h('span', { class: 'fill' }),
+    me && audible() && h('span', { class: 'sound' }, t('sound_on')),
+    h('button', { type: 'button', id: 'language', lang: other === 'zh' ? 'zh-CN' : 'en', onclick: () => { speak(other); render(); } }, t('language')),
+    me && h('span', { class: 'me' }, me.name),
+    me && h('button', { type: 'button', id: 'sign-out', onclick: signOut }, t('sign_out'))];
+}
+
+function alarms() {
+  return [me !== null && !online && h('p', { class: 'lost', id: 'lost' }, t('offline')),
+    me !== null && !audible() && h('button', { type: 'button', id: 'sound-off', class: 'sound-off', onclick: () => allow(render) }, t('sound_off'))];
+}
+
+function tabs(list) {
+  return list.map((call) => h('button', {
+    type: 'button', id: `tab-${call.id}`, 'aria-current': call.id === selected ? 'true' : null,
+    class: `tab state-${call.state}${call.drill ? ' drill' : ''}`, onclick: () => select(call.id),
+  },
+  call.drill && h('em', {}, t('drill')),
+  h('b', {}, placeName(call.place)), h('span', {}, t(`state_${call.state}`)),
+  h('span', { class: 'time', tick: (element) => { element.dataset.state = rescueOf(call).state; return rescueShort(call); } })));
+}
+
+function backButton(call) {
+  const there = find('back');
+  if (!call || call.open) { there?.remove(); return; }
+  if (!there) find('main').firstChild.prepend(h('button', { type: 'button', id: 'back', class: 'back', onclick: leave }, `← ${t('back')}`));
+}
+
+function signInForm() {
+  return h('form', { class: 'sign-in', onsubmit: signIn }, h('h1', {}, t('desk')),
+    h('label', { class: 'field' }, t('token'), h('input', { name: 'token', id: 'token', type: 'password', required: true, autocomplete: 'current-password' })),
+    h('p', { class: 'hint' }, t('token_hint')), h('p', { class: 'problem', role: 'alert' }),
+    h('button', { type: 'submit', class: 'primary big', id: 'sign-in' }, t('sign_in')));
+}
+
+function idle() {
+  return [h('div', { class: 'quiet' }, h('h1', {}, t('quiet')), h('p', {}, t('quiet_hint'))),
+    recent && h('section', { class: 'recent' }, h('h2', {}, t('recent')),
+      recent.length ? h('ul', {}, recent.map(recentCall)) : h('p', { class: 'hint' }, t('none_yet')))];
+}
+
+function recentCall(call) {
+  return h('li', {}, h('button', { type: 'button', id: `recent-${call.id}`, onclick: () => { calls.set(call.id, call); select(call.id); } },
+    h('time', {}, clockTime(call.stamps.raised, { seconds: false })), h('b', {}, placeName(call.place)),
+    call.drill && h('em', {}, t('drill')), h('span', {}, call.cause ? t(`cause_${call.cause}`) : t(`state_${call.state}`)),
+    h('small', {}, t(`rescue_${{ running: 'left', half_time: 'half', overdue: 'over' }[call.rescue.state] ?? call.rescue.state}`))));
+}
+
+function sound(list) {
+  const ringing = list.filter((call) => call.state === 'ringing');
+  const first = ringing[0];
+  ring(first ? `${first.drill ? `${t('drill')} ` : ''}${t('new_call')} · ${placeName(first.place)}` : '', ringing.some((call) => !silenced.has(call.id)));
+  const button = find('silence'), loud = ringing.some((call) => !silenced.has(call.id)) && audible();
+  if (!loud) button?.remove();
+  else if (!button) {
+    find('alarms').append(h('button', { type: 'button', id: 'silence', class: 'silence',
+      onclick: () => { for (const call of calls.values()) silenced.add(call.id); render(); } }, t('silence')));
+  }
+}
+
+async function start() {
+  speak(speaks());
+  render();
+  try {
+    me = await ask('GET', '/session');
+    begun();
+  } catch (error) {
+    if (error.status !== 401) setTimeout(start, LIST_MILLISECONDS / 5);
+  }
+  render();
+}
+
+setInterval(tick, 250);
+setInterval(load, LIST_MILLISECONDS);
+setInterval(lookAtLift, SIGNALS_MILLISECONDS);
+// Not at the press of the pointer: a button that is drawn anew between press and release gets no click.
+addEventListener('click', () => { if (me && !audible()) allow(render); });
+start();

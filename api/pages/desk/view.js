@@ -1,0 +1,175 @@
+// One call, from top to bottom: what it is, its clock, what to do, where it is, whom to call, what has happened.
+import { asks, form, possible } from './acts.js';
+import { h, pairs, phone, renew } from './dom.js';
+import { floors, newest } from './lift.js';
+import { presentStep, rescueOf, taken } from './rescue.js';
+import { shaft } from './shaft.js';
+import { clockTime, now, placeName, span, speaks, t, titled } from './text.js';
+
+const STAMPS = ['raised', 'rang', 'answered', 'dispatched', 'on_the_way', 'on_site', 'freed', 'alarm_ended', 'abandoned', 'closed'];
+const ALWAYS = ['raised', 'answered', 'dispatched', 'on_the_way', 'on_site', 'freed', 'closed'];
+const ABOVE = ['banner', 'head'];
+const COLUMNS = [['where', 'progress'], ['todo', 'history'], ['who']];
+const TODO = ['problem', 'buttons', 'form', 'talk', 'others'];
+
+/** Fill `page` with a call. `seen` holds what the desk knows of it, `desk` what can be done. */
+export function showCall(page, seen, desk) {
+  if (page.call !== seen.call.id) {
+    page.call = seen.call.id;
+    const empty = (part) => h('section', { class: `part ${part}`, 'data-part': part });
+    page.replaceChildren(h('div', { class: 'call' }, ABOVE.map(empty), h('div', { class: 'columns' },
+      COLUMNS.map((parts) => h('div', { class: 'column' }, parts.map(empty))))));
+  }
+  const { call } = seen, language = speaks();
+  page.firstChild.className = `call state-${call.state}${call.drill ? ' drill' : ''}`;
+  const part = (name) => page.querySelector(`[data-part=${name}]`);
+  renew(part('banner'), [call.drill, language], () => call.drill && h('p', { class: 'drill-banner' }, t('drill_banner')));
+  renew(part('head'), [call, language], () => head(call));
+  showTodo(part, call, desk, language);
+  renew(part('where'), [call.place, call.people, call.caller, call.responder, seen.signals, seen.floors, language], () => where(seen));
+  renew(part('who'), [call.ladder, call.state, call.nearby, seen.pages, language], () => who(seen));
+  renew(part('progress'), [call.stamps, language], () => progress(call));
+  renew(part('history'), [seen.events, language], () => history(seen.events));
+}
+
+function head(call) {
+  const responder = call.responder;
+  return [h('div', { class: 'title' },
+    h('p', { class: 'state' }, h('strong', {}, t(`state_${call.state}`)), ` · ${t(`source_${call.source}`)}`,
+      call.answered_by && ` · ${t('answered_by', { name: call.answered_by })}`),
+    h('h1', {}, placeName(call.place)),
+    h('p', { class: 'sub' }, [call.place.building, call.place.community].filter(Boolean).join(' · '),
+      ' · ', t('since_call'), ' ', h('b', { tick: () => span((call.stamps.closed ? Date.parse(call.stamps.closed) : now.get()) - Date.parse(call.stamps.raised)) })),
+    responder && h('p', { class: 'sub responder' }, `${t('responder')}: `, h('b', {}, responder.name), ' ',
+      responder.phone && phone(responder.phone), ' ', responder.arrives_at && t('arrives_at', { time: clockTime(responder.arrives_at, { seconds: false }) })),
+    call.cause && h('p', { class: 'sub' }, t('closed_with', { cause: t(`cause_${call.cause}`) }))),
+  clock(call)];
+}
+
+function clock(call) {
+  const time = h('b', { class: 'time', tick: (element) => {
+    const { state, left } = rescueOf(call);
+    element.parentNode?.setAttribute('data-state', state);
+    return taken(call) === null ? state === 'none' ? '—' : span(left) : span(taken(call));
+  } });
+  const said = h('span', { class: 'said', tick: () => {
+    const { state } = rescueOf(call);
+    if (state === 'running') return t('rescue_left');
+    return t({ half_time: 'rescue_half', overdue: 'rescue_over' }[state] ?? `rescue_${state}`);
+  } });
+  return h('div', { class: 'rescue', 'data-state': rescueOf(call).state, role: 'timer' },
+    h('span', { class: 'label' }, t('rescue_clock')), time, said,
+    call.rescue.by && call.open && h('span', { class: 'until' }, t('rescue_until', { time: clockTime(call.rescue.by, { seconds: false }) })));
+}
+
+/** Each of these by itself: a form that is being filled in is not disturbed by what happens meanwhile. */
+function showTodo(part, call, desk, language) {
+  const [first, others] = possible(call);
+  renew(part('todo'), [], () => TODO.map((name) => h('div', { class: name, 'data-part': name })));
+  renew(part('problem'), [desk.problem], () => desk.problem && h('p', { class: 'problem', role: 'alert' }, desk.problem));
+  renew(part('buttons'), [first, desk.open, desk.busy, call.source, language], () => buttons(first, call, desk, 'big'));
+  renew(part('form'), [desk.open, language], () => desk.open
+    && form(desk.open, call, (body) => desk.act(desk.open, body), () => desk.begin('')));
+  renew(part('talk'), [call.open, call.state === 'ringing', desk.talk.key(call), language], () => {
+    const shown = desk.talk.view(call);
+    return shown.length > 0 && [h('h3', {}, t('voice')), shown];
+  });
+  renew(part('others'), [others, desk.open, desk.busy, language], () => others.length > 0
+    && [call.alarm && !call.stamps.alarm_ended && h('p', { class: 'warn' }, t('alarm_first')),
+      h('h3', {}, t('more')), buttons(others, call, desk, 'small')]);
+}
+
+function buttons(acts, call, desk, size) {
+  const word = (act) => t(act === 'answer' && call.source !== 'resident' ? 'act_answer_only' : `act_${act}`);
+  return h('div', { class: 'row' }, acts.map((act, index) => h('button', {
+    type: 'button', id: `act-${act}`, class: `${size}${size === 'big' && index === 0 ? ' primary' : ''}`, 'aria-disabled': String(desk.busy),
+    'aria-expanded': asks(act) ? String(desk.open === act) : null, onclick: () => desk.begin(act),
+  }, word(act))));
+}
+
+function where(seen) {
+  const { call } = seen, { place } = call;
+  const { values, at } = newest(seen.signals, place);
+  const order = seen.floors.length > 2 ? seen.floors : floors(seen.signals);
+  const known = Object.keys(values).length > 0;
+  const yes = (value, word) => (value === undefined || value === null ? '' : t(`${word}_${value ? 'yes' : 'no'}`));
+  const word = (signal, stem) => (values[signal] === undefined || values[signal] === null ? '' : t(`${stem}_${values[signal]}`));
+  const inside = [yes(values.passenger_present, 'passenger'), call.people !== null && t('people_count', { count: call.people })].filter(Boolean).join(', ');
+  const power = values.main_power === undefined || values.main_power === null ? '' : t(values.main_power ? 'power_on' : 'power_off');
+  const first = pairs([[t('rescue_code'), place.rescue_code, 'code'], [t('caller'), caller(call.caller)]]);
+  return [h('h2', {}, t('place')), first, h('div', { class: place.lift ? 'where-body' : '' },
+    place.lift && h('figure', {}, shaft(order, values, call.people),
+      h('figcaption', {}, at ? t('signals_at', { time: clockTime(at) }) : t(known ? 'signals_raised' : 'signals_none'))),
+    pairs([
+      [t('people_in_car'), inside, 'strong'],
+      place.lift && [t('floor'), values.floor ?? t('unknown'), 'strong'],
+      place.lift && [t('door'), word('door_state', 'door') || t('unknown'), 'strong'],
+      place.lift && [t('direction'), word('direction', 'direction')],
+      [t('door_zone'), yes(values.door_zone, 'door_zone')],
+      [t('main_power'), power],
+      [t('service_mode'), word('service_mode', 'service_mode')],
+      [t('load'), values.load_kilograms === undefined || values.load_kilograms === null ? '' : `${Math.round(values.load_kilograms)} kg`],
+      [t('building'), place.building],
+      [t('contractor'), place.contractor],
+    ]))];
+}
+
+function caller({ name, phone: number, text }) {
+  if (!name && !number && !text) return t('caller_none');
+  return h('span', {}, name, ' ', number && phone(number), text && h('q', {}, text));
+}
+
+function who(seen) {
+  const { call, pages } = seen, { ladder } = call, present = presentStep(call);
+  const next = ladder.steps[ladder.told];
+  const climbing = ladder.climb_at && h('p', { class: 'climb', tick: () => {
+    const time = span(Math.max(0, Date.parse(ladder.climb_at) - now.get()));
+    return next ? t('climb_in', { time, step: titled(next) }) : t('climb_again', { time });
+  } });
+  return [h('h2', {}, t('contacts')), climbing || (call.open && h('p', { class: 'climb calm' }, t('climb_stopped'))),
+    h('ol', { class: 'ladder' }, ladder.steps.map((step, index) => rung(step, index, present, call.open))),
+    call.nearby.length > 0 && [h('h3', {}, t('nearby')), h('ul', { class: 'ladder' }, call.nearby.map((one) => h('li', {}, contact(one))))],
+    pages.length > 0 && h('details', {}, h('summary', {}, `${t('pages')} (${pages.length})`), h('ul', { class: 'pages' }, pages.map(told)))];
+}
+
+function rung(step, index, present, open) {
+  const place = index === present && open ? 'now' : step.told ? 'told' : 'next';
+  return h('li', { class: `rung ${place}${step.dial ? ' dial' : ''}`, 'aria-current': place === 'now' ? 'step' : null },
+    h('div', { class: 'step' }, h('b', {}, titled(step)), h('span', { class: 'mark' }, t(`step_${place}`)),
+      step.dial && h('span', { class: 'by-hand' }, t('dial_by_hand'))),
+    step.contacts.map(contact));
+}
+
+function contact(one) {
+  return h('div', { class: 'contact' }, h('span', {}, titled(one)), one.phone ? phone(one.phone) : h('small', {}, t('no_phone')));
+}
+
+function told(page) {
+  const to = page.person ? `${page.person} (${page.receiver})` : page.receiver;
+  return h('li', { class: page.status }, `${clockTime(page.at)} ${to} · ${t(`page_${page.kind}`)} · ${t(`page_${page.status}`)}`);
+}
+
+function progress(call) {
+  const began = Date.parse(call.stamps.raised);
+  const list = STAMPS.filter((name) => call.stamps[name] || ALWAYS.includes(name));
+  return [h('h2', {}, t('steps')), h('ol', { class: 'stamps' }, list.map((name) => {
+    const at = call.stamps[name];
+    return h('li', { class: at ? 'done' : 'open' }, h('span', {}, t(`stamp_${name}`)),
+      h('time', { datetime: at }, at ? clockTime(at) : '—'), h('small', {}, at && name !== 'raised' ? `+${span(Date.parse(at) - began)}` : ''));
+  }))];
+}
+
+function history(events) {
+  return [h('h2', {}, t('history')), h('ol', { class: 'events' }, [...events].reverse().map((event) => h('li', { class: `event-${event.kind}` },
+    h('time', { datetime: event.at }, clockTime(event.at)),
+    h('span', {}, eventWords(event), event.text && h('q', {}, event.text)),
+    h('small', {}, actor(event.actor)))))];
+}
+
+function eventWords({ kind, facts }) {
+  if (kind === 'step_told' && facts.again) return t('event_step_again');
+  const step = titled({ title_zh: facts.zh, title_en: facts.en }) || facts.name;
+  return t(`event_${kind}`, { step, name: facts.name ?? t('someone_else'), cause: facts.cause && t(`cause_${facts.cause}`) });
+}
+
+const actor = (name) => (['caller', 'ladder', 'clock'].includes(name) ? t(`by_${name}`) : name);
