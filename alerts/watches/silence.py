@@ -97,7 +97,7 @@ class AbsenceWatch(OwnWatch):
         self._name = ",".join(sorted(self._types))
 
     def begin(self) -> Leaf:
-        return slim_leaf(value=self._name)
+        return Leaf(value=self._name)
 
     def wait_from(self, leaf: Leaf, since: Microseconds) -> None:
         """Wait from ``since`` on, if nothing says since when."""

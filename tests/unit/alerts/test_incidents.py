@@ -60,7 +60,13 @@ def as_message(output: Output, now: datetime) -> Outgoing | None:
     [
         (
             "trapped-passenger",
-            {"stopped-outside-door-zone", "car-alarm-button", "trapped-passenger", "lift-in-inspection"},
+            {
+                "stopped-outside-door-zone",
+                "car-alarm-button",
+                "car-alarm-ended",
+                "trapped-passenger",
+                "lift-in-inspection",
+            },
         ),
         ("door-fault", {"fault-major"}),
         ("ebike-fire", {"thermal-pre-alarm", "thermal-alarm", "thermal-rate-of-rise", "thermal-runaway"}),
