@@ -1,0 +1,78 @@
+"""`kill -9` at any point of a call: it goes on at the right step, no step is told twice and none is left out."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from emergency.model import CallFilter, CallState, EventKind
+from storage.records import CallRecordsAdapter, OutboxAdapter, RecordsDatabase, upgrade
+from tests.integration.call_climber import LIFTS
+from tests.unit.emergency.calls import NAMES
+
+ROOT = Path(__file__).parents[2]
+KILLS = int(os.environ.get("ANJU_TEST_KILLS", "8"))
+STEPS = list(range(1, len(NAMES) + 1))
+ACTS = [
+    EventKind.ANSWERED,
+    EventKind.DISPATCHED,
+    EventKind.ON_THE_WAY,
+    EventKind.ON_SITE,
+    EventKind.FREED,
+    EventKind.CLOSED,
+]
+
+
+def _run(url: str, in_round: int, seconds: float) -> str:
+    """Run a climber and kill it ``seconds`` after it began; return the last word it said."""
+    command = [sys.executable, "-m", "tests.integration.call_climber", url, str(in_round)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        time.sleep(seconds)
+        child.kill()
+        said = child.stdout.read().splitlines()
+    return said[-1] if said else "ready"
+
+
+async def _survives(url: str) -> None:
+    await upgrade(url)
+    # Seeded, but the machine's own pace makes every run another one.
+    instants = random.Random(81)
+    kills = rounds = 0
+    while kills < KILLS:
+        rounds += 1
+        while _run(url, rounds, instants.uniform(0.0, 0.45)) != "done":
+            kills += 1
+    await _assert_told_once(url, rounds)
+
+
+async def _assert_told_once(url: str, rounds: int) -> None:
+    database = RecordsDatabase(url)
+    await database.open()
+    records, outbox = CallRecordsAdapter(database), OutboxAdapter(database)
+    calls = await records.calls(CallFilter(), None, 10_000)
+    events = {call.id: [row.event for row in await records.events(call.id)] for call in calls}
+    pages = await outbox.outbox(status=None, receiver=None, alert_id=None, before=None, limit=10_000)
+    await database.close()
+    assert sorted(call.place.lift for call in calls) == sorted(LIFTS * rounds)
+    for call in calls:
+        assert call.state is CallState.CLOSED
+        happened = events[call.id]
+        told = [event.facts.get("step") for event in happened if event.kind is EventKind.STEP_TOLD]
+        assert told == STEPS, f"{call.place.lift}: {told}"
+        assert [event.kind for event in happened if event.kind in ACTS] == ACTS
+        paged = [page.intent for page in pages if page.intent.incident == call.id]
+        ringing = sorted(page.step for page in paged if page.call is not None and page.call.kind == "call")
+        assert ringing == [step - 1 for step in STEPS], call.place.lift
+        assert len({page.id for page in paged}) == len(paged)
+
+
+async def test_calls_survive_kills_on_sqlite(tmp_path: Path) -> None:
+    await _survives(f"sqlite+aiosqlite:///{tmp_path / 'records.db'}")
+
+
+async def test_calls_survive_kills_on_postgres(postgres_url: str) -> None:
+    await _survives(postgres_url)
