@@ -18,11 +18,11 @@ def join(
 ) -> Transition | None:
     """Return what is to be told of parts that have joined the open alert of ``state``; else ``said``, the step before.
 
+    It must be pending or firing, and be stepped like this each time: what waits for the alert is known before it fires.
+
     A part joins after it has lasted as long as the rule wants of the first one (``for``), or at once where the rule
     says so. If something else is told at the same instant, it waits for the next step.
     """
-    if state.phase is Phase.IDLE:
-        return said
     here = rule.present(state.parts)
     told = _still_told(rule, standing(state.told), here, now)
     before = standing(state.joining)

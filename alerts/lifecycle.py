@@ -82,7 +82,9 @@ def step(
     said = _judge(rule, state, now, device, by_message=observation is not None)
     if said is None and again is not None and state.phase is Phase.FIRING:
         said = steps.repeat(rule, state, *again, now, device)
-    return state, joining.join(rule, state, said, now, device) if rule.has_parts else said
+    if rule.has_parts and state.phase is not Phase.IDLE:
+        said = joining.join(rule, state, said, now, device)
+    return state, said
 
 
 def _take_repeat(rule: CompiledRule, state: RuleState) -> tuple[Leaves, list[int]] | None:
@@ -106,7 +108,9 @@ def step_by_peer(
                 watch.observe_peer(leaf, observation, now)
     steps.forget_rises(state, now - rule.policy.chatter_within)
     said = _judge(rule, state, now, device, by_message=True)
-    return state, joining.join(rule, state, said, now, device) if rule.has_parts else said
+    if rule.has_parts and state.phase is not Phase.IDLE:
+        said = joining.join(rule, state, said, now, device)
+    return state, said
 
 
 def due(rule: CompiledRule, state: RuleState, device: Device) -> Microseconds:
