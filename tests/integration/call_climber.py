@@ -1,7 +1,8 @@
 """A real process that takes calls from the tap to their closing, until it is killed: `python -m … URL ROUND`.
 
-It raises one call for each of `LIFTS` in each round, lets time climb their ladders to the top, and then does what people would. All
-it knows is in the records: started again, it goes on. It says ``ready`` when it begins and ``done`` when all are closed.
+It raises one call for each of `LIFTS` in each round, lets time climb their ladders to the top, and then does what
+people would. All it knows is in the records: started again, it goes on. It says ``ready`` when it begins and ``done``
+when all are closed.
 """
 
 import asyncio
