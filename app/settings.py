@@ -117,6 +117,36 @@ class EmergencySettings(Section):
     plan: Path | None = Field(None, description="Plan of contacts, ladders and communities, YAML; default built in")
 
 
+class VoiceSettings(Section):
+    """How a resident's browser and the duty desk find a way to each other; nothing is needed within one network."""
+
+    stun: list[str] = Field([], description='Servers that tell a browser its outer address: ["stun:turn.example:3478"]')
+    turn_url: str | None = Field(
+        None, pattern=r"^turns?:[^\s]+$", description="Server that relays audio where there is no direct way"
+    )
+    turn_secret: SecretStr | None = Field(None, description="Secret shared with it (coturn's static-auth-secret)")
+
+    @field_validator("stun")
+    @classmethod
+    def _addresses(cls, stun: list[str]) -> list[str]:
+        for address in stun:
+            if not address.startswith(("stun:", "stuns:")):
+                raise ValueError(f"{address!r} is no STUN server; expected stun:host:port")
+        return stun
+
+    @field_validator("turn_url", "turn_secret", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        """Compose files pass on an empty value for what is not set."""
+        return None if value == "" else value
+
+    @model_validator(mode="after")
+    def _complete(self) -> "VoiceSettings":
+        if (self.turn_url is None) != (self.turn_secret is None):
+            raise ValueError("turn_url and turn_secret go together")
+        return self
+
+
 class TimeSettings(Section):
     """How far device clocks are believed (decision 0003)."""
 
@@ -163,6 +193,7 @@ class Settings(BaseSettings):
     rules: RulesSettings = RulesSettings()
     notify: NotifySettings = NotifySettings()
     emergency: EmergencySettings = EmergencySettings()
+    voice: VoiceSettings = VoiceSettings()
     time: TimeSettings = TimeSettings()
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from api.voice_ice import IceSettings
 from app.rule_source import RuleSource
 from app.settings import Settings
 from core.errors import StartupError
@@ -55,6 +56,13 @@ def telemetry(settings: Settings) -> InfluxTelemetry | EmbeddedTelemetry:
         bucket=settings.influx.bucket,
         retention=settings.retention,
     )
+
+
+def ice(settings: Settings) -> IceSettings:
+    """Return the servers by which voices find a way between networks."""
+    voice = settings.voice
+    secret = voice.turn_secret.get_secret_value() if voice.turn_secret else ""
+    return IceSettings(tuple(voice.stun), voice.turn_url or "", secret)
 
 
 def writer_settings(settings: Settings) -> WriterSettings:

@@ -132,6 +132,7 @@ class Api:
             places=self.calling.places,
             codes=ControllerCodesAdapter(database),
             plan_problem=lambda: self.calling.source.problem,
+            ice=wiring.ice(self._settings),
         )
 
     async def _follow_plan(self) -> None:

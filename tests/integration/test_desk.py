@@ -22,13 +22,13 @@ pytestmark = IN_SESSION_LOOP
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
 _WORDS = {
     "zh": (
-        "响铃中",
+        "呼叫中",
         "已接听",
         "派 通力维保 24 小时 前往",
         "通力维保 24 小时 已出发",
         "人员已救出",
         "结束：门系统",
-        "当前没有呼救",
+        "当前没有求助",
     ),
     "en": (
         "Ringing",

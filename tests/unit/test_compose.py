@@ -85,7 +85,7 @@ def test_every_service_has_a_health_check(name: str) -> None:
 
 def test_nothing_is_published_beyond_this_machine_by_default() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(published) == 2
+    assert len(published) == 5
     for port in published:
         assert re.match(r"\$\{\w+_ADDRESS:-127\.0\.0\.1\}:", port)
 
@@ -114,3 +114,39 @@ def test_the_shipped_plan_and_rules_are_valid() -> None:
     assert load_plan((folder / "notify.yaml").read_text(encoding="utf-8"), "notify.yaml").receivers
     for path in (folder / "rules").glob("*.yaml"):
         assert load_rules(path.read_text(encoding="utf-8"), path.name) == []
+
+
+def test_the_relay_is_there_only_where_somebody_wants_it_and_takes_no_empty_secret() -> None:
+    assert SERVICES["coturn"]["profiles"] == ["voice"]
+    start = ROOT / "deploy" / "coturn" / "start.sh"
+    started = subprocess.run(["/bin/sh", str(start)], env={}, capture_output=True, text=True, check=False)
+    assert started.returncode != 0
+    assert "TURN_SECRET" in started.stderr
+
+
+def test_the_relay_reads_its_secret_from_a_file_that_nobody_else_may_read(tmp_path: Path) -> None:
+    folder, program = ROOT / "deploy" / "coturn", tmp_path / "turnserver"
+    program.write_text('#!/bin/sh\ncat "$2"\n', encoding="utf-8")
+    program.chmod(0o700)
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+        "TURN_SECRET": "correct",
+        "TURN_EXTERNAL_ADDRESS": "192.0.2.7",
+        "TURN_CONFIG": str(folder / "turnserver.conf"),
+        "TURN_RUN": str(tmp_path),
+    }
+    read = subprocess.run(
+        ["/bin/sh", str(folder / "start.sh")], env=environment, capture_output=True, text=True, check=True
+    )
+    assert {"static-auth-secret=correct", "external-ip=192.0.2.7", "allowed-peer-ip=192.0.2.7"} <= set(
+        read.stdout.split()
+    )
+    assert (tmp_path / "turnserver.conf").stat().st_mode & 0o077 == 0
+
+
+def test_the_ports_of_the_relay_are_those_it_uses() -> None:
+    lines = (ROOT / "deploy" / "coturn" / "turnserver.conf").read_text(encoding="utf-8").splitlines()
+    options = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    assert f":{options['min-port']}-{options['max-port']}:" in SERVICES["coturn"]["ports"][2]
+    assert "use-auth-secret" in lines
+    assert "static-auth-secret" not in options

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from api.voice_ice import IceSettings
 from app.settings import load
+from app.wiring import ice
 from core.errors import StartupError
 
 WRONG = {
@@ -16,6 +18,9 @@ WRONG = {
     "unknown zone": ({"ANJU_TIME__ZONE": "Mars/Base"}, "no time zone"),
     "password without user": ({"ANJU_MQTT__PASSWORD": "hush"}, "username is not"),
     "InfluxDB without token": ({"ANJU_TELEMETRY__STORE": "influx"}, "ANJU_INFLUX__TOKEN"),
+    "relay without its secret": ({"ANJU_VOICE__TURN_URL": "turn:relay.example"}, "go together"),
+    "a relay that is none": ({"ANJU_VOICE__TURN_URL": "relay.example", "ANJU_VOICE__TURN_SECRET": "hush"}, "^turns?:"),
+    "a STUN server that is none": ({"ANJU_VOICE__STUN": '["relay.example"]'}, "stun:host:port"),
     "missing file": ({"ANJU_CONFIG": "/nowhere/anju.toml"}, "does not exist"),
 }
 
@@ -55,3 +60,15 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load()
     assert "hush" not in repr(settings) + settings.model_dump_json()
     assert settings.records_url == "postgresql+psycopg://anju:hush@db/anju"
+
+
+def test_voices_have_the_relay_of_the_settings_and_none_where_they_are_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANJU_VOICE__TURN_URL", "")
+    monkeypatch.setenv("ANJU_VOICE__TURN_SECRET", "")
+    assert ice(load()) == IceSettings()
+    monkeypatch.setenv("ANJU_VOICE__STUN", '["stun:relay.example:3478"]')
+    monkeypatch.setenv("ANJU_VOICE__TURN_URL", "turn:relay.example:3478")
+    monkeypatch.setenv("ANJU_VOICE__TURN_SECRET", "hush")
+    settings = load()
+    assert ice(settings) == IceSettings(("stun:relay.example:3478",), "turn:relay.example:3478", "hush")
+    assert "hush" not in repr(settings)
