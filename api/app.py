@@ -36,6 +36,7 @@ from api.routes import (
     plan,
     quality,
     receivers,
+    resident,
     rota,
     rules,
     session,
@@ -46,6 +47,7 @@ from api.routes import (
 )
 from api.sessions import Sessions
 from api.voice_exchange import VoiceExchange
+from emergency.throttle import Throttle
 
 _PARTS = (
     devices,
@@ -106,6 +108,7 @@ def create_app(dependencies: Dependencies) -> FastAPI:
     app.state.dependencies = dependencies
     app.state.token_memory = token_memory(dependencies)
     app.state.sessions = Sessions()
+    app.state.throttle = Throttle()
     app.state.wrong_tokens = session.wrong_tokens()
     app.state.wrong_codes = controller_codes.wrong_codes()
     app.state.feed = Feed(TransitionFrames(dependencies.records))
@@ -147,6 +150,7 @@ def assemble() -> Api:
     app.include_router(contract.router)
     app.include_router(desk.router)
     app.include_router(voice.router)
+    app.include_router(resident.router)
     return app
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from enum import StrEnum
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
@@ -97,6 +99,10 @@ class Dependencies:
     backtester: Backtester
     plan: PlanInForce
     emergency: EmergencyParts
+    base_url: str = ""
+    """Where people reach Anju; empty where nobody said, then the address of the request counts."""
+    zone: tzinfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
+    """In which times of day are told to residents."""
 
 
 def _given(request: Request) -> Dependencies:

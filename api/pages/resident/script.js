@@ -1,0 +1,309 @@
+/* What the resident's page does beyond its form. For browsers from 2017 on; with none of this the form still calls.
+ * Everything that is shown carries data-when: the words under which it is. */
+(function () {
+  'use strict';
+  const SOON = 3000; // Without an answer for so long the phones are shown.
+  const ATTEMPT = 10000, POLL = 2000, KEY_LIVES = 600000, VOICE = 5000;
+  const html = document.documentElement, body = document.body;
+  const id = function (name) { return document.getElementById(name); };
+  const all = function (query) { return Array.prototype.slice.call(document.querySelectorAll(query)); };
+  const first = JSON.parse(body.getAttribute('data-state'));
+  const token = body.getAttribute('data-token'), base = '/c/' + token;
+  const place = first.place, more = {};
+  let view = first.view, call = first.call, kept = {}, since = 0, misses = 0, polling = 0;
+  let tries = 0, again = 0, refusedByNetwork = false, dialled = false, answered = true;
+  let voice = null, voiceDeadline = 0;
+
+  // ---- what is kept on this phone: a tap that is not answered yet, or the call that answered it
+
+  function recall() {
+    try { kept = JSON.parse(localStorage.getItem('anju ' + token)) || {}; } catch (error) { /* then only here */ }
+    const age = Date.now() - kept.at;
+    if (kept.key && !(age >= 0 && age < KEY_LIVES)) kept = {};
+  }
+
+  function keep(what) {
+    kept = what;
+    try { localStorage.setItem('anju ' + token, JSON.stringify(what)); } catch (error) { /* then only here */ }
+  }
+
+  function newKey() {
+    const drawn = new Uint32Array(4);
+    if (window.crypto && crypto.getRandomValues) crypto.getRandomValues(drawn);
+    else drawn.forEach(function (_, index) { drawn[index] = Math.random() * 4294967296; });
+    return Array.prototype.map.call(drawn, function (one) { return one.toString(36); }).join('-');
+  }
+
+  // ---- what is shown
+
+  function draw() {
+    const words = place.concat(view === 'call' ? call.shows : [view]);
+    Object.keys(more).forEach(function (word) { if (more[word]) words.push(word); });
+    if (view === 'call' && call.open && call.state !== 'abandoned' && call.state !== 'freed') words.push('talk');
+    all('[data-when]').forEach(function (part) {
+      part.hidden = !part.getAttribute('data-when').split(' ').some(function (word) { return words.indexOf(word) >= 0; });
+    });
+    body.className = view;
+    id('phones').className = view === 'unsent' || view === 'refused' || more['voice-failed'] ? 'dial' : '';
+  }
+
+  function show(next) {
+    view = next;
+    draw();
+  }
+
+  function fill() {
+    all('[data-step]').forEach(function (row) {
+      const step = call.steps[row.getAttribute('data-step')];
+      row.className = step ? 'done' : '';
+      row.querySelector('.by').textContent = step ? step.by : '';
+      row.querySelector('time').textContent = step ? step.at : '';
+    });
+    id('back').action = base + '/calls/' + call.id + '/abandon';
+    tick();
+  }
+
+  function tick() {
+    if (!call || !call.rescue || !call.rescue.by) return;
+    const left = Math.max(0, Math.floor(call.rescue.left_seconds - (Date.now() - since) / 1000));
+    const two = function (count) { return (count < 10 ? '0' : '') + count; };
+    const facts = { by: call.rescue.by, eta: call.arrives_at, left: Math.floor(left / 60) + ':' + two(left % 60) };
+    all('[data-fact]').forEach(function (part) { part.textContent = facts[part.getAttribute('data-fact')]; });
+  }
+
+  function dial() {
+    const number = document.querySelector('a[href^="tel:"]');
+    if (number) number.click();
+  }
+
+  // ---- asking the server
+
+  function ask(path, how, patience) {
+    const stop = window.AbortController ? new AbortController() : null;
+    if (stop) how.signal = stop.signal;
+    how.headers = Object.assign({ Accept: 'application/json' }, how.headers);
+    return new Promise(function (go, fail) {
+      setTimeout(function () {
+        fail(new Error('late'));
+        if (stop) stop.abort();
+      }, patience);
+      fetch(base + path, how).then(go, fail);
+    });
+  }
+
+  // ---- the tap
+
+  function tap() {
+    recall();
+    if (!kept.key) keep({ key: newKey(), at: Date.now() });
+    id('call').elements.key.value = kept.key;
+    clearTimeout(polling);
+    answered = refusedByNetwork = dialled = false;
+    tries = 0;
+    attempt();
+    show('sending');
+    setTimeout(function () {
+      if (answered || view !== 'sending') return;
+      show('unsent');
+      if (refusedByNetwork) dialOnce();
+    }, SOON);
+  }
+
+  function attempt() {
+    const key = kept.key;
+    clearTimeout(again);
+    tries += 1;
+    ask('/calls', { method: 'POST', keepalive: true, headers: { 'Idempotency-Key': key } }, ATTEMPT)
+      .then(function (answer) { return answer.ok ? answer.json().then(called) : notNow(answer); })
+      .catch(unreachable);
+  }
+
+  function notNow(answer) {
+    if (answered) return;
+    if (answer.status === 429) show('refused');
+    else if (answer.status < 500) show('unsent');
+    retry(1000 * Number(answer.headers.get('Retry-After') || 0));
+  }
+
+  function unreachable(error) {
+    if (answered) return;
+    refusedByNetwork = refusedByNetwork || error.message !== 'late';
+    if (navigator.onLine === false) show('unsent');
+    if (view === 'unsent' && refusedByNetwork) dialOnce();
+    retry(0);
+  }
+
+  function retry(wait) {
+    clearTimeout(again);
+    again = setTimeout(attempt, Math.max(wait, Math.min(10000, 500 * Math.pow(2, tries)) * (0.7 + Math.random() / 2)));
+  }
+
+  function dialOnce() {
+    if (!dialled) dial();
+    dialled = true;
+  }
+
+  function called(told) {
+    if (answered) return;
+    answered = true;
+    clearTimeout(again);
+    keep({ call: told.id });
+    try {
+      history.replaceState(null, '', base + '?call=' + told.id + '&lang=' + html.lang.slice(0, 2));
+      take(told);
+      id('said').focus();
+      follow();
+    } catch (error) { location.href = base + '?call=' + told.id; } // The server shows it as well.
+  }
+
+  // ---- the call as it goes on
+
+  function take(told) {
+    call = told;
+    since = Date.now();
+    misses = 0;
+    more.stale = false;
+    if (!call.open) keep({});
+    fill();
+    show('call');
+    if (!call.open && voice) hangUp();
+  }
+
+  function follow() {
+    clearTimeout(polling);
+    const wait = document.hidden ? 5 * POLL : POLL * Math.min(4, 1 + misses);
+    if (call.open) polling = setTimeout(look, wait);
+  }
+
+  function look() {
+    const asked = call.id;
+    clearTimeout(polling);
+    ask('/calls/' + asked, {}, 8000).then(function (answer) {
+      if (answer.status === 404) { forget(); return undefined; }
+      if (!answer.ok) throw new Error(answer.status);
+      return answer.json().then(function (told) {
+        if (!answered || asked !== call.id) return;
+        if (view === 'idle' && !told.open) { forget(); return; }
+        take(told);
+        follow();
+      });
+    }).catch(function () {
+      if (!answered || !call) return;
+      misses += 1;
+      more.stale = misses > 1;
+      draw();
+      follow();
+    });
+  }
+
+  function forget() {
+    keep({});
+    call = null;
+    more.stale = false;
+    show('idle');
+  }
+
+  function takeBack(event) {
+    event.preventDefault();
+    ask('/calls/' + call.id + '/abandon', { method: 'POST', keepalive: true }, ATTEMPT)
+      .then(function (answer) { return answer.json(); })
+      .then(function (told) { take(told); id('said').focus(); follow(); })
+      .catch(function () { event.target.submit(); });
+  }
+
+  // ---- the voice: its script is fetched when somebody wants to talk
+
+  function hear(state, detail) {
+    ['connecting', 'waiting', 'talking', 'ended', 'failed', 'muted'].forEach(function (word) {
+      more['voice-' + word] = word === state || (word === 'muted' && detail.muted);
+    });
+    if (state === 'talking') clearTimeout(voiceDeadline);
+    draw();
+    if (state === 'failed' || state === 'busy') dialInstead();
+    else if (state === 'ended') voice = null;
+  }
+
+  function dialInstead() {
+    const had = voice;
+    clearTimeout(voiceDeadline);
+    voice = null;
+    if (had && had.stop) had.stop();
+    hear('', {});
+    more['voice-failed'] = true;
+    draw();
+    dial();
+  }
+
+  function hangUp() {
+    const had = voice;
+    clearTimeout(voiceDeadline);
+    voice = null;
+    if (had.stop) had.stop();
+    hear('ended', {});
+  }
+
+  function talk() {
+    if (voice) { hangUp(); return; }
+    const mine = voice = {};
+    hear('connecting', {});
+    voiceDeadline = setTimeout(dialInstead, VOICE);
+    load('/c/voice.js', function () {
+      if (voice !== mine) return;
+      const onstate = function (state, detail) {
+        if (voice) hear(state, detail || {});
+      };
+      const started = window.AnjuVoice.start({ url: base + '/calls/' + call.id + '/voice', role: 'resident', onstate: onstate });
+      if (voice) voice = started;
+    });
+  }
+
+  function load(address, then) {
+    if (window.AnjuVoice) { then(); return; }
+    const script = document.createElement('script');
+    script.src = address;
+    script.onload = then;
+    script.onerror = dialInstead;
+    body.appendChild(script);
+  }
+
+  // ---- beginning
+
+  function speak(lang) {
+    html.lang = lang === 'en' ? 'en' : 'zh-CN';
+    all('[name=lang]').forEach(function (field) { field.value = lang; });
+    try { localStorage.setItem('anju lang', lang); } catch (error) { /* then only now */ }
+  }
+
+  id('call').addEventListener('submit', function (event) {
+    try { tap(); } catch (error) { return; } // The browser sends the form itself.
+    event.preventDefault();
+  });
+  id('back').addEventListener('submit', takeBack);
+  id('talk').addEventListener('click', talk);
+  all('nav a').forEach(function (link) {
+    link.addEventListener('click', function (event) {
+      event.preventDefault();
+      speak(link.hreflang.slice(0, 2));
+    });
+  });
+  addEventListener('online', function () { if (!answered) attempt(); else if (call && call.open) look(); });
+  document.addEventListener('visibilitychange', function () { if (!document.hidden && call && call.open) look(); });
+  setInterval(tick, 1000);
+  try {
+    const chosen = localStorage.getItem('anju lang');
+    if (chosen && location.search.indexOf('lang=') < 0) speak(chosen);
+  } catch (error) { /* the server's choice stands */ }
+  recall();
+  if (call) {
+    if (call.open) keep({ call: call.id });
+    take(call);
+    follow();
+  } else if (kept.call && view === 'idle') {
+    call = { id: kept.call, open: true };
+    look();
+  } else if (kept.key && view === 'idle') tap();
+  addEventListener('load', function () { // After it, for on a bad line the tap goes first.
+    const worker = navigator.serviceWorker;
+    if (worker) worker.register('/c/sw.js').catch(function () { /* then without */ });
+  });
+})();

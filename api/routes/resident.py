@@ -1,0 +1,234 @@
+"""The page behind a QR code: one button that needs no log-in, no script, and hardly a line.
+
+Whoever scans a code calls. The answer to a tap is the page again, or JSON for its script; it always carries numbers to
+dial. What goes wrong is shown as a page that can still be used.
+"""
+
+import contextlib
+import gzip
+import math
+import re
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import parse_qs, urlencode
+
+import msgspec
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from msgspec.structs import replace
+
+from api.call_places import place_of_point
+from api.dependencies import Dependencies, Given
+from api.problems import problem_response
+from api.resident_page import Phone, Shown, belongs, phones_of, place_key, policy, rendered, worker
+from api.resident_progress import progress
+from api.routes.emergency_calls import key_of
+from core.errors import Conflict, TemporaryError
+from emergency.acts import Abandon
+from emergency.model import Call, CallFilter, CallPoint, CallState, Place, Source
+from emergency.steps import CALLER, CallRequest
+from emergency.throttle import Reason, Throttle, Verdict, network_of
+
+router = APIRouter(prefix="/c", include_in_schema=False)
+# No parameter here has bounds: whatever a browser sends, a call is not refused for it.
+ShownCall = Annotated[str | None, Query(alias="call")]
+Languages = Annotated[str, Header(alias="Accept-Language")]
+_WORD = re.compile(r"[\w-]{1,64}", re.ASCII)
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_OVER = (CallState.ABANDONED, CallState.FREED, CallState.CLOSED)
+# A key that leads to a call that is over is followed that far: each is a tap that came again after its call had ended.
+_FOLLOWED = 5
+_OPEN_CALLS = 200
+_FORM_BYTES = 4_096
+
+
+@router.get("/sw.js")
+async def get_worker() -> Response:
+    """The script that shows the page without a network."""
+    return Response(worker(), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/{token}")
+async def get_page(
+    given: Given,
+    request: Request,
+    token: str,
+    call: ShownCall = None,
+    lang: str | None = None,
+    languages: Languages = "",
+) -> Response:
+    """The page of a lift or an entrance, with ``call`` as it stands now where it is one of this place."""
+    lang = _language(lang, languages)
+    try:
+        found = await _point(given, token)
+        if found is None:
+            return _page(request, Shown(lang, "unknown", token), 404)
+        point, present = found
+        shown = await _shown(given, lang, token, point, former=not present)
+        own = await _call_of(given, point, call)
+    except TemporaryError:
+        return _page(request, Shown(lang, "idle", token), 503)
+    if own is None:
+        return _page(request, shown)
+    return _page(request, replace(shown, view="call", call=progress(own, given.clock.now(), given.zone)))
+
+
+@router.post("/{token}/calls")
+async def raise_call(
+    given: Given,
+    request: Request,
+    token: str,
+    idempotency_key: Annotated[str, Header()] = "",
+    languages: Languages = "",
+) -> Response:
+    """One tap. Answers the call as JSON to the script and a redirect to the page to a form."""
+    said = await _said(request)
+    lang = _language(said.get("lang"), languages)
+    try:
+        found = await _point(given, token)
+        if found is None:
+            return _refused(request, Shown(lang, "unknown", token), 404, "this code is not known")
+        point, present = found
+        shown = await _shown(given, lang, token, point, former=not present)
+        call, verdict, new = await _tapped(given, request, point, shown.place, idempotency_key or said.get("key", ""))
+    except TemporaryError:
+        return _refused(request, Shown(lang, "unsent", token), 503, "calls cannot be kept now: please dial")
+    if call is None:
+        seconds = math.ceil(verdict.retry_after.total_seconds())
+        too_many = replace(shown, view="refused")
+        return _refused(request, too_many, 429, "too many calls from here: please dial", seconds)
+    return _answer(given, request, token, call, lang, status=201 if new else 200)
+
+
+@router.get("/{token}/calls/{call_id}")
+async def get_progress(given: Given, request: Request, token: str, call_id: str) -> Response:
+    """How the call stands, for the page that shows it."""
+    call = await _known(given, token, call_id)
+    return _no_call(request) if call is None else _json(given, call)
+
+
+@router.post("/{token}/calls/{call_id}/abandon")
+async def take_back(given: Given, request: Request, token: str, call_id: str, languages: Languages = "") -> Response:
+    """The caller takes it back; on what has gone too far for that nothing changes."""
+    lang = _language((await _said(request)).get("lang"), languages)
+    call = await _known(given, token, call_id)
+    if call is None:
+        return _no_call(request)
+    with contextlib.suppress(Conflict):
+        call = await given.emergency.calls.act(call.id, Abandon(), CALLER) or call
+    return _answer(given, request, token, call, lang)
+
+
+async def _tapped(
+    given: Dependencies, request: Request, point: CallPoint, place: Place, key: str
+) -> tuple[Call | None, Verdict, bool]:
+    """Raise a call or join the open one; no call where limits say no. Also returns whether it is a new one."""
+    throttle: Throttle = request.app.state.throttle
+    there, now = await _open_call(given, point), given.clock.now()
+    address = network_of(request.client.host if request.client else None)
+    verdict = throttle.judge(point.id, address, now, open_call=there is not None)
+    if not verdict.admitted or (verdict.reason is Reason.REPEATED and there and there.state not in _OVER):
+        return there, verdict, False
+    call, new = await _raised(given, place, key if _KEY.fullmatch(key) else "")
+    throttle.count(point.id, address, now, new=new)
+    return call, verdict, new
+
+
+async def _raised(given: Dependencies, place: Place, key: str) -> tuple[Call, bool]:
+    """Return a call that somebody comes to: a key whose call has ended meanwhile raises, or joins, another one."""
+    asked = CallRequest(Source.RESIDENT, place)
+    key = key and key_of(CALLER, place.key, key)
+    for _ in range(_FOLLOWED if key else 0):
+        call, new = await given.emergency.calls.raise_call(asked, CALLER, key=key)
+        if call.state not in _OVER:
+            return call, new
+        key = key_of(CALLER, call.id, key)
+    return await given.emergency.calls.raise_call(asked, CALLER)
+
+
+async def _open_call(given: Dependencies, point: CallPoint) -> Call | None:
+    wanted = CallFilter(open=True, community=point.community, lift=point.lift or None, drill=False)
+    rows = await given.emergency.reader.calls(wanted, None, _OPEN_CALLS)
+    return next((call for call in rows if call.place.key == place_key(point)), None)
+
+
+async def _point(given: Dependencies, token: str) -> tuple[CallPoint, bool] | None:
+    return await given.emergency.points.by_token(token) if _WORD.fullmatch(token) else None
+
+
+async def _known(given: Dependencies, token: str, call_id: str) -> Call | None:
+    found = await _point(given, token)
+    return await _call_of(given, found[0], call_id) if found else None
+
+
+async def _call_of(given: Dependencies, point: CallPoint, call_id: str | None) -> Call | None:
+    call = await given.emergency.reader.call(call_id) if call_id and _WORD.fullmatch(call_id) else None
+    return call if call is not None and belongs(call, point) else None
+
+
+async def _shown(given: Dependencies, lang: str, token: str, point: CallPoint, *, former: bool) -> Shown:
+    place = await place_of_point(given.emergency.places, point)
+    phones = phones_of(given.emergency.calls.plan, place)
+    return Shown(lang, "idle", token, place, former=former, phones=phones)
+
+
+async def _said(request: Request) -> dict[str, str]:
+    """Return the fields of a form. What cannot be read is left out: a call is not refused for it."""
+    body = (await request.body())[:_FORM_BYTES].decode("utf-8", "replace")
+    return {name: values[-1] for name, values in parse_qs(body).items()}
+
+
+def _language(chosen: str | None, languages: str) -> str:
+    """Return ``zh`` or ``en``: what was chosen, else what the browser asks for, Chinese where it says nothing."""
+    if chosen in ("zh", "en"):
+        return chosen
+    wanted = re.findall(r"[a-z]{2,3}", re.sub(r"[-;][^,]*", "", languages.lower()))
+    return next((each for each in wanted if each in ("zh", "en")), "en" if wanted else "zh")
+
+
+def _wants_json(request: Request) -> bool:
+    return "application/json" in request.headers.get("accept", "")
+
+
+def _answer(given: Dependencies, request: Request, token: str, call: Call, lang: str, status: int = 200) -> Response:
+    if _wants_json(request):
+        return _json(given, call, status)
+    return RedirectResponse(f"/c/{token}?{urlencode({'call': call.id, 'lang': lang})}", HTTPStatus.SEE_OTHER)
+
+
+def _json(given: Dependencies, call: Call, status: int = 200) -> Response:
+    body = msgspec.json.encode(progress(call, given.clock.now(), given.zone))
+    return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
+
+
+def _no_call(request: Request) -> Response:
+    if _wants_json(request):
+        return problem_response(request, 404, "there is no such call at this place")
+    return _page(request, Shown("zh", "unknown"), 404)
+
+
+def _refused(request: Request, shown: Shown, status: int, detail: str, seconds: int = 2) -> Response:
+    headers = {} if status == HTTPStatus.NOT_FOUND else {"Retry-After": str(seconds)}
+    if _wants_json(request):
+        return problem_response(request, status, f"{detail}: {_said_phones(shown.phones)}", headers=headers)
+    return _page(request, shown, status, headers)
+
+
+def _said_phones(phones: tuple[Phone, ...]) -> str:
+    return ", ".join(f"{phone.title_en} {phone.number}" for phone in phones)
+
+
+def _page(request: Request, shown: Shown, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    body = rendered(shown).encode()
+    sent = {
+        "Content-Security-Policy": policy(),
+        "Cache-Control": "private, no-cache",
+        "Vary": "Accept-Encoding, Accept-Language",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        **(headers or {}),
+    }
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        # A third of the bytes: half a second on an old network.
+        body, sent["Content-Encoding"] = gzip.compress(body, 6, mtime=0), "gzip"
+    return Response(body, status, sent, "text/html; charset=utf-8")

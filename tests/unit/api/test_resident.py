@@ -1,0 +1,335 @@
+"""The page behind a QR code, without a browser: what a tap does, what is shown, what goes wrong and still helps."""
+
+import gzip
+import re
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from msgspec.structs import replace
+
+from api.resident_page import ALWAYS, STEPS, Phone, both, filled, phones_of
+from core.errors import TemporaryError
+from emergency import acts
+from emergency.model import Call, CallPoint, CallState, Cause, Source, Stamps
+from emergency.steps import CallRequest
+from emergency.throttle import Limits, Throttle
+from tests.unit.api.calling import CALLED, KNOWN, WHO_HELPS, CallPointsTwin
+from tests.unit.api.reading import seen
+from tests.unit.api.world import World, application
+
+TOKEN, FORMER, ENTRANCE = "present", "former", "entrance"
+JSON = {"Accept": "application/json"}
+PAGE = {"Accept": "text/html", "Accept-Language": "zh-CN"}
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """A lift with a code whose token was rotated, and an entrance with one."""
+    points = world.calling.points
+    lift = CallPoint("p1", "xingfu", TOKEN, "", "", lift=CALLED, generation=2)
+    points.rows = {"p1": lift, "p2": CallPoint("p2", "xingfu", ENTRANCE, "北门", "<North> gate")}
+    points.tokens = {TOKEN: "p1", FORMER: "p1", ENTRANCE: "p2"}
+    return world
+
+
+async def tap(stranger: httpx.AsyncClient, token: str = TOKEN, **headers: str) -> dict[str, Any]:
+    answer = await stranger.post(f"/c/{token}/calls", headers=JSON | headers)
+    assert answer.status_code in (200, 201), answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def calls(world: World) -> list[Call]:
+    return list(world.calling.records.rows.values())
+
+
+async def test_a_form_calls_and_leads_to_the_page_of_its_call(stranger: httpx.AsyncClient, world: World) -> None:
+    answer = await stranger.post(f"/c/{TOKEN}/calls", headers=PAGE)
+    [call] = calls(world)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/c/{TOKEN}?call={call.id}&lang=zh")
+    assert (call.source, call.place.lift, call.place.point, call.drill) == (Source.RESIDENT, CALLED, "p1", False)
+    page = await stranger.get(answer.headers["location"], headers=PAGE)
+    assert "呼叫已收到" in seen(page.text)
+    assert '<noscript><meta http-equiv="refresh"' in page.text
+
+
+async def test_a_tap_is_told_how_the_call_stands(stranger: httpx.AsyncClient, world: World) -> None:
+    told = await tap(stranger)
+    assert told == {
+        "id": calls(world)[0].id,
+        "state": "ringing",
+        "open": True,
+        "drill": False,
+        "shows": ["call", "ringing", "running"],
+        "steps": {"raised": {"at": "15:02", "by": ""}, "rang": {"at": "15:02", "by": ""}},
+        "rescue": {"by": "15:32", "left_seconds": 1800},
+        "arrives_at": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"Idempotency-Key": "k1"}, {"Idempotency-Key": "k1"}),
+        ({"Idempotency-Key": "k1"}, {"Idempotency-Key": "k2"}),
+        ({}, {}),
+        ({"Idempotency-Key": "k" * 5_000}, {"Idempotency-Key": "not a key"}),
+    ],
+    ids=["the same tap again", "another tap", "no keys", "keys that are none"],
+)
+async def test_a_second_tap_is_the_same_call(
+    stranger: httpx.AsyncClient, world: World, first: dict[str, str], second: dict[str, str]
+) -> None:
+    assert (await tap(stranger, **first))["id"] == (await tap(stranger, **second))["id"]
+    assert len(calls(world)) == 1
+
+
+async def test_a_key_counts_in_a_form_as_in_a_header(stranger: httpx.AsyncClient, world: World) -> None:
+    for _ in range(2):
+        await stranger.post(f"/c/{TOKEN}/calls", data={"key": "k1", "lang": "en"}, headers=PAGE)
+    assert [row.event.kind.value for row in world.calling.records.history].count("joined") == 0
+
+
+@pytest.mark.parametrize(
+    ("ends", "same"),
+    [
+        ([acts.Abandon()], True),
+        ([acts.Answer(), acts.OnSite(), acts.Freed()], True),
+        ([acts.Answer(), acts.Freed(), acts.Close(Cause.OTHER)], False),
+    ],
+    ids=["taken back", "freed", "closed"],
+)
+@pytest.mark.parametrize("key", ["k1", ""], ids=["with the key of before", "without a key"])
+async def test_a_tap_after_the_end_reaches_people_again(
+    stranger: httpx.AsyncClient, world: World, ends: list[acts.Act], same: bool, key: str
+) -> None:
+    headers = {"Idempotency-Key": key} if key else {}
+    first = await tap(stranger, **headers)
+    for what in ends:
+        await world.calling.switchboard.act(first["id"], what, "li")
+    again = [await tap(stranger, **headers) for _ in range(3)]
+    assert {each["state"] for each in again} == {"ringing"}
+    assert len({each["id"] for each in again}) == 1
+    assert (again[0]["id"] == first["id"]) is same
+
+
+async def test_a_call_is_seen_as_it_goes_on(stranger: httpx.AsyncClient, world: World) -> None:
+    told = await tap(stranger)
+    coming = acts.OnTheWay("王师傅", world.clock.now() + timedelta(minutes=9), contractor="通力")
+    for what in (acts.Answer(), coming):
+        world.clock.advance(timedelta(minutes=1))
+        await world.calling.switchboard.act(told["id"], what, "li")
+    world.clock.advance(timedelta(minutes=15))
+    now = (await stranger.get(f"/c/{TOKEN}/calls/{told['id']}", headers=JSON)).json()
+    assert now["steps"]["answered"] == {"at": "15:03", "by": "li"}
+    assert now["steps"]["dispatched"] == {"at": "", "by": ""}
+    assert now["steps"]["on_the_way"] == {"at": "15:04", "by": "王师傅 · 通力"}
+    assert (now["arrives_at"], now["rescue"]["left_seconds"]) == ("15:11", 13 * 60)
+    assert now["shows"] == ["call", "on_the_way", "half_time", "eta"]
+
+
+async def test_steps_of_which_somebody_turned_back_are_no_longer_shown_as_done(
+    stranger: httpx.AsyncClient, world: World
+) -> None:
+    told = await tap(stranger)
+    for what in (acts.Answer(), acts.Dispatch("王师傅"), acts.CannotCome("王师傅")):
+        await world.calling.switchboard.act(told["id"], what, "li")
+    now = (await stranger.get(f"/c/{TOKEN}/calls/{told['id']}", headers=JSON)).json()
+    assert list(now["steps"]) == ["raised", "rang", "answered"]
+
+
+async def test_a_call_is_taken_back(stranger: httpx.AsyncClient, world: World) -> None:
+    told = await tap(stranger)
+    back = f"/c/{TOKEN}/calls/{told['id']}/abandon"
+    for _ in range(2):
+        assert (await stranger.post(back, headers=JSON)).json()["state"] == "abandoned"
+    form = await stranger.post(back, data={"lang": "en"}, headers=PAGE)
+    assert form.headers["location"] == f"/c/{TOKEN}?call={told['id']}&lang=en"
+    await world.calling.switchboard.act(told["id"], acts.Close(Cause.FALSE_ALARM), "li")
+    assert (await stranger.post(back, headers=JSON)).json()["state"] == "closed"
+
+
+async def test_rescuers_who_were_sent_come_all_the_same(stranger: httpx.AsyncClient, world: World) -> None:
+    told = await tap(stranger)
+    for what in (acts.Answer(), acts.Dispatch("王师傅")):
+        await world.calling.switchboard.act(told["id"], what, "li")
+    now = (await stranger.post(f"/c/{TOKEN}/calls/{told['id']}/abandon", headers=JSON)).json()
+    assert (now["state"], "taken_back" in now["shows"]) == ("dispatched", True)
+
+
+async def test_a_former_code_says_so_and_still_calls(stranger: httpx.AsyncClient, world: World) -> None:
+    page = await stranger.get(f"/c/{FORMER}", headers=PAGE)
+    assert "这张二维码已经更换" in seen(page.text)
+    assert (await tap(stranger, FORMER))["id"] == (await tap(stranger))["id"]
+
+
+async def test_an_entrance_has_a_call_of_its_own(stranger: httpx.AsyncClient, world: World) -> None:
+    assert (await tap(stranger, ENTRANCE))["id"] != (await tap(stranger))["id"]
+    assert {call.place.key for call in calls(world)} == {CALLED, "xingfu/point/p2"}
+    page = await stranger.get(f"/c/{ENTRANCE}", headers=PAGE)
+    assert "&lt;North&gt; gate" in page.text
+    assert ("留在安全的地方" in seen(page.text), "不要强行扒门，不要倚靠" in seen(page.text)) == (True, False)
+
+
+@pytest.mark.parametrize("token", ["nobody", "a" * 5_000, "%00", "a.b"])
+async def test_an_unknown_code_leads_to_numbers(stranger: httpx.AsyncClient, token: str) -> None:
+    for answer in (
+        await stranger.get(f"/c/{token}", headers=PAGE),
+        await stranger.post(f"/c/{token}/calls", headers=PAGE),
+    ):
+        assert answer.status_code == 404
+        assert "系统不认识这个二维码" in seen(answer.text)
+        assert "一键呼叫" not in seen(answer.text)
+        assert "This code is not known" in answer.text
+        assert {'href="tel:96333"', 'href="tel:119"'} <= set(re.findall(r'href="tel:\d+"', answer.text))
+    told = await stranger.post(f"/c/{token}/calls", headers=JSON)
+    assert (told.status_code, "96333" in told.json()["detail"]) == (404, True)
+
+
+async def test_a_call_elsewhere_is_not_shown(stranger: httpx.AsyncClient, world: World) -> None:
+    told = await tap(stranger)
+    for path in (f"/c/{ENTRANCE}/calls/{told['id']}", f"/c/{TOKEN}/calls/nobody", f"/c/nobody/calls/{told['id']}"):
+        assert (await stranger.get(path, headers=JSON)).status_code == 404
+        assert (await stranger.post(f"{path}/abandon", headers=JSON)).status_code == 404
+        assert (await stranger.post(f"{path}/abandon", headers=PAGE)).status_code == 404
+    page = await stranger.get(f"/c/{ENTRANCE}?call={told['id']}", headers=PAGE)
+    assert (page.status_code, "呼叫已收到" in seen(page.text)) == (200, False)
+    assert calls(world)[0].state is CallState.RINGING
+
+
+async def test_a_drill_is_marked_as_one(stranger: httpx.AsyncClient, world: World) -> None:
+    drill, _ = await world.calling.switchboard.raise_call(CallRequest(Source.DRILL, KNOWN, drill=True), "li")
+    page = await stranger.get(f"/c/{TOKEN}?call={drill.id}", headers=PAGE)
+    assert "演练：这不是真实的呼叫" in seen(page.text)
+    assert (await tap(stranger))["id"] != drill.id
+
+
+async def test_too_many_calls_are_answered_with_numbers(stranger: httpx.AsyncClient, app: Any, world: World) -> None:
+    app.state.throttle = Throttle(Limits(per_point=1))
+    told = await tap(stranger)
+    assert (await tap(stranger))["id"] == told["id"]
+    for what in (acts.Freed(), acts.Close(Cause.FALSE_ALARM)):
+        await world.calling.switchboard.act(told["id"], what, "li")
+    page = await stranger.post(f"/c/{TOKEN}/calls", headers=PAGE)
+    assert (page.status_code, page.headers["retry-after"]) == (429, "3600")
+    assert "这里呼叫得太频繁" in seen(page.text)
+    assert 'href="tel:05711"' in page.text
+    asked = await stranger.post(f"/c/{TOKEN}/calls", headers=JSON)
+    assert (asked.status_code, "Duty room 0571 1" in asked.json()["detail"]) == (429, True)
+    assert (await tap(stranger, ENTRANCE))["state"] == "ringing"
+    world.clock.advance(timedelta(hours=1))
+    assert (await tap(stranger))["id"] != told["id"]
+
+
+async def test_a_flood_of_taps_is_answered_and_not_written_down(
+    stranger: httpx.AsyncClient, app: Any, world: World
+) -> None:
+    app.state.throttle = Throttle(Limits(repeats=2))
+    told = [await tap(stranger, **{"Idempotency-Key": f"k{number}"}) for number in range(6)]
+    assert len({each["id"] for each in told}) == 1
+    assert len(calls(world)[0].joined) == 2
+
+
+class _Away(CallPointsTwin):
+    """The records behind the points are away."""
+
+    async def by_token(self, token: str) -> tuple[CallPoint, bool] | None:
+        raise TemporaryError("records: away")
+
+
+async def test_without_records_the_page_has_numbers_and_tries(world: World) -> None:
+    world.calling.points = _Away()
+    transport = httpx.ASGITransport(application(world), raise_app_exceptions=False)
+    stranger = httpx.AsyncClient(transport=transport, base_url="http://anju")
+    page = await stranger.get(f"/c/{TOKEN}", headers=PAGE)
+    form = await stranger.post(f"/c/{TOKEN}/calls", headers=PAGE)
+    asked = await stranger.post(f"/c/{TOKEN}/calls", headers=JSON)
+    assert [answer.status_code for answer in (page, form, asked)] == [503] * 3
+    assert "一键呼叫" in seen(page.text)
+    assert "请拨打电话。本页仍在继续呼叫" in seen(form.text)
+    assert all("96333" in answer.text for answer in (page, form, asked))
+
+
+@pytest.mark.parametrize(
+    ("query", "languages", "expected"),
+    [
+        ("", "zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"),
+        ("", "en-GB,en;q=0.9,zh;q=0.5", "en"),
+        ("", "de-DE,de;q=0.9", "en"),
+        ("", "de,zh;q=0.5", "zh-CN"),
+        ("", "", "zh-CN"),
+        ("?lang=en", "zh", "en"),
+        ("?lang=zh", "en", "zh-CN"),
+        ("?lang=x", "en", "en"),
+    ],
+    ids=["Chinese", "English", "neither", "Chinese before none", "silent", "English chosen", "Chinese chosen", "wrong"],
+)
+async def test_the_language_of_the_page(
+    stranger: httpx.AsyncClient, world: World, query: str, languages: str, expected: str
+) -> None:
+    page = await stranger.get(f"/c/{TOKEN}{query}", headers={"Accept-Language": languages})
+    assert f'<html lang="{expected}">' in page.text
+
+
+async def test_a_page_says_what_may_run_in_it_and_is_asked_for_each_time(
+    stranger: httpx.AsyncClient, world: World
+) -> None:
+    page = await stranger.get(f"/c/{TOKEN}", headers=PAGE)
+    policy = page.headers["content-security-policy"]
+    assert ("default-src 'none'" in policy, "unsafe" in policy) == (True, False)
+    assert page.headers["cache-control"] == "private, no-cache"
+    assert not re.search(r"<[^>]+ (on\w+|style)=", page.text)
+
+
+async def test_a_page_is_sent_packed_to_those_who_can_unpack_it(stranger: httpx.AsyncClient, world: World) -> None:
+    plain = await stranger.get(f"/c/{TOKEN}", headers=PAGE | {"Accept-Encoding": "identity"})
+    async with stranger.stream("GET", f"/c/{TOKEN}", headers=PAGE | {"Accept-Encoding": "gzip"}) as packed:
+        raw = b"".join([part async for part in packed.aiter_raw()])
+    assert "content-encoding" not in plain.headers
+    assert gzip.decompress(raw).decode() == plain.text
+    assert len(raw) < len(plain.content) / 2
+
+
+async def test_scripts_use_nothing_newer_than_the_browsers_they_are_for(
+    stranger: httpx.AsyncClient, world: World
+) -> None:
+    page = (await stranger.get(f"/c/{TOKEN}", headers=PAGE)).text
+    [script] = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    newer = (
+        r"\?\.|\?\?|catch *\{|\.finally\(|\.flat\(|replaceAll|import\b|export\b|\{ *\.\.\.|await *\(|\*\*=|#\w+ *[=;(]"
+    )
+    assert re.findall(newer, script) == []
+
+
+async def test_every_slot_and_word_of_the_page_is_used(stranger: httpx.AsyncClient, world: World) -> None:
+    page = (await stranger.get(f"/c/{TOKEN}", headers=PAGE)).text
+    assert "{{" not in page
+    assert "[[" not in page
+    when = {word for words in re.findall(r'data-when="([^"]*)"', page) for word in words.split()}
+    assert when >= {each.value for each in CallState}
+    assert set(re.findall(r'data-step="(\w+)"', page)) == set(STEPS) <= set(Stamps.__struct_fields__)
+
+
+def test_text_is_escaped_and_html_is_not() -> None:
+    assert filled("{{a}} {{b}}", {"a": "<&\"'", "b": both("<", "&")}) == (
+        '&lt;&amp;&quot;&#x27; <span lang="zh-CN">&lt;</span><span lang="en">&amp;</span>'
+    )
+
+
+def test_numbers_that_always_answer_can_be_dialled() -> None:
+    own = Phone("值班室", "Duty room", "+86 (571) 8888-0001")
+    assert [phone.href for phone in (own, *(Phone(*each) for each in ALWAYS))] == [
+        "tel:+8657188880001",
+        "tel:96333",
+        "tel:119",
+    ]
+
+
+def test_a_number_is_shown_once_under_the_name_the_plan_gives_it() -> None:
+    plan = replace(WHO_HELPS, contacts=[replace(each, phone="96 333") for each in WHO_HELPS.contacts])
+    assert [(phone.title_en, phone.number) for phone in phones_of(plan, KNOWN)] == [
+        ("Duty room", "96 333"),
+        ("Fire and rescue", "119"),
+    ]
