@@ -1,9 +1,9 @@
 """A lift with a QR code, whoever is on duty, and the page served by a real server in the session's loop."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import msgspec
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emergency import acts
 from emergency.model import Call, CallPoint
@@ -21,6 +21,8 @@ class House:
 
     world: World
     app: FastAPI
+    sent: list[tuple[str, int]] = field(default_factory=list)
+    """What browsers were sent of pages: path and bytes of the body, in order."""
 
     def calls(self) -> list[Call]:
         """Return all calls, the oldest first."""
@@ -39,9 +41,22 @@ def house() -> House:
     entrance = CallPoint("p2", "xingfu", ENTRANCE, "北门", "North gate <1>", building="5")
     points.rows = {"p1": lift, "p2": entrance}
     points.tokens = {TOKEN: "p1", FORMER: "p1", ENTRANCE: "p2"}
-    return House(world, application(world))
+    home = House(world, application(world))
+    home.app.add_middleware(_Weighing, sent=home.sent)
+    return home
 
 
-def json_of(call: Call) -> str:
-    """Return a call as text, for messages of failed tests."""
-    return msgspec.json.encode(call).decode()
+class _Weighing:
+    """Notes what is sent."""
+
+    def __init__(self, app: ASGIApp, sent: list[tuple[str, int]]) -> None:
+        self._app = app
+        self._sent = sent
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_weighed(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                self._sent.append((scope["path"], len(message["body"])))
+            await send(message)
+
+        await self._app(scope, receive, send_weighed)

@@ -82,12 +82,13 @@
     const stop = window.AbortController ? new AbortController() : null;
     if (stop) how.signal = stop.signal;
     how.headers = Object.assign({ Accept: 'application/json' }, how.headers);
+    const asked = fetch(base + path, how); // What it throws at once leaves the tap to the form.
     return new Promise(function (go, fail) {
       setTimeout(function () {
         fail(new Error('late'));
         if (stop) stop.abort();
       }, patience);
-      fetch(base + path, how).then(go, fail);
+      asked.then(go, fail);
     });
   }
 
@@ -171,7 +172,7 @@
 
   function follow() {
     clearTimeout(polling);
-    const wait = document.hidden ? 5 * POLL : POLL * Math.min(4, 1 + misses);
+    const wait = document.hidden ? 5 * POLL : POLL * Math.min(4, Math.max(1, misses));
     if (call.open) polling = setTimeout(look, wait);
   }
 
@@ -190,7 +191,7 @@
     }).catch(function () {
       if (!answered || !call) return;
       misses += 1;
-      more.stale = misses > 1;
+      more.stale = misses > 1 || navigator.onLine === false;
       draw();
       follow();
     });
@@ -249,6 +250,7 @@
     voiceDeadline = setTimeout(dialInstead, VOICE);
     load('/c/voice.js', function () {
       if (voice !== mine) return;
+      if (!window.AnjuVoice) { dialInstead(); return; }
       const onstate = function (state, detail) {
         if (voice) hear(state, detail || {});
       };
