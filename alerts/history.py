@@ -3,11 +3,14 @@
 They stand here, below `api` and `storage`, because both speak of them and neither may import the other.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from core.devices import DeviceKey
+
+# Ours: whoever is on duty once in a day sees it; later nobody could say whether the channel or the person is at fault.
+ACKNOWLEDGED_WITHIN = timedelta(hours=24)
 
 
 class DeviceRow(Struct, frozen=True):
@@ -20,6 +23,22 @@ class DeviceRow(Struct, frozen=True):
     skew_seconds: float | None
     latest: dict[str, dict[str, dict[str, object]]]
     open_alerts: int
+
+
+class PersonTestRow(Struct, frozen=True):
+    """The newest weekly test that a person was sent, and what they said of it.
+
+    ``acknowledged_by`` is the name behind a token, or the person's own where they followed the link in the test.
+    """
+
+    person: str
+    sent_at: datetime
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Tell whether it should have been acknowledged by ``now``."""
+        return self.acknowledged_at is None and now - self.sent_at > ACKNOWLEDGED_WITHIN
 
 
 class AlertRow(Struct, frozen=True):

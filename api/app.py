@@ -33,6 +33,7 @@ from api.routes import (
     health,
     journal,
     notifications,
+    people,
     plan,
     quality,
     receivers,
@@ -44,6 +45,7 @@ from api.routes import (
     suppressions,
     telemetry,
     voice,
+    weekly_test,
 )
 from api.sessions import Sessions
 from api.voice_exchange import VoiceExchange
@@ -60,6 +62,7 @@ _PARTS = (
     rules,
     backtests,
     plan,
+    people,
     rota,
     receivers,
     notifications,
@@ -147,6 +150,7 @@ def assemble() -> Api:
     app.include_router(_guarded(), prefix="/api/v1")
     app.include_router(health.guarded_router, dependencies=[Depends(current_actor)], responses=GUARDED)
     app.include_router(health.open_router, responses=ANY)
+    app.include_router(weekly_test.router)
     app.include_router(contract.router)
     app.include_router(desk.router)
     app.include_router(voice.router)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
+from alerts.notify.confirming import ConfirmLinks
 from api.ports import (
     AlertActs,
     Backtester,
@@ -18,6 +19,7 @@ from api.ports import (
     FailingReceivers,
     JournalView,
     OutboxView,
+    PersonTests,
     PlanInForce,
     QualityReader,
     Records,
@@ -94,6 +96,8 @@ class Dependencies:
     rota: RotaOverrides
     receivers: FailingReceivers
     tests: TestSender
+    person_tests: PersonTests
+    confirm_links: ConfirmLinks
     rule_book: RuleBook
     rules: RulesInForce
     backtester: Backtester

@@ -1,6 +1,6 @@
 """What the API needs from the outside: reads on the records, the telemetry store and the journal, and acts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from alerts.history import AlertRow as AlertRow
 from alerts.history import DeviceRow as DeviceRow
 from alerts.history import FaultFilter as FaultFilter
 from alerts.history import FaultRow as FaultRow
-from alerts.history import NotifiedRow, RotaOverrideRow, RuleRevisionRow
+from alerts.history import NotifiedRow, PersonTestRow, RotaOverrideRow, RuleRevisionRow
 from alerts.history import TransitionRow as TransitionRow
 from alerts.inventory import DeviceFacts, Inventory
 from alerts.rules.book import RuleInForce
@@ -222,6 +222,18 @@ class FailingReceivers(Protocol):
 
     async def failing_receivers(self) -> dict[str, str]:
         """Return the receivers that cannot be reached, with the newest error, as `alerts.ports.DeskRecords` says."""
+        ...
+
+
+class PersonTests(Protocol):
+    """The weekly tests that people were sent. Everything raises `TemporaryError` when the records are away."""
+
+    async def newest(self) -> Mapping[str, PersonTestRow]:
+        """Return the newest test of everybody who was ever sent one, by name; instants to the second."""
+        ...
+
+    async def acknowledge(self, person: str, sent_at: datetime, actor: str, now: datetime) -> PersonTestRow:
+        """Keep that the test of the second ``sent_at`` arrived; the first word on it stays and is returned."""
         ...
 
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.dispatch.plan import Plan, Receiver
 from alerts.notify.book import Channel
+from alerts.notify.confirming import ConfirmingMessenger, ConfirmLinks
 from alerts.notify.mqtt import MqttAddress, MqttMessenger
 from alerts.notify.services import service_messenger
 from alerts.notify.webhook import WebhookMessenger
@@ -18,9 +19,15 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class Channels:
-    """Makes messengers for plans. A receiver that reads the same, secrets and all, keeps the messenger it has."""
+    """Makes messengers for plans. A receiver that reads the same, secrets and all, keeps the messenger it has.
 
-    def __init__(self, settings: Settings, clock: Clock, environment: Mapping[str, str]) -> None:
+    With ``links`` a weekly test carries the one by which its person says that it arrived.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock, environment: Mapping[str, str], links: ConfirmLinks | None = None
+    ) -> None:
+        self._links = links
         self._settings = settings
         self._clock = clock
         self._environment = environment
@@ -38,9 +45,12 @@ class Channels:
 
     def _channel(self, receiver: Receiver, zone: ZoneInfo) -> Channel:
         try:
-            return self._messenger(receiver, zone)
+            channel = self._messenger(receiver, zone)
         except PermanentError as error:
             raise StartupError(f"receiver {receiver.name}: {error}") from None
+        if self._links is None:
+            return channel
+        return Channel(ConfirmingMessenger(channel.messenger, self._links), channel.per_minute)
 
     def _messenger(self, receiver: Receiver, zone: ZoneInfo) -> Channel:
         base_url = self._settings.notify.base_url

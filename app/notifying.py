@@ -10,6 +10,7 @@ import structlog
 from alerts.dispatch.plan import Plan
 from alerts.dispatch.service import DeskService, Surroundings
 from alerts.notify.book import MessengerBook
+from alerts.notify.confirming import ConfirmLinks
 from alerts.notify.deliverer import Deliverer
 from alerts.notify.trimming import OutboxTrimming
 from alerts.ports import Registry
@@ -30,13 +31,16 @@ IDLE_SECONDS = 0.05
 class Notifying:
     """Desk and deliverer on ``database``, with the plan they go by."""
 
-    def __init__(self, settings: Settings, clock: Clock, database: RecordsDatabase, registry: Registry) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, database: RecordsDatabase, registry: Registry, links: ConfirmLinks
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._database = database
         self._registry = registry
         self._announced = 0
-        self._source = PlanSource(settings.notify.plan, Channels(settings, clock, os.environ))
+        channels = Channels(settings, clock, os.environ, links)
+        self._source = PlanSource(settings.notify.plan, channels)
         self._book = MessengerBook()
         self.desk: DeskService
         self.deliverer: Deliverer

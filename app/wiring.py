@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from alerts.notify.confirming import ConfirmLinks
 from api.voice_ice import IceSettings
 from app.rule_source import RuleSource
 from app.settings import Settings
@@ -19,7 +20,7 @@ from storage.records import RecordsDatabase, RuleBookAdapter
 from storage.telemetry.embedded import EmbeddedTelemetry
 from storage.telemetry.influx import InfluxTelemetry
 
-PSEUDONYM_KEY_BYTES = 32
+_KEY_BYTES = 32
 INFLUX_FILL_BELOW = 2_000
 INFLUX_FILL_TIME = timedelta(milliseconds=200)
 
@@ -82,19 +83,24 @@ def decoder(settings: Settings) -> NativeDecoder:
     """Return the decoder; both readers of the journal must use one with the same settings."""
     return NativeDecoder(
         zone=ZoneInfo(settings.time.zone),
-        pseudonym_key=_pseudonym_key(settings.var / "pseudonym.key"),
+        pseudonym_key=_kept_key(settings.var / "pseudonym.key"),
         future_limit=timedelta(seconds=settings.time.future_limit_seconds),
         late_after=timedelta(seconds=settings.time.late_after_seconds),
     )
 
 
-def _pseudonym_key(path: Path) -> bytes:
-    """Return the key that turns credentials into pseudonyms, made at the first start; whoever comes first makes it."""
+def confirm_links(settings: Settings) -> ConfirmLinks:
+    """Return what makes and reads the links of weekly tests; the deliverer and the API must share the folder `var`."""
+    return ConfirmLinks(_kept_key(settings.var / "weekly-test.key"), settings.notify.base_url)
+
+
+def _kept_key(path: Path) -> bytes:
+    """Return the secret key in ``path``, made at the first start; whoever comes first makes it."""
     draft = path.with_suffix(f".{os.getpid()}")
     if not path.exists():
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(PSEUDONYM_KEY_BYTES))
+            file.write(secrets.token_bytes(_KEY_BYTES))
         try:
             # A link appears whole or not at all, and fails where another part was first.
             os.link(draft, path)
@@ -103,8 +109,8 @@ def _pseudonym_key(path: Path) -> bytes:
         finally:
             draft.unlink()
     key = path.read_bytes()
-    if len(key) != PSEUDONYM_KEY_BYTES:
-        raise StartupError(f"key file {path} holds {len(key)} bytes, expected {PSEUDONYM_KEY_BYTES}; restore it")
+    if len(key) != _KEY_BYTES:
+        raise StartupError(f"key file {path} holds {len(key)} bytes, expected {_KEY_BYTES}; restore it")
     return key
 
 

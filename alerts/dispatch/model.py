@@ -149,6 +149,8 @@ class Intent(Struct, frozen=True):
     """Who is meant, where a rota or a person was named; ``None`` for a receiver named itself."""
     call: CallPage | None = None
     """What is told of an emergency call: with `Purpose.CALL` and only there. ``incident`` is the call then."""
+    confirm: str = ""
+    """Of a weekly test, the link by which its person says that it arrived; put in where it leaves, kept nowhere."""
 
 
 class TimelineNote(Struct, frozen=True):

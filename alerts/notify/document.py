@@ -66,7 +66,8 @@ class NotificationDocument(Struct, frozen=True, omit_defaults=True):
 
     ``version`` rises with each message of an ``incident``, so that what was shown before can be replaced. ``count`` is
     how many alerts the incident has; ``alerts`` holds at most 50 of them, the worst and newest first. ``call`` is there
-    with the purpose ``call`` only: then ``incident`` is the call's id, and there are no alerts.
+    with the purpose ``call`` only: then ``incident`` is the call's id, and there are no alerts. ``confirm`` is there
+    with the weekly test of a person only: the link by which they say that it arrived.
     """
 
     schema: Literal["anju-notification/1"]
@@ -84,6 +85,7 @@ class NotificationDocument(Struct, frozen=True, omit_defaults=True):
     alerts: Sequence[AlertDocument]
     words: Words
     call: CallDocument | None = None
+    confirm: str = ""
 
 
 def document_of(intent: Intent, zone: tzinfo, base_url: str | None) -> NotificationDocument:
@@ -104,6 +106,7 @@ def document_of(intent: Intent, zone: tzinfo, base_url: str | None) -> Notificat
         alerts=[_alert(alert, base_url) for alert in intent.alerts],
         words=_words(intent, Wording(zone, base_url)),
         call=_call(intent.call) if intent.call else None,
+        confirm=intent.confirm,
     )
 
 

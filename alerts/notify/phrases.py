@@ -37,6 +37,8 @@ class Phrases:
     told: str
     link: str
     test: str
+    confirm: str
+    short_confirm: str
     drill: str
     """Stands before everything that is said of a drill."""
     short: str
@@ -122,6 +124,8 @@ ZH = Phrases(
     told="本事件第 {version} 条通知",
     link="详情：{link}",
     test="这是一条测试消息。收到它，说明这个通知渠道可用。发出时间：{at}",
+    confirm="请点此链接并按下确认，24 小时内未确认会列入未响应名单：{link}",
+    short_confirm="测试消息，请点此确认 {link}",
     drill="【演练】",
     short="【{severity}】{opening}：{subject}",
     short_since="，{start}起",
@@ -175,6 +179,8 @@ EN = Phrases(
     told="Notification {version} of this incident",
     link="Details: {link}",
     test="This is a test message. That you see it means that this channel works. Sent: {at}",
+    confirm="Follow this link and press the button; who has not within 24 h is listed as unreached: {link}",
+    short_confirm="Test message, please confirm: {link}",
     drill="[DRILL] ",
     short="[{severity}] {opening}: {subject}",
     short_since=", since {start}",

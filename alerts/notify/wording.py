@@ -104,6 +104,8 @@ class _Speaker:
     def _lines(self, intent: Intent) -> Iterator[str]:
         if intent.purpose is Purpose.TEST or not intent.alerts:
             yield self._phrases.test.format(at=self._minute(intent.at))
+            if intent.confirm:
+                yield self._phrases.confirm.format(link=intent.confirm)
         else:
             yield from self._about(intent, intent.alerts[0])
             yield from self._further(intent)
@@ -184,6 +186,8 @@ class _Speaker:
         text = say.short.format(severity=severity, opening=opening, subject=_cut(subject, room - frame)) + tail
         step = self._first_step(intent)
         longer = text + say.short_next_step.format(step=step)
+        if intent.confirm:
+            step, longer = intent.confirm, say.short_confirm.format(link=intent.confirm)
         return longer if step and len(longer) <= room else text[:room]
 
     def _short_time(self, intent: Intent) -> str:

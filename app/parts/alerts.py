@@ -40,7 +40,7 @@ class Alerts:
         database = wiring.records(settings)
         waiting: Waiting = self._doorbell or Poll(journal.last_position)
         registry = RegistryAdapter(database)
-        self.notifying = Notifying(settings, clock, database, registry)
+        self.notifying = Notifying(settings, clock, database, registry, wiring.confirm_links(settings))
         try:
             await open_records(database, settings)
             await require_same_journal(journal, RecordsAdapter(database), settings)

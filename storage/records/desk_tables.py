@@ -38,6 +38,7 @@ desk_states = Table(
 )
 
 # The databases use a partial index only where a question repeats its condition, word for word.
+OF_TESTS: ColumnElement[bool] = literal_column("purpose = 'test'", Boolean)
 OF_CALLS: ColumnElement[bool] = literal_column("purpose = 'call'", Boolean)
 OF_OTHERS: ColumnElement[bool] = literal_column("purpose <> 'call'", Boolean)
 _CALLS_DUE = and_(OF_CALLS, column("next_attempt_at").is_not(None))
@@ -68,6 +69,7 @@ outbox = Table(
     Index("outbox_failed", "number", **where(column("failed", Boolean).is_(true()))),
     Index("outbox_by_receiver", "receiver", "number"),
     Index("outbox_by_time", "created_at"),
+    Index("outbox_tests", "person", "number", **where(OF_TESTS)),
     Index("outbox_calls", "incident", "number", **where(OF_CALLS)),
     Index("outbox_calls_due", "next_attempt_at", "number", "receiver", **where(_CALLS_DUE)),
     sqlite_autoincrement=True,

@@ -58,6 +58,17 @@ device_facts = Table(
     sqlite_with_rowid=False,
 )
 
+# What a person says of a weekly test; the first word on each counts.
+test_acknowledgements = Table(
+    "test_acknowledgements",
+    metadata,
+    Column("person", FreeText, primary_key=True),
+    Column("sent_at", Instant, primary_key=True),  # To the second, as the link in the test says it.
+    Column("acknowledged_at", Instant, nullable=False),
+    Column("acknowledged_by", FreeText, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 rota_overrides = Table(
     "rota_overrides",
     metadata,

@@ -40,6 +40,7 @@ PURE = {
     "model",
     "notify/__init__",
     "notify/addresses",
+    "notify/confirming",
     "notify/document",
     "notify/errors",
     "notify/lane",

@@ -1,6 +1,6 @@
 """The ports through which people act, as small real implementations in memory, and a plan of who is told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -21,7 +21,7 @@ from alerts.dispatch.plan import (
     Step,
     WebhookChannel,
 )
-from alerts.history import AlertRow, NotifiedRow, RotaOverrideRow, RuleRevisionRow
+from alerts.history import AlertRow, NotifiedRow, PersonTestRow, RotaOverrideRow, RuleRevisionRow
 from alerts.inventory import DeviceFacts, Inventory
 from alerts.matchers import Matcher
 from alerts.model import Severity
@@ -200,6 +200,25 @@ class OutboxTwin:
 
 
 @dataclass
+class PersonTestsTwin:
+    """`api.ports.PersonTests` in memory."""
+
+    rows: dict[str, PersonTestRow] = field(default_factory=dict)
+
+    async def newest(self) -> Mapping[str, PersonTestRow]:
+        return dict(self.rows)
+
+    async def acknowledge(self, person: str, sent_at: datetime, actor: str, now: datetime) -> PersonTestRow:
+        known = self.rows.get(person)
+        if known is not None and known.sent_at == sent_at and known.acknowledged_at is not None:
+            return known
+        said = PersonTestRow(person, sent_at, now, actor)
+        if known is None or known.sent_at <= sent_at:
+            self.rows[person] = said
+        return said
+
+
+@dataclass
 class RotaTwin:
     """`api.ports.RotaOverrides` in memory."""
 
@@ -320,6 +339,7 @@ class People:
         self.registry = RegistryTwin()
         self.quality = QualityTwin(records)
         self.outbox = OutboxTwin()
+        self.tests = PersonTestsTwin()
         self.rota = RotaTwin()
         self.rule_book = RuleBookTwin()
         self.rules = RulesTwin(self.rule_book)

@@ -27,6 +27,7 @@ OPERATIONS = {
 NAMES_ANEW = {"put_facts", "put_rule", "put_controller_code"}
 # And these do things that the present state of the thing may forbid.
 MAY_CONFLICT = {
+    "acknowledge_test",
     "acknowledge_alert",
     "assign_alert",
     "reset_alert",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 
+from alerts.notify.confirming import ConfirmLinks
 from api.app import ComponentState, ComponentStatus, Dependencies, create_app
 from api.ports import Records, Tokens
 from core.clock import ManualClock
@@ -15,6 +16,7 @@ from tests.unit.api.twins import START, JournalTwin, RecordsTwin, TelemetryTwin,
 
 LIFT = DeviceKey("xingfu", DeviceKind.ELEVATOR, "lift-1")
 TOKEN = "token-of-lan"
+LINKS = ConfirmLinks(b"k" * 32, "https://anju.example")
 RIGHT = {"Authorization": f"Bearer {TOKEN}"}
 WRONG = {"Authorization": "Bearer nobody"}
 
@@ -88,6 +90,8 @@ def dependencies(world: World, *, records: Records | None = None, tokens: Tokens
         rota=people.rota,
         receivers=people.outbox,
         tests=people.outbox,
+        person_tests=people.tests,
+        confirm_links=LINKS,
         rule_book=people.rule_book,
         rules=people.rules,
         backtester=people.backtester,
