@@ -9,13 +9,14 @@ import structlog
 
 from alerts.history import AlertFilter
 from app import broker, wiring
-from app.demo import tell_facts
+from app.demo import put_codes, tell_facts
 from app.doorbell import Doorbell
 from app.parts import Alerts, Api, Ingest
 from app.services import Service, run_until
 from app.settings import Settings
 from core.clock import Clock
 from core.errors import AnjuError
+from emergency.model import CallFilter
 from simulators.run import SimulationOptions, simulate
 from simulators.spec import load
 
@@ -31,6 +32,7 @@ class App:
         self._clock = clock
         self._simulation = simulation
         self._doorbell = Doorbell()
+        self._help = ""
         self.ingest = Ingest(settings, clock, self._doorbell)
         self.alerts = Alerts(settings, clock, self._doorbell)
         self.api = Api(settings, clock)
@@ -47,7 +49,9 @@ class App:
             services |= await stack.enter_async_context(self.alerts.opened())
             await self.ingest.ready()
             if self._simulation is not None:
-                await tell_facts(self.api.registry, load(self._simulation.community), self._clock.now())
+                community = load(self._simulation.community)
+                await tell_facts(self.api.registry, community, self._clock.now())
+                self._help = await put_codes(self.api.points, community, self._clock.now())
                 services["simulators"] = self._simulate
             services["status line"] = self._status
             self._greet(broker_name)
@@ -79,13 +83,15 @@ class App:
             "API": f"{address}/api/v1/alerts",
             "live": f"{address}/api/v1/stream",
             "reference": f"{address}/docs",
+            "desk": f"{address}/desk  (sign in with the token)",
+            "help": f"{address}{self._help}  (the page behind the QR code of the first lift)" if self._help else "",
             "token": f"{token}  (shown only now)"
             if token
             else "as shown at the first start; another: anju token add NAME",
             "try": f"curl -H 'Authorization: Bearer {token or 'TOKEN'}' {address}/api/v1/alerts",
         }
         print("\nAnju 安居 is running; Ctrl-C stops it.")
-        print("\n".join(f"  {name:<10} {value}" for name, value in rows.items()), end="\n\n", flush=True)
+        print("\n".join(f"  {name:<10} {value}" for name, value in rows.items() if value), end="\n\n", flush=True)
 
     async def _status(self) -> None:
         live = sys.stdout.isatty()
@@ -100,11 +106,13 @@ class App:
     async def _counts(self) -> str:
         received, written = self.ingest.session.stats, self.ingest.writer.stats
         firing = await self.api.records.alerts(AlertFilter(state="firing"), None, 100)
+        calls = await self.api.calling.records.calls(CallFilter(open=True), None, 100)
         return (
             f"received {received.received} · stored {written.messages} · rejected {written.rejected} · "
             f"decided up to {self.alerts.service.stats.position} · "
             f"told {self.alerts.notifying.deliverer.stats.delivered} · alerts firing {len(firing)}"
             + (f" ({firing[0].title_zh} / {firing[0].title_en})" if firing else "")
+            + (f" · calls open {len(calls)}" if calls else "")
         )
 
 

@@ -12,7 +12,7 @@ def facts_of(spec: CommunitySpec) -> dict[str, dict[str, object]]:
     """Return the facts of each device of ``spec`` by its path, as plain values and without what is not known.
 
     Keys and values are those of the facts that Anju keeps: ``name_zh``, ``name_en``, ``building``, ``gateway`` (a
-    device's name), ``tags`` (a list), ``numbers``.
+    device's name), ``tags`` (a list), ``numbers``, ``rescue_code``.
     """
     return {
         DeviceKey(spec.community, kind, device).path: {

@@ -33,6 +33,7 @@ class DeviceFactsSpec(Struct, frozen=True, forbid_unknown_fields=True):
     gateway: str = ""
     tags: tuple[str, ...] = ()
     numbers: dict[str, float] = {}
+    rescue_code: str = ""
 
 
 class LiftSpec(Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,11 +18,10 @@ from api.responses import CONFLICT, NOT_FOUND, TOO_LARGE
 from api.times import Utc
 from core.errors import Conflict
 from emergency import model
+from emergency.tokens import new_token
 
 router = APIRouter(prefix="/call-points", tags=["call points"])
 PointPath = Annotated[str, Path(pattern=CALL_ID, description="The call point's `id`.")]
-# 128 bits: nobody finds the page of a lift they have not stood in front of.
-_TOKEN_BYTES = 16
 
 
 class CallPoint(BaseModel):
@@ -95,7 +94,7 @@ async def add_call_point(given: Given, actor: CurrentActor, told: PointTold) -> 
     point = model.CallPoint(
         id=secrets.token_hex(8),
         community=told.where(),
-        token=_new_token(),
+        token=new_token(),
         name_zh=told.name_zh,
         name_en=told.name_en,
         lift=told.lift or "",
@@ -133,7 +132,7 @@ async def rotate_call_point(given: Given, actor: CurrentActor, point_id: PointPa
     Whoever scans a former sheet is shown the phone numbers.
     """
     point = _in_use(await known_point(given, point_id))
-    rotated = replace(point, token=_new_token(), generation=point.generation + 1)
+    rotated = replace(point, token=new_token(), generation=point.generation + 1)
     return await _kept(given, rotated, actor.name)
 
 
@@ -160,7 +159,3 @@ def _in_use(point: model.CallPoint) -> model.CallPoint:
     if point.removed_at is not None:
         raise Conflict(f"call point {point.id} was removed: expected one in use")
     return point
-
-
-def _new_token() -> str:
-    return secrets.token_urlsafe(_TOKEN_BYTES)

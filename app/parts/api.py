@@ -57,6 +57,7 @@ class Api:
         self.records: RecordsAdapter
         self.registry: RegistryAdapter
         self.calling: Calling
+        self.points: CallPointsAdapter
         self.new_token: str | None = None
 
     @contextlib.asynccontextmanager
@@ -70,6 +71,7 @@ class Api:
         try:
             await open_records(database, settings)
             self.records, self.registry = RecordsAdapter(database), RegistryAdapter(database)
+            self.points = CallPointsAdapter(database)
             tokens = TokensAdapter(database)
             if not await tokens.names():
                 self.new_token = await tokens.add("first", clock.now())
@@ -131,7 +133,7 @@ class Api:
         return EmergencyParts(
             calls=self.calling.switchboard,
             reader=self.calling.records,
-            points=CallPointsAdapter(database),
+            points=self.points,
             places=self.calling.places,
             codes=ControllerCodesAdapter(database),
             plan_problem=lambda: self.calling.source.problem,
