@@ -95,11 +95,12 @@ class _Files(Struct, frozen=True):
     style: str
     script: str
     worker: str
+    voice: str
 
 
 @functools.cache
 def _files() -> _Files:
-    names = ("page.html", "style.css", "script.js", "sw.js")
+    names = ("page.html", "style.css", "script.js", "sw.js", "../voice.js")
     # Indents are for those who read the source.
     read = (_INDENT.sub("", _FOLDER.joinpath(name).read_text(encoding="utf-8")) for name in names)
     page, *others = read
@@ -111,14 +112,19 @@ def worker() -> str:
     return _files().worker
 
 
+def voice() -> str:
+    """Return the script for those who want to talk."""
+    return _files().voice
+
+
 @functools.cache
 def policy() -> str:
     """Return the Content-Security-Policy of the page: its own style and script, and what this server has."""
     return (
         f"default-src 'none'; script-src 'self' {_hash(_files().script)}; style-src {_hash(_files().style)};"
         # Old browsers do not count a WebSocket of the same origin as 'self'.
-        " connect-src 'self' ws: wss:; img-src data:; worker-src 'self'; form-action 'self'; base-uri 'none';"
-        " frame-ancestors 'none'"
+        " connect-src 'self' ws: wss:; img-src data:; media-src 'self' blob:; worker-src 'self';"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from api.call_places import place_of_point
 from api.dependencies import Dependencies, Given
 from api.problems import problem_response
-from api.resident_page import Phone, Shown, belongs, phones_of, place_key, policy, rendered, worker
+from api.resident_page import Phone, Shown, belongs, phones_of, place_key, policy, rendered, voice, worker
 from api.resident_progress import progress
 from api.routes.emergency_calls import key_of
 from core.errors import Conflict, TemporaryError
@@ -43,9 +43,15 @@ _FORM_BYTES = 4_096
 
 
 @router.get("/sw.js")
-async def get_worker() -> Response:
+async def get_worker(request: Request) -> Response:
     """The script that shows the page without a network."""
-    return Response(worker(), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+    return _script(request, worker())
+
+
+@router.get("/voice.js")
+async def get_voice(request: Request) -> Response:
+    """The script that the page asks for when somebody wants to talk."""
+    return _script(request, voice())
 
 
 @router.get("/{token}")
@@ -219,16 +225,24 @@ def _said_phones(phones: tuple[Phone, ...]) -> str:
 
 
 def _page(request: Request, shown: Shown, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    body = rendered(shown).encode()
     sent = {
         "Content-Security-Policy": policy(),
+        "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
         "Cache-Control": "private, no-cache",
         "Vary": "Accept-Encoding, Accept-Language",
-        "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
         **(headers or {}),
     }
+    return _packed(request, rendered(shown), "text/html", status, sent)
+
+
+def _script(request: Request, text: str) -> Response:
+    return _packed(request, text, "text/javascript", 200, {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"})
+
+
+def _packed(request: Request, text: str, media_type: str, status: int, headers: dict[str, str]) -> Response:
+    body, sent = text.encode(), {"X-Content-Type-Options": "nosniff", **headers}
     if "gzip" in request.headers.get("accept-encoding", ""):
         # A third of the bytes: half a second on an old network.
         body, sent["Content-Encoding"] = gzip.compress(body, 6, mtime=0), "gzip"
-    return Response(body, status, sent, "text/html; charset=utf-8")
+    return Response(body, status, sent, f"{media_type}; charset=utf-8")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry
 
@@ -127,6 +128,8 @@ class Api:
             backtester=Backtester(settings),
             plan=PlanView(self._plan, settings.var, clock),
             emergency=self._emergency(database),
+            base_url=settings.notify.base_url or "",
+            zone=ZoneInfo(settings.time.zone),
         )
 
     def _emergency(self, database: RecordsDatabase) -> EmergencyParts:

@@ -6,13 +6,9 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emergency import acts
-from emergency.model import Call, CallPoint
-from tests.unit.api.calling import CALLED
+from emergency.model import Call
+from tests.unit.api.walls import Points, calls_of, hang_up_codes
 from tests.unit.api.world import World, application, empty_world
-
-TOKEN = "W8t2qkP0mJ5r_xYz-AbC12"
-FORMER = "former0000000000000000"
-ENTRANCE = "entrance00000000000000"
 
 
 @dataclass
@@ -20,28 +16,25 @@ class House:
     """The world of a house with one lift: ``app`` serves it."""
 
     world: World
+    points: Points
     app: FastAPI
     sent: list[tuple[str, int]] = field(default_factory=list)
     """What browsers were sent of pages: path and bytes of the body, in order."""
 
     def calls(self) -> list[Call]:
         """Return all calls, the oldest first."""
-        return list(self.world.calling.records.rows.values())
+        return calls_of(self.world)
 
     async def act(self, call_id: str, what: acts.Act) -> None:
         """Do something on duty."""
         assert await self.world.calling.switchboard.act(call_id, what, "li") is not None
 
 
-def house() -> House:
+async def house() -> House:
     """Return a house where nobody has called yet."""
     world = empty_world()
-    points = world.calling.points
-    lift = CallPoint("p1", "xingfu", TOKEN, "", "", lift=CALLED, generation=2)
-    entrance = CallPoint("p2", "xingfu", ENTRANCE, "北门", "North gate <1>", building="5")
-    points.rows = {"p1": lift, "p2": entrance}
-    points.tokens = {TOKEN: "p1", FORMER: "p1", ENTRANCE: "p2"}
-    home = House(world, application(world))
+    points = await hang_up_codes(world)
+    home = House(world, points, application(world))
     home.app.add_middleware(_Weighing, sent=home.sent)
     return home
 

@@ -7,31 +7,33 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from msgspec.structs import replace
 
 from api.resident_page import ALWAYS, STEPS, Phone, both, filled, phones_of
-from core.errors import TemporaryError
 from emergency import acts
-from emergency.model import Call, CallPoint, CallState, Cause, Source, Stamps
+from emergency.model import CallState, Cause, Source, Stamps
 from emergency.steps import CallRequest
 from emergency.throttle import Limits, Throttle
-from tests.unit.api.calling import CALLED, KNOWN, WHO_HELPS, CallPointsTwin
+from tests.unit.api.calling import CALLED, KNOWN, WHO_HELPS
 from tests.unit.api.reading import seen
+from tests.unit.api.walls import ENTRANCE, FORMER, TOKEN, Points, calls_of, hang_up_codes
 from tests.unit.api.world import World, application
 
-TOKEN, FORMER, ENTRANCE = "present", "former", "entrance"
 JSON = {"Accept": "application/json"}
 PAGE = {"Accept": "text/html", "Accept-Language": "zh-CN"}
 
 
 @pytest.fixture
-def world(world: World) -> World:
-    """A lift with a code whose token was rotated, and an entrance with one."""
-    points = world.calling.points
-    lift = CallPoint("p1", "xingfu", TOKEN, "", "", lift=CALLED, generation=2)
-    points.rows = {"p1": lift, "p2": CallPoint("p2", "xingfu", ENTRANCE, "北门", "<North> gate")}
-    points.tokens = {TOKEN: "p1", FORMER: "p1", ENTRANCE: "p2"}
-    return world
+async def points(world: World) -> Points:
+    """The codes on the walls."""
+    return await hang_up_codes(world)
+
+
+@pytest.fixture
+def app(world: World, points: Points) -> FastAPI:
+    """The application, with them."""
+    return application(world)
 
 
 async def tap(stranger: httpx.AsyncClient, token: str = TOKEN, **headers: str) -> dict[str, Any]:
@@ -41,13 +43,9 @@ async def tap(stranger: httpx.AsyncClient, token: str = TOKEN, **headers: str) -
     return told
 
 
-def calls(world: World) -> list[Call]:
-    return list(world.calling.records.rows.values())
-
-
 async def test_a_form_calls_and_leads_to_the_page_of_its_call(stranger: httpx.AsyncClient, world: World) -> None:
     answer = await stranger.post(f"/c/{TOKEN}/calls", headers=PAGE)
-    [call] = calls(world)
+    [call] = calls_of(world)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/c/{TOKEN}?call={call.id}&lang=zh")
     assert (call.source, call.place.lift, call.place.point, call.drill) == (Source.RESIDENT, CALLED, "p1", False)
     page = await stranger.get(answer.headers["location"], headers=PAGE)
@@ -58,7 +56,7 @@ async def test_a_form_calls_and_leads_to_the_page_of_its_call(stranger: httpx.As
 async def test_a_tap_is_told_how_the_call_stands(stranger: httpx.AsyncClient, world: World) -> None:
     told = await tap(stranger)
     assert told == {
-        "id": calls(world)[0].id,
+        "id": calls_of(world)[0].id,
         "state": "ringing",
         "open": True,
         "drill": False,
@@ -83,13 +81,13 @@ async def test_a_second_tap_is_the_same_call(
     stranger: httpx.AsyncClient, world: World, first: dict[str, str], second: dict[str, str]
 ) -> None:
     assert (await tap(stranger, **first))["id"] == (await tap(stranger, **second))["id"]
-    assert len(calls(world)) == 1
+    assert len(calls_of(world)) == 1
 
 
 async def test_a_key_counts_in_a_form_as_in_a_header(stranger: httpx.AsyncClient, world: World) -> None:
     for _ in range(2):
         await stranger.post(f"/c/{TOKEN}/calls", data={"key": "k1", "lang": "en"}, headers=PAGE)
-    assert [row.event.kind.value for row in world.calling.records.history].count("joined") == 0
+    assert [row.event.kind.value for row in world.calling.records.rows].count("joined") == 0
 
 
 @pytest.mark.parametrize(
@@ -167,7 +165,7 @@ async def test_a_former_code_says_so_and_still_calls(stranger: httpx.AsyncClient
 
 async def test_an_entrance_has_a_call_of_its_own(stranger: httpx.AsyncClient, world: World) -> None:
     assert (await tap(stranger, ENTRANCE))["id"] != (await tap(stranger))["id"]
-    assert {call.place.key for call in calls(world)} == {CALLED, "xingfu/point/p2"}
+    assert {call.place.key for call in calls_of(world)} == {CALLED, "xingfu/point/p2"}
     page = await stranger.get(f"/c/{ENTRANCE}", headers=PAGE)
     assert "&lt;North&gt; gate" in page.text
     assert ("留在安全的地方" in seen(page.text), "不要强行扒门，不要倚靠" in seen(page.text)) == (True, False)
@@ -196,7 +194,7 @@ async def test_a_call_elsewhere_is_not_shown(stranger: httpx.AsyncClient, world:
         assert (await stranger.post(f"{path}/abandon", headers=PAGE)).status_code == 404
     page = await stranger.get(f"/c/{ENTRANCE}?call={told['id']}", headers=PAGE)
     assert (page.status_code, "呼叫已收到" in seen(page.text)) == (200, False)
-    assert calls(world)[0].state is CallState.RINGING
+    assert calls_of(world)[0].state is CallState.RINGING
 
 
 async def test_a_drill_is_marked_as_one(stranger: httpx.AsyncClient, world: World) -> None:
@@ -206,7 +204,9 @@ async def test_a_drill_is_marked_as_one(stranger: httpx.AsyncClient, world: Worl
     assert (await tap(stranger))["id"] != drill.id
 
 
-async def test_too_many_calls_are_answered_with_numbers(stranger: httpx.AsyncClient, app: Any, world: World) -> None:
+async def test_too_many_calls_are_answered_with_numbers(
+    stranger: httpx.AsyncClient, app: FastAPI, world: World
+) -> None:
     app.state.throttle = Throttle(Limits(per_point=1))
     told = await tap(stranger)
     assert (await tap(stranger))["id"] == told["id"]
@@ -224,25 +224,16 @@ async def test_too_many_calls_are_answered_with_numbers(stranger: httpx.AsyncCli
 
 
 async def test_a_flood_of_taps_is_answered_and_not_written_down(
-    stranger: httpx.AsyncClient, app: Any, world: World
+    stranger: httpx.AsyncClient, app: FastAPI, world: World
 ) -> None:
     app.state.throttle = Throttle(Limits(repeats=2))
     told = [await tap(stranger, **{"Idempotency-Key": f"k{number}"}) for number in range(6)]
     assert len({each["id"] for each in told}) == 1
-    assert len(calls(world)[0].joined) == 2
+    assert len(calls_of(world)[0].joined) == 2
 
 
-class _Away(CallPointsTwin):
-    """The records behind the points are away."""
-
-    async def by_token(self, token: str) -> tuple[CallPoint, bool] | None:
-        raise TemporaryError("records: away")
-
-
-async def test_without_records_the_page_has_numbers_and_tries(world: World) -> None:
-    world.calling.points = _Away()
-    transport = httpx.ASGITransport(application(world), raise_app_exceptions=False)
-    stranger = httpx.AsyncClient(transport=transport, base_url="http://anju")
+async def test_without_records_the_page_has_numbers_and_tries(stranger: httpx.AsyncClient, points: Points) -> None:
+    points.away = True
     page = await stranger.get(f"/c/{TOKEN}", headers=PAGE)
     form = await stranger.post(f"/c/{TOKEN}/calls", headers=PAGE)
     asked = await stranger.post(f"/c/{TOKEN}/calls", headers=JSON)
@@ -290,6 +281,14 @@ async def test_a_page_is_sent_packed_to_those_who_can_unpack_it(stranger: httpx.
     assert "content-encoding" not in plain.headers
     assert gzip.decompress(raw).decode() == plain.text
     assert len(raw) < len(plain.content) / 2
+
+
+@pytest.mark.parametrize(("name", "begins"), [("sw.js", "/* Keeps the page"), ("voice.js", "/* The voice between")])
+async def test_scripts_beside_the_page(stranger: httpx.AsyncClient, name: str, begins: str) -> None:
+    answer = await stranger.get(f"/c/{name}")
+    assert answer.text.startswith(begins)
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-cache"
 
 
 async def test_scripts_use_nothing_newer_than_the_browsers_they_are_for(
