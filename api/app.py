@@ -19,6 +19,7 @@ from api.routes import (
     alerts,
     backtests,
     call_points,
+    call_sheets,
     contract,
     controller_codes,
     desk,
@@ -76,6 +77,7 @@ _PARTS = (
     emergency_figures,
     emergency_plan,
     call_points,
+    call_sheets,
     session,
 )
 # The contract's own version: it changes when the contract does, not with every release of the program.

@@ -31,7 +31,8 @@ STEPS = {
     "on_site": ("救援人员已到场", "Rescuers here"),
     "freed": ("救援完成", "Freed"),
 }
-_REFRESH = '<noscript><meta http-equiv="refresh" content="5"></noscript>'
+# Long enough to read, and to take a call back in between.
+_REFRESH = '<noscript><meta http-equiv="refresh" content="8"></noscript>'
 
 
 class Html(str):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.servers.plugin import required_program
 
@@ -32,6 +32,7 @@ NewContext = Callable[..., Awaitable[BrowserContext]]
 async def browser() -> AsyncIterator[Browser]:
     """Chromium, skipped where it is missing; downloads nothing. Not to be closed by a test."""
     program = required_program("chromium")
+    expect.set_options(timeout=DEADLINE_MILLISECONDS)
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=program, headless=True, args=ARGUMENTS)
         yield started

@@ -1,8 +1,10 @@
-"""A lift with a QR code, whoever is on duty, and the page served by a real server in the session's loop."""
+"""A house with a lift, whoever is on duty in it, and what a resident does with the page."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
+from playwright.async_api import Page, expect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emergency import acts
@@ -53,3 +55,24 @@ class _Weighing:
             await send(message)
 
         await self._app(scope, receive, send_weighed)
+
+
+async def tap(page: Page) -> None:
+    await page.locator("#tap").click(no_wait_after=True)
+
+
+async def seen(page: Page, text: str) -> None:
+    await expect(page.locator("body")).to_contain_text(text, use_inner_text=True)
+
+
+async def answered(page: Page) -> None:
+    """Wait until the page says that its call has arrived."""
+    await seen(page, "呼叫已收到")
+
+
+async def kept_for_offline(page: Page) -> None:
+    """Wait until the page has been kept on this phone."""
+    kept = "caches.open('anju pages 1').then(cache => cache.match(location.pathname)).then(page => !!page)"
+    await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    while not await page.evaluate(kept):
+        await asyncio.sleep(0.05)

@@ -1,0 +1,26 @@
+"""A house with codes on its walls, served by a real server, for tests of its pages."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.api_server import Running, running
+from tests.integration.resident_world import House, house
+from tests.unit.api.walls import TOKEN
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def home() -> House:
+    return await house()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def house_server(home: House) -> AsyncIterator[Running]:
+    async with running(home.app) as started:
+        yield started
+
+
+@pytest.fixture
+def address(house_server: Running) -> str:
+    return f"{house_server.url}/c/{TOKEN}"
