@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app import emergency_cli, heartbeat, logging, parts, plan_cli, rules_cli, wiring
+from app import drill_cli, emergency_cli, heartbeat, logging, parts, plan_cli, rules_cli, wiring
 from app.channels import Channels
 from app.doorbell import Doorbell
 from app.emergency_plan import read_emergency_plan
@@ -28,6 +28,7 @@ from simulators.run import DEMO_INCIDENTS, SimulationOptions, simulate
 from storage.records import TokensAdapter
 
 cli = typer.Typer(help="Anju 安居 watches over lifts, gates and bike sheds.", no_args_is_help=True)
+cli.command()(drill_cli.drill)
 _token = typer.Typer(help="Names and tokens that may use the API.", no_args_is_help=True)
 _journal = typer.Typer(help="The durable log of messages.", no_args_is_help=True)
 cli.add_typer(rules_cli.cli, name="rules")

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from core.errors import StartupError
 
 PREFIX = "ANJU_"
-_NOT_SETTINGS = ("ANJU_CONFIG", "ANJU_TEST_")
+_NOT_SETTINGS = ("ANJU_CONFIG", "ANJU_TEST_", "ANJU_TOKEN")
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
