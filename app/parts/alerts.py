@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from alerts.engine import Engine
 from alerts.service import AlertService
 from app import heartbeat, wiring
+from app.alarm_tests import alarm_test_asking
 from app.calling import Calling
 from app.doorbell import Doorbell, Poll, Waiting
 from app.heartbeat import Pulse
@@ -37,7 +38,7 @@ class Alerts:
         """Open files and connections; yield the services to run; close in the opposite order."""
         settings, clock = self._settings, self._clock
         journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
-        database = wiring.records(settings)
+        database, telemetry = wiring.records(settings), wiring.telemetry(settings)
         waiting: Waiting = self._doorbell or Poll(journal.last_position)
         registry = RegistryAdapter(database)
         self.notifying = Notifying(settings, clock, database, registry, wiring.confirm_links(settings))
@@ -60,14 +61,17 @@ class Alerts:
                 await calling.load()
                 calling.switchboard.on_pages = self.notifying.deliverer.wake
                 self.emergency = calling.service()
+                asking = alarm_test_asking(settings, clock, RecordsAdapter(database), registry, telemetry)
                 yield {
                     "alert engine": self.service.run,
                     "emergency calls": self.emergency.run,
                     "emergency plan of ladders": calling.follow_plan,
+                    "tests of car alarms": asking.run,
                     **telling,
                     "alerts heartbeat": lambda: heartbeat.beat(settings.var, "alerts", clock, self.pulse),
                 }
         finally:
+            await telemetry.close()
             await database.close()
             await asyncio.to_thread(journal.close)
 
