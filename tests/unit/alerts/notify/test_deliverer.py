@@ -1,120 +1,25 @@
 """The deliverer on twins: order, bounds, pauses and ends, whatever fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus, Purpose
+from alerts.dispatch.model import Intent, OutboxEntry, Purpose
 from alerts.model import Severity
 from alerts.notify.book import Channel, MessengerBook
 from alerts.notify.deliverer import Deliverer, Limits, wait_for
 from alerts.notify.errors import TryLater
 from alerts.notify.patience import LIFETIMES, Patience
 from core.clock import ManualClock
-from core.errors import PermanentError, TemporaryError
+from core.errors import PermanentError
 from storage.memory.outbox import MemoryOutbox
-from tests.unit.alerts.notify.intents import START, after, intent, page
+from tests.unit.alerts.notify.delivering import AWAY, DELIVERED, FAILED, WAITING, fails, started
+from tests.unit.alerts.notify.intents import START, after, intent
 from tests.unit.alerts.notify.mouth import Mouth
-
-WAITING, DELIVERED, FAILED = OutboxStatus.WAITING, OutboxStatus.DELIVERED, OutboxStatus.FAILED
-
-
-class World:
-    """A deliverer whose time passes only while it has nothing to do and nothing is on its way."""
-
-    def __init__(self, mouths: dict[str, Mouth], limits: Limits | None = None, per_minute: int | None = None) -> None:
-        self.clock = ManualClock(START)
-        self.outbox = MemoryOutbox()
-        self.mouths = mouths
-        self.book = MessengerBook({name: Channel(mouth, per_minute) for name, mouth in mouths.items()})
-        self.pauses: list[float] = []
-        self.deliverer = Deliverer(
-            self.outbox,
-            self.book,
-            self.clock,
-            # Time jumps from one due instant to the next.
-            limits=replace(limits or Limits(), poll_seconds=3600.0),
-            wait=self._wait,
-            pause=self._pause,
-        )
-        self.until = START
-        self.task: asyncio.Task[None]
-        self._arrived = asyncio.Event()
-        self._go = asyncio.Event()
-
-    async def _wait(self, woken: asyncio.Event, seconds: float) -> None:
-        for _ in range(20):
-            await asyncio.sleep(0)
-        if woken.is_set():
-            return
-        if self.deliverer.stats.in_flight:
-            self._arrived.set()
-            await woken.wait()
-        elif self.clock.now() < self.until:
-            self.clock.advance(min(timedelta(seconds=max(seconds, 1e-6)), self.until - self.clock.now()))
-        else:
-            self._arrived.set()
-            await self._go.wait()
-            self._go.clear()
-
-    async def _pause(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        await asyncio.sleep(0)
-
-    async def run_until(self, seconds: float) -> None:
-        """Let time pass to ``seconds`` after the start; with something stuck on its way, return as it stands."""
-        self.until = after(seconds)
-        self._arrived.clear()
-        self._go.set()
-        arrived = asyncio.create_task(self._arrived.wait())
-        await asyncio.wait({arrived, self.task}, return_when=asyncio.FIRST_COMPLETED)
-        arrived.cancel()
-        if self.task.done():
-            self.task.result()
-
-    def add(self, *told: Intent) -> None:
-        self.outbox.put(told, self.clock.now())
-        self.deliverer.wake()
-
-    def status(self, number: int = 1) -> OutboxStatus:
-        return self.outbox.entries[number - 1].status
-
-    def detail(self, number: int = 1) -> str:
-        return self.outbox.entries[number - 1].detail
-
-
-@asynccontextmanager
-async def started(
-    mouths: dict[str, Mouth], limits: Limits | None = None, per_minute: int | None = None
-) -> AsyncIterator[World]:
-    world = World(mouths, limits, per_minute)
-    world.task = asyncio.create_task(world.deliverer.run(), name="deliverer")
-    try:
-        await world.run_until(0)
-        yield world
-    finally:
-        world.task.cancel()
-        await asyncio.gather(world.task, return_exceptions=True)
-
-
-def fails(*, times: int, error: Exception) -> Callable[[Intent], None]:
-    left = [times]
-
-    def behave(_intent: Intent) -> None:
-        if left[0] > 0:
-            left[0] -= 1
-            raise error
-
-    return behave
-
-
-AWAY = TemporaryError("duty: away")
 
 
 async def test_it_delivers_and_records_what_the_receiver_said() -> None:
@@ -268,56 +173,6 @@ async def test_no_more_leave_in_a_minute_than_the_receiver_takes() -> None:
         assert heard == [16, 32, 48]  # Of the 20 a minute four are kept for calls.
 
 
-async def test_a_call_for_help_finds_room_in_the_minute_of_its_receiver_and_no_more_leave_than_it_takes() -> None:
-    async with started({"duty": Mouth()}, per_minute=20) as world:
-        world.add(*(intent(number, incident=f"i{number}") for number in range(50)))
-        await world.run_until(10)
-        world.add(*(page(number) for number in range(100, 106)))
-        world.deliverer.wake()
-        await world.run_until(59)
-        said = [one.purpose for one in world.mouths["duty"].said]
-        assert (len(said), said[16:]) == (20, [Purpose.CALL] * 4)
-        await world.run_until(61)
-        assert {one.id for one in world.mouths["duty"].said} >= {f"intent-{number}" for number in range(100, 106)}
-
-
-async def test_nothing_else_on_its_way_takes_the_room_of_a_call() -> None:
-    """Everything hangs, at the call's own receiver and at the others, up to every bound there is."""
-    mouths = {"duty": Mouth(), **{f"r{number}": Mouth() for number in range(16)}}
-    for mouth in mouths.values():
-        mouth.gate.clear()
-    async with started(mouths) as world:
-        names = list(mouths)
-        world.add(*(intent(number, receiver=names[number % 17], incident=f"i{number}") for number in range(200)))
-        await world.run_until(1)
-        assert world.deliverer.stats.in_flight == Limits().in_flight
-        world.add(page(900))
-        world.deliverer.wake()
-        await world.run_until(2)
-        assert world.deliverer.stats.in_flight == Limits().in_flight + 1
-        for mouth in mouths.values():
-            mouth.gate.set()
-        await world.run_until(3)
-        assert len(world.mouths["duty"].said) == 13
-
-
-async def test_a_call_does_not_wait_while_its_receiver_rests_and_is_tried_again_within_seconds() -> None:
-    duty = Mouth(fails(times=10_000, error=AWAY))
-    async with started({"duty": duty}) as world:
-        world.add(intent(1))
-        await world.run_until(1_000)
-        tried = len(duty.tried)
-        world.add(page(2))
-        world.deliverer.wake()
-        await world.run_until(1_000)
-        assert duty.tried[tried].id == "intent-2"
-        await world.run_until(1_300)
-        assert len([one for one in duty.tried if one.id == "intent-2"]) >= 30
-        duty.behave = lambda _intent: None
-        await world.run_until(1_311)
-        assert [one.id for one in duty.said][:1] == ["intent-2"]
-
-
 async def test_where_few_are_taken_the_worst_goes_first_and_what_is_over_last() -> None:
     async with started({"duty": Mouth()}, per_minute=2) as world:
         world.add(
@@ -327,14 +182,6 @@ async def test_where_few_are_taken_the_worst_goes_first_and_what_is_over_last() 
             intent(4, incident="d", severity=Severity.CRITICAL),
         )
         await world.run_until(120)
-        assert [one.id for one in world.mouths["duty"].said] == ["intent-4", "intent-3", "intent-2", "intent-1"]
-
-
-async def test_a_call_for_help_goes_before_everything_then_news_of_one_then_a_drill() -> None:
-    async with started({"duty": Mouth()}, per_minute=1) as world:
-        news = page(3, kind="update")
-        world.add(intent(1, incident="a"), page(2, drill=True), news, page(4, severity=Severity.INFO))
-        await world.run_until(240)
         assert [one.id for one in world.mouths["duty"].said] == ["intent-4", "intent-3", "intent-2", "intent-1"]
 
 
