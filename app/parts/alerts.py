@@ -17,6 +17,7 @@ from app.rule_source import RuleSource
 from app.services import Service
 from app.settings import Settings
 from core.clock import Clock
+from emergency.asking import AlarmTestAsking
 from emergency.service import EmergencyService
 from storage.records import AlertRecordsAdapter, RecordsAdapter, RegistryAdapter
 
@@ -32,6 +33,7 @@ class Alerts:
         self.service: AlertService
         self.notifying: Notifying
         self.emergency: EmergencyService
+        self.asking: AlarmTestAsking
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[Mapping[str, Service]]:
@@ -61,12 +63,12 @@ class Alerts:
                 await calling.load()
                 calling.switchboard.on_pages = self.notifying.deliverer.wake
                 self.emergency = calling.service()
-                asking = alarm_test_asking(settings, clock, RecordsAdapter(database), registry, telemetry)
+                self.asking = alarm_test_asking(settings, clock, RecordsAdapter(database), registry, telemetry)
                 yield {
                     "alert engine": self.service.run,
                     "emergency calls": self.emergency.run,
                     "emergency plan of ladders": calling.follow_plan,
-                    "tests of car alarms": asking.run,
+                    "tests of car alarms": self.asking.run,
                     **telling,
                     "alerts heartbeat": lambda: heartbeat.beat(settings.var, "alerts", clock, self.pulse),
                 }
@@ -79,7 +81,7 @@ class Alerts:
         """Return how the engine and the desk do, with their counters."""
         stats = self.service.stats
         calls = self.emergency.stats
-        problem = stats.detail or calls.detail or self.notifying.problem or self._rules_problem()
+        problem = stats.detail or calls.detail or self.notifying.problem or self._rules_problem() or self.asking.detail
         return Pulse(
             "degraded" if problem else "up",
             problem or "deciding and telling",
@@ -91,6 +93,7 @@ class Alerts:
                 "decided_position": stats.position,
                 "calls_raised_total": calls.raised,
                 "calls_joined_total": calls.joined,
+                "alarm_tests_asked_total": self.asking.asked,
                 **self.notifying.figures(),
             },
         )
