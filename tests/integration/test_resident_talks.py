@@ -1,0 +1,57 @@
+"""From the tap to the voice: the resident's page and the desk, two real browsers and the server between them."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.plugin import IN_SESSION_LOOP
+from tests.integration.desk_world import WALL, DeskWorld, desk_page
+from tests.integration.pages import opened
+from tests.integration.resident_world import answered, seen, tap
+from tests.integration.web_server import serving
+
+pytestmark = IN_SESSION_LOOP
+# Keeps what the page's voice is, so that its packets can be counted. They come every 20 ms.
+_KEPT = """
+let real;
+Object.defineProperty(window, 'AnjuVoice', {
+  get() { return real; },
+  set(given) { real = {start(options) { return window.voice = given.start(options); }}; },
+});
+"""
+_FLOWS = "voice.stats().then((now) => now.sent >= 25 && now.received >= 25)"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def host() -> AsyncIterator[str]:
+    world = DeskWorld()
+    await world.begin()
+    async with serving(world.application()) as address:
+        yield address
+
+
+async def _tapped(page: Page) -> None:
+    await tap(page)
+    await answered(page)
+
+
+async def test_who_taps_can_talk_to_the_desk_that_answers(browser: Browser, host: str) -> None:
+    async with desk_page(browser, host) as desk, opened(browser, f"http://{host}/c/{WALL}", before=_KEPT) as resident:
+        await _tapped(resident)
+        await desk.locator("#act-answer").click()
+        await seen(resident, "值班人员已接听 lan")
+        await resident.locator("#talk").click()
+        await seen(resident, "正在通话")
+        await resident.wait_for_function(_FLOWS)
+        await expect(desk.locator(".voice-state")).to_contain_text("通话中")
+        await resident.locator("#talk").click()
+        await seen(resident, "通话已结束")
+
+
+async def test_who_finds_nobody_to_talk_to_is_led_to_the_phone(browser: Browser, host: str) -> None:
+    async with opened(browser, f"http://{host}/c/{WALL}") as resident:
+        await _tapped(resident)
+        await resident.locator("#talk").click()
+        await seen(resident, "语音没有接通，请拨打电话")
+        assert await resident.locator("#phones.dial a[href='tel:057188880001']").is_visible()
