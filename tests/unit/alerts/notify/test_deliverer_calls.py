@@ -52,10 +52,10 @@ async def test_a_call_does_not_wait_while_its_receiver_rests_and_is_tried_again_
         await world.run_until(1_000)
         assert duty.tried[tried].id == "intent-2"
         await world.run_until(1_300)
-        # Every 5 to 10 s; one of them may have been the alert's.
-        assert len([one for one in duty.tried if one.id == "intent-2"]) >= 25
+        # Every 5 to 10 s, but for what chance and the alert take; an alert by itself is tried once or twice.
+        assert len([one for one in duty.tried if one.id == "intent-2"]) >= 15
         duty.behave = lambda _intent: None
-        await world.run_until(1_311)
+        await world.run_until(1_330)
         assert "intent-2" in [one.id for one in duty.said]
 
 
