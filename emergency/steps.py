@@ -247,13 +247,14 @@ def _end_alarm(change: Change, what: acts.EndAlarm, actor: str, now: datetime) -
 
 
 def _abandon(change: Change, _what: acts.Abandon, actor: str, now: datetime) -> None:
-    """Where a machine calls too, a person's word does not stop the ladder: it might be another person."""
+    """Where a machine or anybody else calls too, one's word does not stop the ladder: another may be trapped there."""
     call = change.call
     if call.state is CallState.ABANDONED:
         return
     change.stamp("abandoned", now)
     change.note(EventKind.ABANDONED, now, actor)
-    if call.alarm or call.source in _ALARMS or call.state not in (CallState.RINGING, CallState.ANSWERED):
+    others = call.alarm or call.source in _ALARMS or call.joined
+    if others or call.state not in (CallState.RINGING, CallState.ANSWERED):
         return
     change.set(state=CallState.ABANDONED, climb_at=None)
     for rule in (UNANSWERED, OVERDUE):

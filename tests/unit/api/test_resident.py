@@ -157,6 +157,13 @@ async def test_rescuers_who_were_sent_come_all_the_same(stranger: httpx.AsyncCli
     assert (now["state"], "taken_back" in now["shows"]) == ("dispatched", True)
 
 
+async def test_nobody_takes_back_what_another_calls_for(stranger: httpx.AsyncClient, world: World) -> None:
+    trapped = await tap(stranger, **{"Idempotency-Key": "trapped"})
+    passing = await tap(stranger, **{"Idempotency-Key": "passing"})
+    now = (await stranger.post(f"/c/{TOKEN}/calls/{passing['id']}/abandon", headers=JSON)).json()
+    assert (trapped["id"], now["state"], "taken_back" in now["shows"]) == (passing["id"], "ringing", True)
+
+
 async def test_a_former_code_says_so_and_still_calls(stranger: httpx.AsyncClient, world: World) -> None:
     page = await stranger.get(f"/c/{FORMER}", headers=PAGE)
     assert "这张二维码已经更换" in seen(page.text)

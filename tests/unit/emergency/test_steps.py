@@ -127,6 +127,14 @@ def test_a_word_of_the_caller_does_not_stop_what_a_machine_raised(source: Source
     assert taken_back.climb_at == after(30)
 
 
+@pytest.mark.parametrize("source", [Source.RESIDENT, Source.APP, Source.ALERT])
+def test_a_word_of_one_caller_does_not_stop_what_another_calls_for(source: Source) -> None:
+    taken_back = call(Source.RESIDENT, acts.Join(source, "another tap"), ABANDON)
+    assert taken_back.state is CallState.RINGING
+    assert taken_back.climb_at == after(30)
+    assert taken_back.stamps.abandoned == after(2)
+
+
 def test_a_button_joined_into_a_call_makes_it_one_with_an_alarm() -> None:
     joined = call(Source.RESIDENT, acts.Join(Source.CAR_BUTTON, "alert-1/7"))
     assert joined.alarm
