@@ -117,11 +117,14 @@ async def get_progress(given: Given, request: Request, token: str, call_id: str)
 async def take_back(given: Given, request: Request, token: str, call_id: str, languages: Languages = "") -> Response:
     """The caller takes it back; on what has gone too far for that nothing changes."""
     lang = _language((await _said(request)).get("lang"), languages)
-    call = await _known(given, token, call_id)
-    if call is None:
-        return _no_call(request)
-    with contextlib.suppress(Conflict):
-        call = await given.emergency.calls.act(call.id, Abandon(), CALLER) or call
+    try:
+        call = await _known(given, token, call_id)
+        if call is None:
+            return _no_call(request)
+        with contextlib.suppress(Conflict):
+            call = await given.emergency.calls.act(call.id, Abandon(), CALLER) or call
+    except TemporaryError:
+        return _refused(request, Shown(lang, "away", token), 503, "this cannot be kept now: try again, or dial")
     return _answer(given, request, token, call, lang)
 
 

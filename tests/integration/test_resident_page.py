@@ -41,8 +41,8 @@ async def test_a_tap_without_scripts(new_context: NewContext, home: House, addre
     page = await (await new_context(java_script_enabled=False)).new_page()
     await page.goto(address)
     await page.locator("#tap").click()
-    assert "call=" in page.url
-    assert await page.locator("h1 [data-when=ringing]").is_visible()
+    await page.wait_for_url("**/*call=*")
+    await expect(page.locator("h1 [data-when=ringing]")).to_be_visible()
     await home.act(home.calls()[0].id, acts.Answer())
     # Without scripts the page comes again by itself.
     await page.locator("h1 [data-when=answered]").wait_for()
@@ -176,7 +176,7 @@ async def test_a_form_without_a_network_leads_to_the_numbers(page: Page, address
     await page.context.set_offline(True)
     await page.evaluate("document.getElementById('call').submit()")
     await page.wait_for_url("**/calls")
-    assert await page.locator("a[href='tel:05711']").is_visible()
+    await expect(page.locator("a[href='tel:05711']")).to_be_visible()
 
 
 async def test_a_code_that_was_never_seen_leads_to_the_numbers_everybody_knows(
@@ -199,6 +199,19 @@ async def test_a_server_that_fails_leaves_the_page_that_was_kept(page: Page, hom
     await seen(page, "3 号楼电梯")
 
 
+async def test_a_form_that_found_the_server_failing_is_sent_again_by_the_page(
+    page: Page, home: House, address: str
+) -> None:
+    await page.goto(address)
+    home.points.away = True
+    async with page.expect_navigation():
+        await page.evaluate("document.getElementById('call').submit()")
+    await seen(page, "本页仍在继续呼叫。")
+    home.points.away = False
+    await answered(page)
+    assert len(home.calls()) == 1
+
+
 async def test_a_server_that_is_silent_shows_the_numbers_and_the_page_goes_on_trying(
     page: Page, home: House, address: str
 ) -> None:
@@ -208,7 +221,7 @@ async def test_a_server_that_is_silent_shows_the_numbers_and_the_page_goes_on_tr
     await page.route("**/calls", lambda route: held.append(route))
     await tap(page)
     await seen(page, "还没有接通，请拨打电话。")
-    assert await page.locator("#phones.dial a").first.is_visible()
+    await expect(page.locator("#phones.dial a").first).to_be_visible()
     assert await page.evaluate("dialled") == []
     await page.unroute("**/calls")
     await answered(page)
@@ -254,7 +267,7 @@ async def test_taking_it_back_asks_first(page: Page, home: House, address: str) 
     await page.goto(address)
     await tap(page)
     await answered(page)
-    assert not await page.locator("#back button").is_visible()
+    await expect(page.locator("#back button")).to_be_hidden()
     await page.locator("summary").click()
     assert home.calls()[0].state is CallState.RINGING
     await page.locator("#back button").click()

@@ -55,15 +55,15 @@ async def test_english_without_scripts_is_a_link(new_context: NewContext, addres
     await page.goto(address)
     await page.get_by_text("English", exact=True).click()
     await page.locator("#tap").click()
-    assert await page.locator("h1 [data-when=ringing] span[lang=en]").is_visible()
+    await expect(page.locator("h1 [data-when=ringing] span[lang=en]")).to_be_visible()
 
 
 @pytest.mark.parametrize("token", [FORMER, ENTRANCE, "nobody"], ids=["former", "entrance", "unknown"])
 async def test_other_codes_lead_to_something_useful(page: Page, home: House, house_server: Running, token: str) -> None:
     await page.goto(f"{house_server.url}/c/{token}")
-    assert await page.locator("a[href='tel:96333']").is_visible()
+    await expect(page.locator("a[href='tel:96333']")).to_be_visible()
     if token == "nobody":
-        assert not await page.locator("#tap").is_visible()
+        await expect(page.locator("#tap")).to_be_hidden()
         return
     await tap(page)
     await answered(page)

@@ -54,4 +54,4 @@ async def test_who_finds_nobody_to_talk_to_is_led_to_the_phone(browser: Browser,
         await _tapped(resident)
         await resident.locator("#talk").click()
         await seen(resident, "语音没有接通，请拨打电话")
-        assert await resident.locator("#phones.dial a[href='tel:057188880001']").is_visible()
+        await expect(resident.locator("#phones.dial a[href='tel:057188880001']")).to_be_visible()

@@ -102,6 +102,7 @@
     answered = refusedByNetwork = dialled = false;
     tries = 0;
     attempt();
+    more.trying = true;
     show('sending');
     setTimeout(function () {
       if (answered || view !== 'sending') return;
@@ -303,7 +304,7 @@
   } else if (kept.call && view === 'idle') {
     call = { id: kept.call, open: true };
     look();
-  } else if (kept.key && view === 'idle') tap();
+  } else if (view === 'unsent' || (kept.key && view === 'idle')) tap(); // Somebody tapped, and nobody has heard it yet.
   addEventListener('load', function () { // After it, for on a bad line the tap goes first.
     const worker = navigator.serviceWorker;
     if (worker) worker.register('/c/sw.js').catch(function () { /* then without */ });

@@ -246,7 +246,11 @@ async def test_without_records_the_page_has_numbers_and_tries(stranger: httpx.As
     asked = await stranger.post(f"/c/{TOKEN}/calls", headers=JSON)
     assert [answer.status_code for answer in (page, form, asked)] == [503] * 3
     assert "一键呼叫" in seen(page.text)
-    assert "请拨打电话。本页仍在继续呼叫" in seen(form.text)
+    assert "还没有接通，请拨打电话。" in seen(form.text)
+    # A page without scripts does not go on by itself.
+    assert "本页仍在继续呼叫" not in seen(form.text)
+    back = await stranger.post(f"/c/{TOKEN}/calls/c1/abandon", headers=PAGE)
+    assert (back.status_code, "现在无法处理" in seen(back.text)) == (503, True)
     assert all("96333" in answer.text for answer in (page, form, asked))
 
 
