@@ -27,7 +27,7 @@ document.addEventListener('click', (event) => {
 # What stands in for a voice: it does as the page's address says, and remembers that it was stopped.
 VOICE = """
 window.AnjuVoice = {start(options) {
-  window.voice = options;
+  window.wanted = options;
   options.onstate('connecting', {});
   return {stop() { window.voiceStopped = true; }};
 }};
@@ -299,9 +299,10 @@ async def _calling(page: Page, address: str, voice: str | None) -> None:
 async def test_a_voice_is_loaded_when_somebody_wants_to_talk(page: Page, home: House, address: str) -> None:
     await _calling(page, address, VOICE)
     await seen(page, "正在接通…")
+    await page.wait_for_function("window.wanted")
     own = f"/c/{TOKEN}/calls/{home.calls()[0].id}/voice"
-    assert await page.evaluate("[voice.url, voice.role]") == [own, "resident"]
-    await page.evaluate("voice.onstate('talking', {muted: true})")
+    assert await page.evaluate("[wanted.url, wanted.role]") == [own, "resident"]
+    await page.evaluate("wanted.onstate('talking', {muted: true})")
     await seen(page, "正在通话")
     await seen(page, "点一下屏幕就能听到声音")
     await page.locator("#talk").click()
