@@ -296,7 +296,7 @@ class CallFilter(Struct, frozen=True):
 class CallPoint(Struct, frozen=True):
     """A QR code at a lift or an entrance. ``token`` is in its address; it is printed on the wall and so no secret.
 
-    ``generation`` rises when the token is rotated: a sheet with a former token says so and shows the phones only.
+    ``generation`` rises when the token is rotated: a sheet with a former token says so, and still calls.
     """
 
     id: str

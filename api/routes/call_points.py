@@ -35,7 +35,7 @@ class CallPoint(BaseModel):
     name_en: str
     token: str
     path: str = Field(description="The resident's page: the address in the code, behind the address of this service.")
-    generation: int = Field(description="Rises when the token is rotated: sheets of before lead to phone numbers only.")
+    generation: int = Field(description="Rises when the token is rotated: sheets of before say so, and still call.")
     created_at: Utc | None
     removed_at: Utc | None
 
