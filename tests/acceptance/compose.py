@@ -33,8 +33,16 @@ def load_services(values: Mapping[str, str]) -> dict[str, dict[str, Any]]:
             return values.get(name) or str(text)
         return values[name]
 
-    document = yaml.safe_load(_VARIABLE.sub(fill, COMPOSE.read_text(encoding="utf-8")))
-    return dict(document["services"])
+    def filled(value: Any) -> Any:
+        # After reading, as compose does: what is filled with nothing is an empty text then, and not null.
+        if isinstance(value, dict):
+            return {name: filled(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [filled(inner) for inner in value]
+        return _VARIABLE.sub(fill, value) if isinstance(value, str) else value
+
+    document = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
+    return dict(filled(document["services"]))
 
 
 @dataclass(frozen=True)
