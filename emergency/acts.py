@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from emergency.model import Cause, Source
+from emergency.model import Caller, Cause, Source
 
 
 class Join(Struct, frozen=True, tag=True):
@@ -14,6 +14,7 @@ class Join(Struct, frozen=True, tag=True):
     ref: str
     text: str = ""
     people: int | None = None
+    caller: Caller = Caller()
 
 
 class Answer(Struct, frozen=True, tag=True):

@@ -22,7 +22,8 @@ from emergency.rescue import STOPPED, half_at
 
 LADDER = "ladder"
 CLOCK = "clock"
-_WHEN_TAKEN = (CallState.ON_THE_WAY, *STOPPED)
+# Ours: whoever is late is rung up again by those who wait for them, and not every minute.
+LATE_AGAIN = timedelta(minutes=5)
 
 
 class Change:
@@ -74,15 +75,22 @@ class Change:
         if steps:
             self.note(EventKind.STEP_TOLD, at, LADDER, again=True)
             self.tell(PageKind.CALL, range(len(steps)))
-        self.raise_alert(
-            UNANSWERED, at, "阶梯已到尽头，仍无人接手求助", "the ladder has ended and nobody has taken the call"
-        )
+        if self.call.state is not CallState.ON_THE_WAY:
+            zh, en = "阶梯已到尽头，仍无人接手求助", "the ladder has ended and nobody has taken the call"
+            self.raise_alert(UNANSWERED, at, zh, en)
         self.set(climb_at=at + self.again_after)
 
     @property
     def again_after(self) -> timedelta:
         """Return how long after the last step, or the last round, everybody is told again."""
+        if self.call.state is CallState.ON_THE_WAY:
+            return LATE_AGAIN
         return self.rules.steps[-1].wait if self.rules.steps else self.rules.dispatch_wait
+
+    def run_clock(self, now: datetime) -> None:
+        """Begin the rescue clock anew."""
+        stamps = msgspec.structs.replace(self.call.stamps, half_time=None, overdue=None)
+        self.set(stamps=stamps, rescue_from=now, rescue_by=now + self.rules.rescue)
 
     def raise_alert(self, rule: str, at: datetime, zh: str, en: str) -> None:
         """Raise an alert about this call; a drill raises none, and one that is raised already stays as it is."""
@@ -99,7 +107,7 @@ class Change:
     def _alert(self, rule: str, at: datetime, zh: str, en: str, *, firing: bool) -> OwnAlert:
         call = self.call
         device = call.place.lift or f"{call.place.community}/system/{call.place.point or 'emergency-calls'}"
-        return OwnAlert(rule, device, call.stamps.rang or call.stamps.raised, at, firing, zh, en)
+        return OwnAlert(rule, device, call.rescue_from or call.stamps.raised, at, firing, zh, en)
 
     def decided(self) -> Decision:
         """Return what was decided: the call with its next instant, one version further."""

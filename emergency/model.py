@@ -95,11 +95,15 @@ class Place(Struct, frozen=True):
     """The six digits by which the city's hotline 96333 knows the lift."""
     contractor: str = ""
     latest: dict[str, Value] = {}
+    apart: str = ""
+    """Keeps calls apart that name neither lift nor point: two people of one estate are two calls then."""
 
     @property
     def key(self) -> str:
         """One call at a time is open for one key."""
-        return self.lift or f"{self.community}/point/{self.point}" if self.lift or self.point else self.community
+        if self.lift or self.point:
+            return self.lift or f"{self.community}/point/{self.point}"
+        return f"{self.community}/{self.apart}" if self.apart else self.community
 
 
 class Caller(Struct, frozen=True):
@@ -157,6 +161,8 @@ class Call(Struct, frozen=True):
     """When something happens by itself: the next step, half time, overdue; ``None`` when nothing will."""
     climb_at: datetime | None = None
     """When the next step is told unless somebody takes it; ``None`` while somebody has."""
+    rescue_from: datetime | None = None
+    """When the rescue clock began anew, ``None`` where it runs since the call was raised."""
     rescue_by: datetime | None = None
     """When somebody has to be on site: the end of the rescue clock."""
     answered_by: str = ""

@@ -6,9 +6,11 @@ from importlib.resources import files
 
 import msgspec
 
+from core.durations import microseconds
 from core.source import Path, RuleError, Source, read_source
-from emergency.plan import EmergencyPlan
+from emergency.plan import EmergencyPlan, Ladder
 
+_LONGEST = microseconds("1h")  # In the country rescuers have an hour to be there.
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+|\.\.\.)\]")
 _LOOKS = {
@@ -72,6 +74,7 @@ def _problems(plan: EmergencyPlan, targets: frozenset[str] | None) -> Iterator[t
     yield from _twice("communities", [each.community for each in plan.communities])
     yield from _of_contacts(plan, targets)
     for index, ladder in enumerate(plan.ladders):
+        yield from _too_long(index, ladder)
         for at, name in _repeats([step.name for step in ladder.steps]):
             yield ("ladders", index, "steps", at, "name"), f"step {name} stands twice in ladder {ladder.name}"
     yield from _of_communities(plan)
@@ -111,6 +114,14 @@ def _of_communities(plan: EmergencyPlan) -> Iterator[tuple[Path, str]]:
         if not roles & (each.roles.keys() | contacts):
             wanted = ", ".join(sorted(roles))
             yield (*at, "roles"), f"nobody stands on ladder {each.ladder}: expected at least one role of {wanted}"
+
+
+def _too_long(index: int, ladder: Ladder) -> Iterator[tuple[Path, str]]:
+    waits: list[tuple[Path, str]] = [(("steps", at, "wait"), step.wait) for at, step in enumerate(ladder.steps)]
+    waits += [(("answered_wait",), ladder.answered_wait), (("dispatch_wait",), ladder.dispatch_wait)]
+    for path, wait in waits:
+        if not 0 < microseconds(wait) <= _LONGEST:
+            yield ("ladders", index, *path), f"{wait} is too long to wait for help: expected 1h at most"
 
 
 def _twice(key: str, names: Sequence[str]) -> Iterator[tuple[Path, str]]:

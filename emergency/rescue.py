@@ -26,7 +26,7 @@ def half_at(call: Call) -> datetime | None:
     """Return when half of the time has passed."""
     if call.rescue_by is None:
         return None
-    began = call.stamps.rang or call.stamps.raised
+    began = call.rescue_from or call.stamps.raised
     return began + (call.rescue_by - began) / 2
 
 

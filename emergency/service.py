@@ -72,6 +72,8 @@ class EmergencyService:
         """Do once what there is to do: ladders first, for they are about people who wait already."""
         await self._switchboard.tick()
         await self._follow()
+        for problem in self._switchboard.stuck.values():
+            self._note_problem(problem)
 
     async def _follow(self) -> None:
         if self._after is None:
@@ -81,7 +83,7 @@ class EmergencyService:
             return
         while steps := await self._steps.steps(self._after, _STEPS_AT_ONCE):
             for step in steps:
-                await self._take(step)
+                await self._take_or_pass(step)
                 self._after = step.sequence
         # What concerns no call is passed over in memory, and now and then in the records, so that no start is long.
         self._after = max(self._after, newest)
@@ -92,6 +94,14 @@ class EmergencyService:
     async def _pass_over(self, sequence: int) -> None:
         await self._records.commit([], Followed(self._kept, sequence))
         self._kept = sequence
+
+    async def _take_or_pass(self, step: AlertStep) -> None:
+        try:
+            await self._take(step)
+        except (TemporaryError, Stale):
+            raise
+        except Exception as error:  # noqa: BLE001 - a task's border: one lift must not keep all others from being heard
+            self._note_problem(f"alert {step.alert} of {step.device}: {error!r}")
 
     async def _take(self, step: AlertStep) -> None:
         asked = asks_for(step)
@@ -125,11 +135,14 @@ class EmergencyService:
     def _away(self, reason: str) -> None:
         self._after = None  # Another one may have followed meanwhile.
         self.stats.retries += 1
+        self._note_problem(reason)
+
+    def _note_problem(self, reason: str) -> None:
         if self.stats.detail != reason:
             _log.warning("emergency.waiting", reason=reason)
         self.stats.detail = reason
 
     def _back(self) -> None:
-        if self.stats.detail:
+        if self.stats.detail and not self._switchboard.stuck:
             _log.info("emergency.going_on")
-        self.stats.detail = ""
+            self.stats.detail = ""

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from core.errors import Conflict
 from emergency import acts
-from emergency.changes import CLOCK, Change
+from emergency.changes import CLOCK, LATE_AGAIN, Change
 from emergency.ladder import Rules
 from emergency.model import (
     Call,
@@ -73,6 +74,10 @@ def act(call: Call, what: acts.Act, actor: str, now: datetime, rules: Rules) -> 
             return None
         raise Conflict(f"call {call.id} is closed: expected an open one")
     change = Change(call, rules)
+    if isinstance(what, _TAKING):
+        _let_the_clock_run(change, now)
+        if call.state is CallState.ABANDONED and not isinstance(what, acts.Close):
+            change.run_clock(now)
     _ACTS[type(what)](change, what, actor, now)
     decided = change.decided()
     return decided if decided.events else None
@@ -90,26 +95,44 @@ def tick(call: Call, now: datetime, rules: Rules) -> Decision | None:
 Due = tuple[datetime, Callable[[Change, datetime, datetime], None]]
 
 
-def _due(call: Call, now: datetime) -> Due | None:
-    """Return what is due next, if it is."""
+def _due(call: Call, now: datetime, *, climbing: bool = True) -> Due | None:
+    """Return what is due next, if it is; of the clock alone unless ``climbing``."""
     coming: list[Due] = []
-    if call.climb_at is not None:
+    if climbing and call.climb_at is not None:
         coming.append((call.climb_at, _climb))
     if call.state not in STOPPED:
         half = half_at(call)
         if half is not None and call.stamps.half_time is None:
             coming.append((half, _half_time))
         if call.rescue_by is not None and call.stamps.overdue is None:
-            coming.append((call.rescue_by, _overdue))
+            coming.append((call.rescue_by, _overdue if climbing else _passed))
     first = min(coming, key=lambda each: each[0], default=None)
     return first if first is not None and first[0] <= now else None
 
 
+def _let_the_clock_run(change: Change, now: datetime) -> None:
+    """What the clock has passed by ``now`` is so, whoever looked; the ladder is what the act that follows decides."""
+    while (due := _due(change.call, now, climbing=False)) is not None:
+        due[1](change, due[0], now)
+
+
 def _climb(change: Change, at: datetime, now: datetime) -> None:
-    if change.call.told >= len(change.rules.steps) and (change.call.drill or UNANSWERED in change.call.alerts):
+    if change.call.told >= len(change.rules.steps) and _has_ended(change):
         # Rounds that nobody looked at are one round: the newest of them.
         at += (now - at) // change.again_after * change.again_after
+    _free(change)
     change.climb(at)
+
+
+def _free(change: Change) -> None:
+    """Whoever took it has not gone on with it: whoever is told now may take it."""
+    if change.call.state in (CallState.ANSWERED, CallState.DISPATCHED):
+        change.set(answered_by="")
+
+
+def _has_ended(change: Change) -> bool:
+    call = change.call
+    return call.drill or UNANSWERED in call.alerts or call.state is CallState.ON_THE_WAY
 
 
 def _half_time(change: Change, at: datetime, _now: datetime) -> None:
@@ -118,18 +141,22 @@ def _half_time(change: Change, at: datetime, _now: datetime) -> None:
     change.tell_those_told(PageKind.HALF_TIME)
 
 
-def _overdue(change: Change, at: datetime, _now: datetime) -> None:
-    """Nobody is there in time: an alert, and the next step is told, whoever may be on the way."""
-    climbing = change.call.climb_at
+def _passed(change: Change, at: datetime, _now: datetime) -> None:
+    """Nobody is there in time: an alert, and everybody told so far hears of it."""
     change.stamp("overdue", at)
     change.note(EventKind.OVERDUE, at, CLOCK, contractor=_contractor(change.call))
     change.tell_those_told(PageKind.OVERDUE)
-    zh, en = "救援人员未在规定时间内到场", "nobody was on site within the time for rescue"
-    change.raise_alert(OVERDUE, at, zh, en)
-    if change.call.told < len(change.rules.steps):
-        change.climb(at)
-        if climbing is None:
-            change.set(climb_at=None)
+    change.raise_alert(OVERDUE, at, "救援人员未在规定时间内到场", "nobody was on site within the time for rescue")
+
+
+def _overdue(change: Change, at: datetime, now: datetime) -> None:
+    """From then on the ladder climbs until somebody is there, whoever may be on the way."""
+    climbing = change.call.climb_at
+    _passed(change, at, now)
+    _free(change)
+    change.climb(at)
+    if climbing is not None and change.call.climb_at is not None:
+        change.set(climb_at=max(climbing, change.call.climb_at))
 
 
 def _contractor(call: Call) -> str:
@@ -137,28 +164,44 @@ def _contractor(call: Call) -> str:
 
 
 def _join(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
-    call = change.call
+    call, caller = change.call, what.caller
     if what.ref in call.joined:
         return
     change.set(joined=(*call.joined, what.ref), people=call.people if what.people is None else what.people)
     if what.source is Source.CAR_BUTTON:
-        change.set(alarm=True)
-    change.note(EventKind.JOINED, now, actor, what.text, source=what.source.value, ref=what.ref)
-    if call.state in (CallState.ABANDONED, CallState.FREED):
+        # A press after its alarm was ended is another alarm.
+        change.set(alarm=True, stamps=msgspec.structs.replace(call.stamps, alarm_ended=None))
+    if call.caller == Caller():
+        change.set(caller=caller)
+    facts = {"source": what.source.value, "ref": what.ref, "name": caller.name, "phone": caller.phone}
+    change.note(EventKind.JOINED, now, actor, what.text, **facts)
+    if _seemed_over(change, now):
         _ring_again(change, now)
+    elif call.state is not CallState.RINGING:
+        change.tell_those_told(PageKind.UPDATE)
+
+
+def _seemed_over(change: Change, now: datetime) -> bool:
+    """A rescue that takes longer on site than it may take to come is one that nobody wrote the end of."""
+    call, arrived = change.call, change.call.stamps.on_site
+    forgotten = call.state is CallState.ON_SITE and arrived is not None and now - arrived > change.rules.rescue
+    return forgotten or call.state in (CallState.ABANDONED, CallState.FREED)
 
 
 def _ring_again(change: Change, now: datetime) -> None:
     """Somebody asks for help where all seemed over: everything from the beginning, clock and ladder."""
-    stamps = Stamps(raised=change.call.stamps.raised)
+    ended = change.call.stamps.alarm_ended
+    for rule in (UNANSWERED, OVERDUE):
+        change.end_alert(rule, now, "再次求助，重新开始", "help is asked for again")
+    stamps = Stamps(raised=change.call.stamps.raised, alarm_ended=ended)
     change.set(state=CallState.RINGING, told=0, responder=None, answered_by="", stamps=stamps)
-    change.set(rescue_by=now + change.rules.rescue)
+    change.run_clock(now)
     change.climb(now)
 
 
 def _answer(change: Change, _what: acts.Answer, actor: str, now: datetime) -> None:
     call = change.call
-    if call.state not in (CallState.RINGING, CallState.ABANDONED):
+    if call.state not in (CallState.RINGING, CallState.ABANDONED) and (call.answered_by or call.state in STOPPED):
         if call.answered_by == actor:
             return
         raise Conflict(f"call {call.id} was taken by {call.answered_by}: it is {call.state.value}")
@@ -199,9 +242,16 @@ def _on_the_way(change: Change, what: acts.OnTheWay, actor: str, now: datetime) 
     contractor = what.contractor or (known.contractor if known and known.name == what.name else "")
     phone = what.phone or (known.phone if known and known.name == what.name else "")
     responder = Responder(what.name, phone, what.arrives_at, contractor)
-    change.set(state=CallState.ON_THE_WAY, responder=responder, climb_at=None)
+    change.set(state=CallState.ON_THE_WAY, responder=responder, climb_at=_waited_for(change.call, what, now))
     arrives = what.arrives_at.isoformat() if what.arrives_at else None
     change.note(EventKind.ON_THE_WAY, now, actor, name=what.name, arrives_at=arrives, contractor=contractor)
+
+
+def _waited_for(call: Call, what: acts.OnTheWay, now: datetime) -> datetime | None:
+    """Return until when whoever goes is waited for; the rescue clock decides where they do not say."""
+    if what.arrives_at is not None:
+        return max(what.arrives_at, now) + LATE_AGAIN
+    return None if call.stamps.overdue is None else now + LATE_AGAIN
 
 
 def _cannot_come(change: Change, what: acts.CannotCome, actor: str, now: datetime) -> None:
@@ -209,8 +259,9 @@ def _cannot_come(change: Change, what: acts.CannotCome, actor: str, now: datetim
     call = change.call
     _require_before(call, CallState.ON_SITE, "hand on")
     change.note(EventKind.CANNOT_COME, now, actor, what.reason, name=what.name)
-    state = CallState.ANSWERED if call.answered_by else CallState.RINGING
-    change.set(state=state, responder=None)
+    if call.responder is None or call.responder.name == what.name:
+        # It is free for whoever is told now.
+        change.set(state=CallState.RINGING, responder=None, answered_by="")
     change.note(EventKind.HANDED_ON, now, actor, name=what.name)
     change.climb(now)
 
@@ -289,6 +340,8 @@ def _require_before(call: Call, state: CallState, what: str) -> None:
         raise Conflict(f"call {call.id} is {call.state.value}: too late to {what}")
 
 
+# Whoever does one of these has taken the call.
+_TAKING = (acts.Answer, acts.Dispatch, acts.OnTheWay, acts.OnSite, acts.Freed, acts.Close)
 _ACTS: dict[type, Callable[[Change, Any, str, datetime], None]] = {
     acts.Join: _join,
     acts.Answer: _answer,

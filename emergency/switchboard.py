@@ -44,6 +44,7 @@ class Switchboard:
         self._clock = clock
         self._plan = plan
         self._wording = wording
+        self.stuck: dict[str, str] = {}
         self.on_pages: Callable[[], None] = lambda: None
         """Called after a commit with pages: whoever delivers need not wait for its next look."""
 
@@ -69,6 +70,9 @@ class Switchboard:
         it. ``followed`` is kept in the same commit.
         """
         call_id = secrets.token_hex(16)
+        if not request.place.lift and not request.place.point:
+            apart = msgspec.structs.replace(request.place, apart=key or call_id)
+            request = msgspec.structs.replace(request, place=apart)
         for _ in range(_ATTEMPTS):
             if (kept := await self._kept_before(key, call_id)) is not None:
                 return kept, kept.id == call_id
@@ -97,7 +101,7 @@ class Switchboard:
         now = self._clock.now()
         if there is None:
             return steps.raised(request, call_id, actor, now, rules_of(self.plan, request.place))
-        join = Join(request.source, request.ref or ref, request.caller.text, request.people)
+        join = Join(request.source, request.ref or ref, request.caller.text, request.people, request.caller)
         return steps.act(there, join, actor, now, self.rules(there))
 
     async def act(self, call_id: str, what: Act, actor: str, *, followed: Followed | None = None) -> Call | None:
@@ -125,11 +129,21 @@ class Switchboard:
         raise TemporaryError(f"call {call_id}: too much happened at once, try again")
 
     async def tick(self) -> datetime | None:
-        """Do what is due, of all calls; return when something is due next, ``None`` while nothing is."""
+        """Do what is due, of all calls; return when something is due next, ``None`` while nothing is.
+
+        A call that cannot be decided, by a mistake of ours, holds up no other: ``stuck`` names it with the error.
+        """
+        stuck: dict[str, str] = {}
         while due := await self._records.due(self._clock.now(), _DUE_AT_ONCE):
-            await asyncio.gather(*(self._change(call.id, self._ticked) for call in due))
-            if len(due) < _DUE_AT_ONCE:
+            ticking = (self._change(call.id, self._ticked) for call in due)
+            for call, came in zip(due, await asyncio.gather(*ticking, return_exceptions=True), strict=True):
+                if isinstance(came, TemporaryError) or (came is not None and not isinstance(came, Call | Exception)):
+                    raise came
+                if isinstance(came, Exception):
+                    stuck[call.id] = f"call {call.id}: {came!r}"
+            if len(due) < _DUE_AT_ONCE or stuck:
                 break
+        self.stuck = stuck
         return await self._records.next_due()
 
     def _ticked(self, call: Call, now: datetime) -> Decision | None:
@@ -146,13 +160,13 @@ class Switchboard:
         """Address the tellings. After a step that reaches nobody now, and shows nobody to dial, the next is told."""
         rules, version = self.rules(decided.call), decided.call.version
         pages = await self._pages(decided.call, decided.tellings, rules, now)
-        while not pages and _calls(decided.tellings) and _may_climb(decided.call, rules):
+        while _nobody_called(decided.tellings, pages) and _may_climb(decided.call, rules):
             early = msgspec.structs.replace(decided.call, climb_at=now)
             further = steps.tick(early, now, rules)
             if further is None:
                 break
             call = msgspec.structs.replace(further.call, version=version)
-            pages = await self._pages(call, further.tellings, rules, now)
+            pages += await self._pages(call, further.tellings, rules, now)
             decided = Decision(call, decided.events + further.events, further.tellings, decided.alerts + further.alerts)
         return decided, pages
 
@@ -216,10 +230,11 @@ def facts_of(call: Call, step: LadderStep | None) -> dict[str, str | float | int
     }
 
 
-def _calls(tellings: Sequence[Telling]) -> bool:
-    return any(telling.kind is PageKind.CALL for telling in tellings)
+def _nobody_called(tellings: Sequence[Telling], pages: Sequence[Page]) -> bool:
+    called = any(telling.kind is PageKind.CALL for telling in tellings)
+    return called and all(page.kind is not PageKind.CALL for page in pages)
 
 
 def _may_climb(call: Call, rules: Rules) -> bool:
     last = rules.steps[call.told - 1] if 0 < call.told <= len(rules.steps) else None
-    return call.climb_at is not None and call.told < len(rules.steps) and not (last is not None and last.dial)
+    return call.told < len(rules.steps) and not (last is not None and last.dial)

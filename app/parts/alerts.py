@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from alerts.engine import Engine
 from alerts.service import AlertService
@@ -32,6 +32,7 @@ class Alerts:
         self.rules: RuleSource
         self.service: AlertService
         self.notifying: Notifying
+        self.calling: Calling
         self.emergency: EmergencyService
         self.asking: AlarmTestAsking
 
@@ -59,15 +60,15 @@ class Alerts:
                 registry=registry,
             )
             async with self.notifying.opened() as telling:
-                calling = Calling(settings, clock, database, lambda: self.notifying.plan)
-                await calling.load()
-                calling.switchboard.on_pages = self.notifying.deliverer.wake
-                self.emergency = calling.service()
+                self.calling = Calling(settings, clock, database, lambda: self.notifying.plan)
+                await self.calling.load()
+                self.calling.switchboard.on_pages = self.notifying.deliverer.wake
+                self.emergency = self.calling.service()
                 self.asking = alarm_test_asking(settings, clock, RecordsAdapter(database), registry, telemetry)
                 yield {
                     "alert engine": self.service.run,
                     "emergency calls": self.emergency.run,
-                    "emergency plan of ladders": calling.follow_plan,
+                    "emergency plan of ladders": self.calling.follow_plan,
                     "tests of car alarms": self.asking.run,
                     **telling,
                     "alerts heartbeat": lambda: heartbeat.beat(settings.var, "alerts", clock, self.pulse),
@@ -81,7 +82,8 @@ class Alerts:
         """Return how the engine and the desk do, with their counters."""
         stats = self.service.stats
         calls = self.emergency.stats
-        problem = stats.detail or calls.detail or self.notifying.problem or self._rules_problem() or self.asking.detail
+        problems = (stats.detail, calls.detail, self.notifying.problem, *self._of_files(), self.asking.detail)
+        problem = next(filter(None, problems), "")
         return Pulse(
             "degraded" if problem else "up",
             problem or "deciding and telling",
@@ -98,5 +100,7 @@ class Alerts:
             },
         )
 
-    def _rules_problem(self) -> str:
-        return f"rules: {self.rules.problem}" if self.rules.problem else ""
+    def _of_files(self) -> Iterator[str]:
+        for name, problem in (("rules", self.rules.problem), ("emergency plan", self.calling.source.problem)):
+            if problem:
+                yield f"{name}: {problem}"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -51,9 +52,6 @@ async def test_a_changed_file_is_taken_and_a_broken_one_is_not(tmp_path: Path) -
         pytest.param(None, StartupError, "No such file", id="missing"),
         pytest.param(b"\xff\xfe", StartupError, "not UTF-8 at byte 0", id="not UTF-8"),
         pytest.param(b"version: 1", RuleError, "emergency.yaml:1: ", id="incomplete"),
-        pytest.param(
-            TEXT.replace("receiver:wall", "receiver:tower").encode(), RuleError, "receiver:tower", id="unknown receiver"
-        ),
     ],
 )
 async def test_a_start_with_a_broken_plan_says_what_is_wrong(
@@ -64,6 +62,42 @@ async def test_a_start_with_a_broken_plan_says_what_is_wrong(
         path.write_bytes(content)
     with pytest.raises(error, match=text):
         await source(path).load()
+
+
+async def test_a_start_with_somebody_unknown_calls_all_others_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "emergency.yaml"
+    path.write_text(TEXT.replace('["receiver:wall"]', '["receiver:wall", "receiver:tower"]'), encoding="utf-8")
+    read = source(path)
+    plan = await read.load()
+    assert plan.contacts[0].tell == ["receiver:wall", "receiver:tower"]
+    assert "receiver:tower is not in the notification plan" in read.problem
+
+
+async def test_the_two_plans_may_change_in_either_order(tmp_path: Path) -> None:
+    path, notify = tmp_path / "emergency.yaml", default_notify()
+    path.write_text(TEXT, encoding="utf-8")
+    read = EmergencyPlanSource(path, lambda: notify)
+    await read.load()
+    path.write_text(TEXT.replace("receiver:wall", "receiver:tower"), encoding="utf-8")
+    await read.look()
+    assert (read.plan.contacts[0].tell, bool(read.problem)) == (["receiver:wall"], True)
+    tower = msgspec.structs.replace(notify.receivers[0], name="tower")
+    notify = msgspec.structs.replace(notify, receivers=[tower])
+    await read.look()
+    assert (read.plan.contacts[0].tell, read.problem) == (["receiver:tower"], "")
+    notify = default_notify()
+    await read.look()
+    assert "receiver:tower is not in the notification plan" in read.problem
+
+
+async def test_the_built_in_plan_tells_whom_the_notification_plan_tells_first() -> None:
+    notify = default_notify()
+    read = EmergencyPlanSource(None, lambda: notify)
+    first = msgspec.structs.replace(notify.policies[0].steps[0], notify=["rota:duty"])
+    policy = msgspec.structs.replace(notify.policies[0], steps=[first])
+    notify = msgspec.structs.replace(notify, policies=[policy, *notify.policies[1:]])
+    plan = await read.load()
+    assert [each.tell for each in plan.contacts if each.tell] == [["rota:duty"]]
 
 
 def test_the_shipped_plan_fits_the_shipped_notification_plan() -> None:

@@ -89,7 +89,8 @@ class Calls(RuleBasedStateMachine):
     def somebody_answers(self, number: int, actor: str) -> None:
         before = self.chosen(number)
         after = self.does(self.board.switchboard.act(before.id, acts.Answer(), actor))
-        free = before.state in (CallState.RINGING, CallState.ABANDONED)
+        left = not before.answered_by and before.state in (CallState.ANSWERED, CallState.DISPATCHED)
+        free = left or before.state in (CallState.RINGING, CallState.ABANDONED)
         assert (after is not None) == (before.open and (free or before.answered_by == actor))
 
     @precondition(lambda self: self.all())
@@ -144,7 +145,7 @@ class Calls(RuleBasedStateMachine):
             if call.state is CallState.RINGING:
                 assert call.climb_at is not None
             if call.open and call.state not in (CallState.ON_SITE, CallState.FREED, CallState.ABANDONED):
-                assert call.next_at is not None or call.stamps.overdue is not None
+                assert call.next_at is not None
 
     @invariant()
     def every_step_is_told_in_order_once_in_each_round(self) -> None:

@@ -78,10 +78,83 @@ def test_who_is_on_the_way_is_waited_for_until_the_clock_has_run_down() -> None:
     over = ticked(half.call, WHOLE.total_seconds())
     assert [each.kind for each in over.tellings] == [PageKind.OVERDUE, PageKind.CALL]
     assert [(each.rule, each.firing) for each in over.alerts] == [(OVERDUE, True)]
-    assert over.call.climb_at is None
+    assert over.call.climb_at == T0 + WHOLE + timedelta(seconds=30)
     there = steps.act(over.call, acts.OnSite(), "zhang", T0 + WHOLE + HALF, RULES)
     assert there is not None
     assert [(each.rule, each.firing) for each in there.alerts] == [(OVERDUE, False)]
+
+
+def test_who_never_arrives_is_followed_by_everybody_else_in_turn_and_then_again() -> None:
+    decided = steps.act(call(), acts.OnTheWay("zhang"), "zhang", after(10), RULES)
+    assert decided is not None
+    late = ticked(decided.call, WHOLE.total_seconds() + 200)
+    # After each other, by what each step has; then everybody again, every 5 minutes.
+    assert told(late) == [1, 2, 3, 4]
+    assert {each.rule for each in late.alerts} == {OVERDUE}
+    again = ticked(late.call, WHOLE.total_seconds() + 210)
+    assert told(again) == [0, 1, 2, 3, 4]
+    assert again.alerts == ()
+    assert again.call.climb_at == T0 + WHOLE + timedelta(seconds=510)
+
+
+@pytest.mark.parametrize(
+    ("arrives_seconds", "climbs_seconds"),
+    [
+        pytest.param(120, 120 + 300, id="five minutes after they said they would be there"),
+        pytest.param(-60, 10 + 300, id="a time that is past counts as now"),
+        pytest.param(None, None, id="no time said: the rescue clock decides"),
+    ],
+)
+def test_who_says_when_they_come_is_waited_for_until_then(
+    arrives_seconds: int | None, climbs_seconds: int | None
+) -> None:
+    arrives = None if arrives_seconds is None else after(arrives_seconds)
+    decided = steps.act(call(), acts.OnTheWay("zhang", arrives), "zhang", after(10), RULES)
+    assert decided is not None
+    assert decided.call.climb_at == (None if climbs_seconds is None else after(climbs_seconds))
+
+
+def test_who_sets_out_when_all_is_late_is_not_waited_for_without_end() -> None:
+    overdue = ticked(call(), WHOLE.total_seconds())
+    decided = steps.act(overdue.call, acts.OnTheWay("zhang"), "zhang", T0 + WHOLE, RULES)
+    assert decided is not None
+    assert decided.call.climb_at == T0 + WHOLE + timedelta(minutes=5)
+
+
+def test_an_answer_after_a_time_when_nobody_looked_pages_nobody_and_the_clock_is_told() -> None:
+    decided = steps.act(call(), acts.Answer(), "li", T0 + WHOLE + timedelta(minutes=10), RULES)
+    assert decided is not None
+    kinds = [event.kind for event in decided.events]
+    assert kinds == [EventKind.HALF_TIME, EventKind.OVERDUE, EventKind.ANSWERED]
+    assert told(decided) == []
+    assert decided.call.told == 1
+    assert decided.call.climb_at == T0 + WHOLE + timedelta(minutes=13)
+
+
+def test_who_looks_after_what_was_taken_back_has_all_the_time_again() -> None:
+    taken_back = steps.act(call(), acts.Abandon(), "caller", after(60), RULES)
+    assert taken_back is not None
+    later = T0 + timedelta(minutes=45)
+    decided = steps.act(taken_back.call, acts.Answer(), "li", later, RULES)
+    assert decided is not None
+    assert decided.call.rescue_by == later + WHOLE
+    assert steps.tick(decided.call, later + timedelta(seconds=1), RULES) is None
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds"),
+    [
+        pytest.param([acts.Answer()], 200, id="answered and left alone"),
+        pytest.param([acts.Answer(), acts.CannotCome("li")], 2, id="answered, but cannot come"),
+    ],
+)
+def test_what_was_left_may_be_answered_by_whoever_is_told_next(done: list[acts.Act], seconds: int) -> None:
+    left = call_with(done)
+    left = (steps.tick(left, after(seconds), RULES) or Decision(left)).call
+    decided = steps.act(left, acts.Answer(), "wang", after(seconds + 1), RULES)
+    assert decided is not None
+    assert (decided.call.answered_by, decided.call.stamps.answered) == ("wang", after(1))
+    assert decided.call.climb_at == after(seconds + 1 + 180)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ WRONG = {
     "another version": ("version: 1", "version: 2", 1, "version"),
     "a wait without unit": ("wait: 30s", "wait: 30", 8, WAIT),
     "a wait in words": ("wait: 30s", "wait: soon", 8, WAIT),
+    "a wait that would never end": ("wait: 30s", "wait: 9999999d", 8, "expected 1h at most"),
     "a phone without quotes": ('"119"', "119", 4, PHONE),
     "a phone in words": ('"119"', '"one-one-nine"', 4, PHONE),
     "a bare target": ("rota:duty", "duty", 3, "expected rota:NAME, person:NAME or receiver:NAME"),

@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import Conflict
 from emergency import acts, steps
-from emergency.model import Call, CallState, Cause, EventKind, PageKind, Source
+from emergency.model import Call, Caller, CallState, Cause, EventKind, PageKind, Source
 from tests.unit.emergency.calls import RULES, T0, after, call, raised
 
 ANSWER, ABANDON, FREED, ON_SITE = acts.Answer(), acts.Abandon(), acts.Freed(), acts.OnSite("zhang")
@@ -40,7 +40,8 @@ def test_a_call_is_raised_with_its_first_step_told() -> None:
         pytest.param([ANSWER, ON_SITE, FREED, CLOSE], CallState.CLOSED, id="closed"),
         pytest.param([ANSWER, CLOSE], CallState.CLOSED, id="closed after a talk"),
         pytest.param([CANNOT_COME], CallState.RINGING, id="nobody has answered and one cannot come"),
-        pytest.param([ANSWER, DISPATCH, CANNOT_COME], CallState.ANSWERED, id="handed on"),
+        pytest.param([ANSWER, DISPATCH, CANNOT_COME], CallState.RINGING, id="handed on"),
+        pytest.param([ON_THE_WAY, acts.CannotCome("chen")], CallState.ON_THE_WAY, id="another one cannot come"),
         pytest.param([ABANDON], CallState.ABANDONED, id="taken back"),
         pytest.param([ABANDON, ANSWER], CallState.ANSWERED, id="taken back and looked at all the same"),
         pytest.param([ANSWER, ON_THE_WAY, ABANDON], CallState.ON_THE_WAY, id="too late to be taken back"),
@@ -97,7 +98,7 @@ def test_cannot_come_tells_the_next_step_at_once() -> None:
     assert kinds == [EventKind.CANNOT_COME, EventKind.HANDED_ON, EventKind.STEP_TOLD]
     # The dispatch told step 2 (from 0), so step 3 is the next.
     assert [(each.kind, each.steps) for each in decided.tellings] == [(PageKind.CALL, (3,))]
-    assert decided.call.responder is None
+    assert (decided.call.responder, decided.call.answered_by) == (None, "")
     assert decided.call.climb_at == after(9 + 60)
 
 
@@ -151,6 +152,43 @@ def test_who_asks_again_when_all_seemed_over_is_heard_from_the_beginning(over: l
     assert (again.state, again.told, again.answered_by) == (CallState.RINGING, 1, "")
     assert again.rescue_by == after(100) + timedelta(minutes=30)
     assert [(each.kind, each.steps) for each in decided.tellings] == [(PageKind.CALL, (0,))]
+
+
+def test_a_rescue_of_which_nobody_wrote_the_end_does_not_swallow_the_next_call() -> None:
+    forgotten = call(Source.RESIDENT, ANSWER, ON_SITE)
+    soon = steps.act(forgotten, acts.Join(Source.RESIDENT, "k2"), "caller", after(1_000), RULES)
+    assert soon is not None
+    assert (soon.call.state, [each.kind for each in soon.tellings]) == (CallState.ON_SITE, [PageKind.UPDATE])
+    late = steps.act(forgotten, acts.Join(Source.RESIDENT, "k3"), "caller", after(20 * 3_600), RULES)
+    assert late is not None
+    assert (late.call.state, late.call.told) == (CallState.RINGING, 1)
+    assert [each.kind for each in late.tellings] == [PageKind.CALL]
+
+
+def test_who_else_calls_is_written_down_with_their_number() -> None:
+    another = Caller("chen", "139 0000 0000", "water in the shaft")
+    decided = steps.act(call(), acts.Join(Source.APP, "k2", another.text, caller=another), "app", after(9), RULES)
+    assert decided is not None
+    (joined,) = decided.events
+    assert (joined.facts["name"], joined.facts["phone"]) == ("chen", "139 0000 0000")
+    assert decided.call.caller == another
+
+
+def test_a_button_pressed_after_its_reset_wants_another_reset() -> None:
+    reset = call(Source.CAR_BUTTON, ANSWER, acts.EndAlarm("device"))
+    pressed = steps.act(reset, acts.Join(Source.CAR_BUTTON, "alert-2/9"), "lift-3", after(60), RULES)
+    assert pressed is not None
+    with pytest.raises(Conflict, match="end of alarm"):
+        steps.act(pressed.call, CLOSE, "li", after(61), RULES)
+
+
+def test_a_tap_after_a_reset_wants_no_other_reset() -> None:
+    freed = call(Source.CAR_BUTTON, ANSWER, acts.EndAlarm("device"), FREED)
+    tapped = steps.act(freed, acts.Join(Source.RESIDENT, "k2"), "caller", after(60), RULES)
+    assert tapped is not None
+    answered = steps.act(tapped.call, ANSWER, "li", after(61), RULES)
+    assert answered is not None
+    assert steps.act(answered.call, CLOSE, "li", after(62), RULES) is not None
 
 
 def test_those_told_before_learn_that_it_is_taken() -> None:

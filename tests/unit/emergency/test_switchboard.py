@@ -7,9 +7,11 @@ import pytest
 
 from core.errors import Conflict, TemporaryError
 from emergency import acts
-from emergency.model import Call, CallFilter, CallState, Cause, EventKind, Place, Source
+from emergency.ladder import LadderStep
+from emergency.model import Call, CallFilter, CallState, Cause, EventKind, PageKind, Place, Source, Words
 from emergency.steps import CallRequest
-from tests.unit.emergency.boards import Board
+from emergency.switchboard import Switchboard
+from tests.unit.emergency.boards import Board, words
 from tests.unit.emergency.calls import LIFT, T0, after
 
 REQUEST = CallRequest(Source.APP, LIFT)
@@ -100,6 +102,52 @@ async def test_a_step_that_reaches_nobody_is_passed_over_at_once() -> None:
     assert (call.told, call.version, call.climb_at) == (3, 1, after(60))
     steps = [row.event.facts.get("step") for row in await board.records.events(call.id)][1:]
     assert steps == [1, 2, 3]
+
+
+async def test_at_the_end_of_the_clock_too_a_step_that_reaches_nobody_is_passed_over() -> None:
+    board = Board()
+    call, _ = await board.switchboard.raise_call(REQUEST, "app")
+    await board.switchboard.act(call.id, acts.OnTheWay("zhang"), "zhang")
+    board.directory.away = {"second"}
+    board.clock.advance(timedelta(minutes=30))
+    await board.switchboard.tick()
+    assert [page.receiver for page in await board.records.pages(call.id) if page.kind == "call"] == [
+        "property",
+        "maintainer",
+    ]
+
+
+async def test_a_call_that_cannot_be_decided_holds_up_no_other() -> None:
+    board = Board()
+    first, _ = await board.switchboard.raise_call(REQUEST, "app")
+    second, _ = await board.switchboard.raise_call(CallRequest(Source.APP, Place("willow-court", "", "gate")), "app")
+
+    def failing(call: Call, kind: PageKind, step: LadderStep | None) -> tuple[Words, Words]:
+        if call.id == first.id:
+            raise ValueError("no words for it")
+        return words(call, kind, step)
+
+    board.switchboard = Switchboard(board.records, board.directory, board.clock, lambda: board.plan, failing)
+    board.clock.advance(timedelta(seconds=30))
+    await board.switchboard.tick()
+    assert await told(board, second) == ["property", "second"]
+    assert list(board.switchboard.stuck) == [first.id]
+    assert "no words for it" in board.switchboard.stuck[first.id]
+    board.restart()
+    await board.switchboard.tick()
+    assert await told(board, first) == ["property", "second"]
+    assert board.switchboard.stuck == {}
+
+
+async def test_who_names_no_place_is_a_call_of_their_own() -> None:
+    board = Board()
+    request = CallRequest(Source.APP, Place("willow-court"))
+    first, _ = await board.switchboard.raise_call(request, "app", key="k1")
+    second, new = await board.switchboard.raise_call(request, "app", key="k2")
+    assert new
+    again, new = await board.switchboard.raise_call(request, "app", key="k1")
+    assert (again.id, new) == (first.id, False)
+    assert second.id != first.id
 
 
 async def test_where_nobody_at_all_is_reached_the_call_is_there_all_the_same() -> None:
