@@ -259,9 +259,11 @@ def _cannot_come(change: Change, what: acts.CannotCome, actor: str, now: datetim
     call = change.call
     _require_before(call, CallState.ON_SITE, "hand on")
     change.note(EventKind.CANNOT_COME, now, actor, what.reason, name=what.name)
+    # Of another one who is asked as well it changes nothing that somebody else goes.
     if call.responder is None or call.responder.name == what.name:
-        # It is free for whoever is told now.
-        change.set(state=CallState.RINGING, responder=None, answered_by="")
+        held = call.answered_by not in ("", what.name)
+        change.set(state=CallState.ANSWERED if held else CallState.RINGING, responder=None)
+        change.set(answered_by=call.answered_by if held else "")
     change.note(EventKind.HANDED_ON, now, actor, name=what.name)
     change.climb(now)
 

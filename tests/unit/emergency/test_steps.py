@@ -40,7 +40,8 @@ def test_a_call_is_raised_with_its_first_step_told() -> None:
         pytest.param([ANSWER, ON_SITE, FREED, CLOSE], CallState.CLOSED, id="closed"),
         pytest.param([ANSWER, CLOSE], CallState.CLOSED, id="closed after a talk"),
         pytest.param([CANNOT_COME], CallState.RINGING, id="nobody has answered and one cannot come"),
-        pytest.param([ANSWER, DISPATCH, CANNOT_COME], CallState.RINGING, id="handed on"),
+        pytest.param([ANSWER, DISPATCH, CANNOT_COME], CallState.ANSWERED, id="handed on"),
+        pytest.param([ANSWER, acts.CannotCome("li")], CallState.RINGING, id="who answered cannot come"),
         pytest.param([ON_THE_WAY, acts.CannotCome("chen")], CallState.ON_THE_WAY, id="another one cannot come"),
         pytest.param([ABANDON], CallState.ABANDONED, id="taken back"),
         pytest.param([ABANDON, ANSWER], CallState.ANSWERED, id="taken back and looked at all the same"),
@@ -98,7 +99,7 @@ def test_cannot_come_tells_the_next_step_at_once() -> None:
     assert kinds == [EventKind.CANNOT_COME, EventKind.HANDED_ON, EventKind.STEP_TOLD]
     # The dispatch told step 2 (from 0), so step 3 is the next.
     assert [(each.kind, each.steps) for each in decided.tellings] == [(PageKind.CALL, (3,))]
-    assert (decided.call.responder, decided.call.answered_by) == (None, "")
+    assert (decided.call.responder, decided.call.answered_by) == (None, "li")
     assert decided.call.climb_at == after(9 + 60)
 
 
