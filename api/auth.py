@@ -77,7 +77,7 @@ async def current_actor(request: Request, credentials: Credentials, session_id: 
     A token goes before a cookie. With a cookie only pages of ours may change anything: else 403.
     """
     if credentials is not None:
-        return Actor(await _name_behind(request, credentials.credentials))
+        return Actor(await _known_name(request, credentials.credentials))
     if session_id is None:
         raise unauthorized("no token: expected the header `Authorization: Bearer <token>`", "Bearer")
     if request.method not in _SAFE and not is_own_page(request.headers):
@@ -93,7 +93,7 @@ async def current_session(connection: HTTPConnection, session_id: str) -> Sessio
     if session is None:
         raise unauthorized("the session has ended: sign in again", "Bearer")
     try:
-        await _name_behind(connection, session.token)
+        await _known_name(connection, session.token)
     except HTTPException:
         sessions.end(session_id)
         raise
@@ -117,7 +117,7 @@ async def actor_of_websocket(websocket: WebSocket) -> Actor | None:
     session_id = websocket.cookies.get(COOKIE)
     try:
         if scheme.lower() == "bearer":
-            return Actor(await _name_behind(websocket, token))
+            return Actor(await _known_name(websocket, token))
         if session_id is None or not is_own_page(websocket.headers):
             return None
         return Actor((await current_session(websocket, session_id)).name)
@@ -135,13 +135,18 @@ def unauthorized(detail: str, challenge: str) -> HTTPException:
     return HTTPException(401, detail, {"WWW-Authenticate": challenge})
 
 
-async def _name_behind(connection: HTTPConnection, token: str) -> str:
+async def name_behind(connection: HTTPConnection, token: str) -> str | None:
+    """Return the name behind ``token``, or ``None``. Raises `TemporaryError` that says nothing of the records."""
     memory: TokenMemory = connection.app.state.token_memory
     try:
-        name = await memory.identify(token)
+        return await memory.identify(token)
     except TemporaryError:
         # The reason may name hosts and files, and nobody has shown yet that they may read that.
         raise TemporaryError("tokens cannot be checked now: try again shortly") from None
+
+
+async def _known_name(connection: HTTPConnection, token: str) -> str:
+    name = await name_behind(connection, token)
     if name is None:
         raise unauthorized("the token is unknown or revoked", 'Bearer error="invalid_token"')
     return name

@@ -1,13 +1,13 @@
 """Signing in to a page: a token is exchanged for a cookie that no script can read."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from api.auth import CurrentActor, SessionCookie, TokenMemory, current_session, unauthorized
+from api.auth import CurrentActor, SessionCookie, current_session, name_behind, unauthorized
 from api.dependencies import Given
 from api.responses import ANY, GUARDED, TOO_LARGE, Responses, problem_answer
 from api.sessions import COOKIE, Sessions, is_foreign, is_secure
@@ -56,15 +56,12 @@ async def begin_session(request: Request, response: Response, given: Given, said
     """
     if is_foreign(request.headers):
         raise HTTPException(403, "only pages of the same origin may sign in")
-    tries: Tries = request.app.state.wrong_tokens
-    memory: TokenMemory = request.app.state.token_memory
     sessions: Sessions = request.app.state.sessions
-    address, now = request.client.host if request.client else "", given.clock.now()
-    tries.begin(address, now)
-    name = await memory.identify(said.token)
+    now = given.clock.now()
+    name = await name_behind(request, said.token)
     if name is None:
+        _count_wrong(request, now)
         raise unauthorized("the token is unknown or revoked", 'Bearer error="invalid_token"')
-    tries.right(address)
     session_id, session = sessions.begin(name, said.token, now)
     _set_cookie(request, response, session_id)
     return SignedIn(name=name, expires_at=session.expires_at)
@@ -86,6 +83,12 @@ async def end_session(request: Request, response: Response, session_id: SessionC
     if session_id is not None:
         sessions.end(session_id)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=is_secure(request))
+
+
+def _count_wrong(request: Request, now: datetime) -> None:
+    # Only wrong tokens: a right one is too long to be guessed, and a whole duty room may share one address.
+    tries: Tries = request.app.state.wrong_tokens
+    tries.begin(request.client.host if request.client else "", now)
 
 
 def _set_cookie(request: Request, response: Response, session_id: str) -> None:
