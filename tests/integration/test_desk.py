@@ -9,6 +9,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 from playwright.async_api import Browser, Page, Route, expect
 
+from api.auth import REMEMBERED_FOR
 from emergency.acts import Answer, Dispatch, Note, OnSite
 from emergency.model import Caller, CallState, Cause, Source
 from tests.browser.plugin import IN_SESSION_LOOP
@@ -42,6 +43,15 @@ _WORDS = {
 }
 _WIDE, _PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 _PACKETS = 25
+_SIGNED_OUT = {
+    "zh": ("登录已失效：此页不再响铃", "已退出登录"),
+    "en": ("Signed out: this page does not ring", "Signed out"),
+}
+_COUNTS_TONES = (
+    "let tones = 0; const make = BaseAudioContext.prototype.createOscillator;"
+    " BaseAudioContext.prototype.createOscillator = function () {"
+    " document.documentElement.dataset.tones = ++tones; return make.call(this); };"
+)
 
 
 @pytest.fixture
@@ -305,3 +315,26 @@ async def test_signing_in_and_out(browser: Browser, host: str) -> None:
         await expect(page.locator(".me")).to_have_text("lan")
         await page.locator("#sign-out").click()
         await expect(page.locator("#token")).to_be_visible()
+        await expect(page.locator("#signed-out")).to_have_count(0)
+        await expect(page).to_have_title("安居 · 值班台")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_a_session_that_ends_by_itself_is_red_and_heard_until_somebody_signs_in(
+    browser: Browser, host: str, world: DeskWorld, language: str
+) -> None:
+    bar, title = _SIGNED_OUT[language]
+    async with desk_page(browser, host, language=language, before=_COUNTS_TONES) as page:
+        await expect(page.locator("html")).not_to_have_attribute("data-tones", re.compile("."))
+        world.world.tokens.known.clear()
+        world.clock.advance(2 * REMEMBERED_FOR)
+        await expect(page.locator("#signed-out")).to_contain_text(bar, timeout=30_000)
+        await expect(page).to_have_title(re.compile(title))
+        await expect(page.locator("html")).to_have_attribute("data-tones", re.compile(r"^([4-9]|\d\d)$"))
+        await expect(page.locator("#silence")).to_have_count(0)
+        world.world.tokens.known[TOKEN] = "lan"
+        await page.locator("#token").fill(TOKEN)
+        await page.locator("#sign-in").click()
+        await expect(page.locator(".link.up")).to_be_visible()
+        await expect(page.locator("#signed-out")).to_have_count(0)
+        await expect(page).not_to_have_title(re.compile(title))

@@ -3,7 +3,7 @@ import { asks } from './acts.js';
 import { h, renew, tick } from './dom.js';
 import { floorsOfDay } from './lift.js';
 import { ordered, rescueOf, rescueShort } from './rescue.js';
-import { allow, audible, quiet, ring } from './ring.js';
+import { allow, audible, ring } from './ring.js';
 import { ask, follow, Refused } from './server.js';
 import { Talk } from './talk.js';
 import { clockTime, now, placeName, speak, speaks, t } from './text.js';
@@ -16,7 +16,7 @@ const PATHS = { on_the_way: 'on-the-way', cannot_come: 'cannot-come', on_site: '
 
 const find = (id) => document.getElementById(id);
 const calls = new Map();
-let me = null, online = true, selected = '', recent = null, unfollow = null, listing = false;
+let me = null, ended = false, leaving = false, online = true, selected = '', recent = null, unfollow = null, listing = false;
 let seen = { events: [], signals: [], floors: [], pages: [] };
 const silenced = new Set(), rung = new Set();
 
@@ -134,7 +134,7 @@ function reached(now) {
 }
 
 function lost(error) {
-  if (error instanceof Refused && error.status === 401) { signedOut(); return; }
+  if (error instanceof Refused && error.status === 401) { signedOut({ byItself: me !== null && !leaving }); return; }
   if (!(error instanceof Refused)) throw error;
   if (error.status === 0 || error.status >= 500) online = false;
 }
@@ -184,6 +184,7 @@ async function signIn(event) {
   const note = event.target.querySelector('.problem');
   try {
     me = await ask('POST', '/session', { token: new FormData(event.target).get('token').trim() });
+    ended = false;
     begun();
   } catch (error) {
     note.textContent = error.status === 401 ? t('token_wrong') : error.status ? error.message : t('not_reached');
@@ -191,18 +192,21 @@ async function signIn(event) {
 }
 
 async function signOut() {
+  leaving = true;
   await ask('DELETE', '/session').catch(() => undefined);
-  signedOut();
+  leaving = false;
+  signedOut({ byItself: false });
 }
 
-function signedOut() {
+/** Nobody wanted it where it happened by itself: then the page calls for somebody who signs in. */
+function signedOut({ byItself }) {
+  ended ||= byItself;
   desk.talk.stop();
   unfollow?.();
   unfollow = me = recent = null;
   calls.clear();
   selected = '';
   online = true;
-  quiet();
   render();
 }
 
@@ -218,7 +222,7 @@ function render() {
   const call = calls.get(selected), language = speaks();
   find('skip').textContent = t('skip');
   renew(find('bar'), [me, online, audible(), language], bar);
-  renew(find('alarms'), [me !== null && !online, me !== null && !audible(), language], alarms);
+  renew(find('alarms'), [ended, me !== null && !online, wanted() && !audible(), language], alarms);
   const list = ordered(calls.values());
   renew(find('tabs'), [list.map((one) => [one.id, one.version]), selected, language], () => tabs(list));
   if (me !== null && call) showCall(find('main'), { ...seen, call }, desk);
@@ -244,9 +248,13 @@ function bar() {
     me && h('button', { type: 'button', id: 'sign-out', onclick: signOut }, t('sign_out'))];
 }
 
+/** Whether somebody relies on this page. */
+const wanted = () => me !== null || ended;
+
 function alarms() {
-  return [me !== null && !online && h('p', { class: 'lost', id: 'lost' }, t('offline')),
-    me !== null && !audible() && h('button', { type: 'button', id: 'sound-off', class: 'sound-off', onclick: () => allow(render) }, t('sound_off'))];
+  return [ended && h('p', { class: 'lost', id: 'signed-out' }, t('ended')),
+    me !== null && !online && h('p', { class: 'lost', id: 'lost' }, t('offline')),
+    wanted() && !audible() && h('button', { type: 'button', id: 'sound-off', class: 'sound-off', onclick: () => allow(render) }, t('sound_off'))];
 }
 
 function tabs(list) {
@@ -286,6 +294,7 @@ function recentCall(call) {
 }
 
 function sound(list) {
+  if (me === null && ended) { ring(t('ended_title'), true); return; }
   const ringing = list.filter((call) => call.state === 'ringing');
   const first = ringing[0];
   ring(first ? `${first.drill ? `${t('drill')} ` : ''}${t('new_call')} · ${placeName(first.place)}` : '', ringing.some((call) => !silenced.has(call.id)));
@@ -313,5 +322,5 @@ setInterval(tick, 250);
 setInterval(load, LIST_MILLISECONDS);
 setInterval(lookAtLift, SIGNALS_MILLISECONDS);
 // Not at the press of the pointer: a button that is drawn anew between press and release gets no click.
-addEventListener('click', () => { if (me && !audible()) allow(render); });
+addEventListener('click', () => { if (wanted() && !audible()) allow(render); });
 start();
