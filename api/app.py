@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from api import call_feed, problems
-from api.auth import current_actor, token_memory
+from api.auth import current_actor, open_sessions, token_memory
 from api.call_feed import CallFrames
 from api.dependencies import ComponentState as ComponentState
 from api.dependencies import ComponentStatus as ComponentStatus
@@ -48,7 +48,6 @@ from api.routes import (
     voice,
     weekly_test,
 )
-from api.sessions import Sessions
 from api.voice_exchange import VoiceExchange
 from emergency.throttle import Throttle
 
@@ -112,7 +111,7 @@ def create_app(dependencies: Dependencies) -> FastAPI:
     app = assemble()
     app.state.dependencies = dependencies
     app.state.token_memory = token_memory(dependencies)
-    app.state.sessions = Sessions()
+    app.state.sessions = open_sessions(dependencies)
     app.state.throttle = Throttle()
     app.state.wrong_tokens = session.wrong_tokens()
     app.state.wrong_codes = controller_codes.wrong_codes()

@@ -86,17 +86,15 @@ async def current_actor(request: Request, credentials: Credentials, session_id: 
 
 
 async def current_session(connection: HTTPConnection, session_id: str) -> Session:
-    """Return the session; answers 401 where it has ended, or its token was revoked."""
+    """Return the session; answers 401 where it has ended, 503 where that cannot be found out now."""
     dependencies: Dependencies = connection.app.state.dependencies
     sessions: Sessions = connection.app.state.sessions
-    session = sessions.find(session_id, dependencies.clock.now())
+    try:
+        session = await sessions.find(session_id, dependencies.clock.now())
+    except TemporaryError:
+        raise _unchecked() from None
     if session is None:
         raise unauthorized("the session has ended: sign in again", "Bearer")
-    try:
-        await _known_name(connection, session.token)
-    except HTTPException:
-        sessions.end(session_id)
-        raise
     return session
 
 
@@ -130,6 +128,11 @@ def token_memory(dependencies: Dependencies) -> TokenMemory:
     return TokenMemory(dependencies.tokens, dependencies.clock)
 
 
+def open_sessions(dependencies: Dependencies) -> Sessions:
+    """Return the sessions of one application."""
+    return Sessions(dependencies.sessions, REMEMBERED_FOR)
+
+
 def unauthorized(detail: str, challenge: str) -> HTTPException:
     """Return the 401 that says ``detail``."""
     return HTTPException(401, detail, {"WWW-Authenticate": challenge})
@@ -141,8 +144,12 @@ async def name_behind(connection: HTTPConnection, token: str) -> str | None:
     try:
         return await memory.identify(token)
     except TemporaryError:
-        # The reason may name hosts and files, and nobody has shown yet that they may read that.
-        raise TemporaryError("tokens cannot be checked now: try again shortly") from None
+        raise _unchecked() from None
+
+
+def _unchecked() -> TemporaryError:
+    # The reason may name hosts and files, and nobody has shown yet that they may read that.
+    return TemporaryError("tokens cannot be checked now: try again shortly")
 
 
 async def _known_name(connection: HTTPConnection, token: str) -> str:

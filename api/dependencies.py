@@ -27,6 +27,7 @@ from api.ports import (
     RotaOverrides,
     RuleBook,
     RulesInForce,
+    SessionRecords,
     Suppressions,
     TelemetryReader,
     TestSender,
@@ -82,6 +83,7 @@ class Dependencies:
 
     records: Records
     tokens: Tokens
+    sessions: SessionRecords
     telemetry: TelemetryReader
     journal: JournalView
     clock: Clock

@@ -304,6 +304,29 @@ class Tokens(Protocol):
         ...
 
 
+class SessionRecords(Protocol):
+    """Signed-in browsers, each kept by a digest of its secret, so that a restart signs nobody out.
+
+    Everything raises `TemporaryError` when the records are away, and may be repeated.
+    """
+
+    async def begin(self, session: bytes, token: str, now: datetime, forgotten: datetime) -> None:
+        """Keep a session of ``token``, used ``now``; those last used at ``forgotten`` or before are deleted."""
+        ...
+
+    async def find(self, session: bytes) -> tuple[str, datetime] | None:
+        """Return the name of its token and its last use; ``None`` without a session or with a revoked token."""
+        ...
+
+    async def used(self, session: bytes, now: datetime) -> None:
+        """Keep ``now`` as its last use; an earlier instant than the one kept changes nothing."""
+        ...
+
+    async def end(self, session: bytes) -> None:
+        """Delete it; where there is none nothing changes."""
+        ...
+
+
 class TelemetryReader(Protocol):
     """The reading side of a telemetry store. Raises `TemporaryError` when it is away."""
 

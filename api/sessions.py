@@ -2,53 +2,96 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
+from api.ports import SessionRecords
+from core.errors import TemporaryError
+
 COOKIE = "anju_session"
 # Ours: a shift in the duty room; a page that is open asks all the time, and so stays signed in.
 LASTS = timedelta(hours=12)
-_LIMIT = 1_000
+# Beside 12 h a minute is nothing, and an open page asks several times a second.
+WRITTEN_EVERY = timedelta(minutes=1)
+_REMEMBERED_LIMIT = 1_024
 
 
-@dataclass
+@dataclass(frozen=True)
 class Session:
-    """One signed-in browser. The token is kept in memory only: its session ends when the token is revoked."""
+    """One signed-in browser, under the name of its token."""
 
     name: str
-    token: str = field(repr=False)
     expires_at: datetime
 
 
+@dataclass
+class _Known:
+    name: str
+    used_at: datetime
+    until: datetime
+    """When the records are asked again: until then a revoked token's session still counts."""
+    written_at: datetime
+    """When its use was last written, or could not be."""
+
+
 class Sessions:
-    """The sessions of one process: after a restart people sign in again."""
+    """The sessions in ``records``; what they say of one is believed for ``remembered_for``. All raise `TemporaryError`.
 
-    def __init__(self) -> None:
-        self._open: dict[bytes, Session] = {}
+    A session ends with its token, when it was not used for `LASTS`, and when somebody signs out; not by a restart.
+    """
 
-    def begin(self, name: str, token: str, now: datetime) -> tuple[str, Session]:
+    def __init__(self, records: SessionRecords, remembered_for: timedelta) -> None:
+        self._records = records
+        self._remembered_for = remembered_for
+        self._known: dict[bytes, _Known] = {}
+
+    async def begin(self, name: str, token: str, now: datetime) -> tuple[str, Session]:
         """Return the name of a new session, told this once, and the session."""
-        self._open = {key: each for key, each in self._open.items() if each.expires_at > now}
-        if len(self._open) >= _LIMIT:
-            del self._open[min(self._open, key=lambda key: self._open[key].expires_at)]
         session_id = secrets.token_urlsafe(32)
-        session = self._open[_hashed(session_id)] = Session(name, token, now + LASTS)
-        return session_id, session
+        await self._records.begin(_hashed(session_id), token, now, now - LASTS)
+        return session_id, Session(name, now + LASTS)
 
-    def find(self, session_id: str, now: datetime) -> Session | None:
-        """Return a session that has not expired, and let it last on from ``now``."""
-        session = self._open.get(_hashed(session_id))
-        if session is None or session.expires_at <= now:
+    async def find(self, session_id: str, now: datetime) -> Session | None:
+        """Return a session that has not ended, and let it last on from ``now``, to the minute."""
+        key = _hashed(session_id)
+        known = self._known.get(key)
+        if known is None or known.until <= now:
+            known = await self._ask(key, known, now)
+        if known is None or known.used_at + LASTS <= now:
             return None
-        session.expires_at = now + LASTS
-        return session
+        await self._write(key, known, now)
+        return Session(known.name, known.used_at + LASTS)
 
-    def end(self, session_id: str) -> None:
+    async def end(self, session_id: str) -> None:
         """Sign out; where there is no such session nothing changes."""
-        self._open.pop(_hashed(session_id), None)
+        key = _hashed(session_id)
+        await self._records.end(key)
+        self._known.pop(key, None)
+
+    async def _ask(self, key: bytes, before: _Known | None, now: datetime) -> _Known | None:
+        found = await self._records.find(key)
+        if found is None:
+            self._known.pop(key, None)
+            return None
+        if len(self._known) >= _REMEMBERED_LIMIT:
+            self._known.clear()
+        name, used_at = found
+        written_at = max(used_at, before.written_at) if before else used_at
+        known = self._known[key] = _Known(name, used_at, now + self._remembered_for, written_at)
+        return known
+
+    async def _write(self, key: bytes, known: _Known, now: datetime) -> None:
+        if now - known.written_at < WRITTEN_EVERY:
+            return
+        known.written_at = now
+        try:
+            await self._records.used(key, now)
+        except TemporaryError:
+            return  # It was found, which is what was asked for: a use a minute later is written then.
+        known.used_at = now
 
 
 def is_secure(connection: HTTPConnection) -> bool:

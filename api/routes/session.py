@@ -62,7 +62,7 @@ async def begin_session(request: Request, response: Response, given: Given, said
     if name is None:
         _count_wrong(request, now)
         raise unauthorized("the token is unknown or revoked", 'Bearer error="invalid_token"')
-    session_id, session = sessions.begin(name, said.token, now)
+    session_id, session = await sessions.begin(name, said.token, now)
     _set_cookie(request, response, session_id)
     return SignedIn(name=name, expires_at=session.expires_at)
 
@@ -81,7 +81,7 @@ async def end_session(request: Request, response: Response, session_id: SessionC
     """End the session of the cookie; a token stays as it is."""
     sessions: Sessions = request.app.state.sessions
     if session_id is not None:
-        sessions.end(session_id)
+        await sessions.end(session_id)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=is_secure(request))
 
 

@@ -38,6 +38,7 @@ from storage.records import (
     RegistryAdapter,
     RotaOverridesAdapter,
     RuleBookAdapter,
+    SessionsAdapter,
     SuppressionsAdapter,
     TokensAdapter,
 )
@@ -107,6 +108,7 @@ class Api:
         return Dependencies(
             records=self.records,
             tokens=tokens,
+            sessions=SessionsAdapter(database),
             telemetry=store,
             journal=journal,
             clock=clock,

@@ -1,4 +1,4 @@
-"""Devices, alerts, faults, the outbox, emergency calls, what people keep, and tokens, in SQLite or PostgreSQL."""
+"""Devices, alerts, faults, the outbox, calls, what people keep, tokens and sessions, in SQLite or PostgreSQL."""
 
 from storage.records.alert_acts import AlertActsAdapter as AlertActsAdapter
 from storage.records.alert_records import AlertRecordsAdapter as AlertRecordsAdapter
@@ -16,5 +16,6 @@ from storage.records.registry import RegistryAdapter as RegistryAdapter
 from storage.records.rota_overrides import RotaOverridesAdapter as RotaOverridesAdapter
 from storage.records.rule_book import RuleBookAdapter as RuleBookAdapter
 from storage.records.schema import upgrade as upgrade
+from storage.records.sessions import SessionsAdapter as SessionsAdapter
 from storage.records.suppressions import SuppressionsAdapter as SuppressionsAdapter
 from storage.records.tokens import TokensAdapter as TokensAdapter

@@ -249,3 +249,14 @@ tokens = Table(
     Column("revoked_at", Instant, nullable=True),
     Index("tokens_one_in_force", "name", unique=True, **where_null("revoked_at")),
 )
+
+# By a digest of what the browser keeps; it ends with its token, which is why the token's digest stands here.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("token", LargeBinary, nullable=False),
+    Column("last_used_at", Instant, nullable=False),
+    Index("sessions_by_use", "last_used_at"),
+    sqlite_with_rowid=False,
+)

@@ -30,7 +30,7 @@ class TokensAdapter:
 
     async def identify(self, token: str) -> str | None:
         """Return the name behind a token, or ``None`` when it is unknown or revoked."""
-        wanted = select(tokens.c.name).where(tokens.c.digest == _digest(token), tokens.c.revoked_at.is_(None))
+        wanted = select(tokens.c.name).where(tokens.c.digest == digest_of(token), tokens.c.revoked_at.is_(None))
         async with self._database.reading() as connection:
             name: str | None = (await connection.execute(wanted)).scalar_one_or_none()
             return name
@@ -39,7 +39,7 @@ class TokensAdapter:
     async def add(self, name: str, now: datetime) -> str:
         """Create a token for ``name``, returned this once and never shown again. Raises `PermanentError` if taken."""
         token = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
-        row = {"digest": _digest(token), "name": name, "created_at": now}
+        row = {"digest": digest_of(token), "name": name, "created_at": now}
         async with self._database.writing() as connection:
             try:
                 await connection.execute(insert(tokens), row)
@@ -61,5 +61,6 @@ class TokensAdapter:
             return (await connection.execute(ending)).rowcount > 0
 
 
-def _digest(token: str) -> bytes:
+def digest_of(token: str) -> bytes:
+    """Return what is kept of ``token``."""
     return hashlib.sha256(token.encode()).digest()

@@ -29,7 +29,8 @@ from tests.contract.records_desk_cases import Bench, MemoryEngine, RealEngine
 DATABASES = ("sqlite", "postgres")
 
 
-def _url(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+def url_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    """The URL of a database of this kind without tables."""
     if kind == "sqlite":
         return f"sqlite+aiosqlite:///{folder / 'records.db'}"
     return str(request.getfixturevalue("postgres_url"))
@@ -38,7 +39,7 @@ def _url(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
 @pytest.fixture(params=DATABASES)
 def records_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without tables; runs the test once per kind of database."""
-    return _url(request.param, request, tmp_path)
+    return url_of(request.param, request, tmp_path)
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ async def alert_records(request: pytest.FixtureRequest, tmp_path: Path) -> Async
         twin: AlertRecords = pytest.importorskip("storage.memory.records").MemoryAlertRecords()
         yield twin
         return
-    url = _url(request.param, request, tmp_path)
+    url = url_of(request.param, request, tmp_path)
     await upgrade(url)
     database = RecordsDatabase(url)
     await database.open()
@@ -90,7 +91,7 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         twin = MemoryDeskRecords(clock=clock)
         yield Bench(twin, twin.outbox, MemoryEngine(twin))
         return
-    url = _url(request.param, request, tmp_path)
+    url = url_of(request.param, request, tmp_path)
     await upgrade(url)
     database = RecordsDatabase(url)
     await database.open()
@@ -106,7 +107,7 @@ async def calls(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "memory":
         yield _memory_calls(clock)
         return
-    url = _url(request.param, request, tmp_path)
+    url = url_of(request.param, request, tmp_path)
     await upgrade(url)
     database, other = RecordsDatabase(url), RecordsDatabase(url)
     await database.open()

@@ -25,6 +25,7 @@ from storage.records import (
     RegistryAdapter,
     RotaOverridesAdapter,
     RuleBookAdapter,
+    SessionsAdapter,
     SuppressionsAdapter,
 )
 from tests.contract.records_call_cases import FOLLOWED_RULES, LIFT_PATH, raising
@@ -63,6 +64,10 @@ async def test_a_database_that_is_away_is_a_temporary_error(records_database: Re
         CallPointsAdapter(records_database).by_token("t1"),
         ControllerCodesAdapter(records_database).code_matches(LIFT_PATH, "1"),
         ControllerCodesAdapter(records_database).set_code(LIFT_PATH, "1", "li", START),
+        SessionsAdapter(records_database).begin(b"s", "t", START, START),
+        SessionsAdapter(records_database).find(b"s"),
+        SessionsAdapter(records_database).used(b"s", START),
+        SessionsAdapter(records_database).end(b"s"),
     ]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(answer) for answer in answers] == [TemporaryError] * len(asked)

@@ -9,8 +9,8 @@ from starlette.types import Message
 
 from api.auth import REMEMBERED_FOR, actor_of_websocket
 from api.routes.session import WRONG_TOKENS_MOST, WRONG_TOKENS_WITHIN
-from api.sessions import COOKIE, LASTS
-from tests.unit.api.world import LIFT, RIGHT, TOKEN, World
+from api.sessions import COOKIE, LASTS, WRITTEN_EVERY
+from tests.unit.api.world import LIFT, RIGHT, TOKEN, World, application
 
 SESSION = "/api/v1/session"
 OWN = {"Origin": "http://anju"}
@@ -116,11 +116,42 @@ async def test_a_session_lasts_from_its_last_use(stranger: httpx.AsyncClient, wo
     assert (answer.status_code, answer.json()["detail"]) == (401, "the session has ended: sign in again")
 
 
+async def test_a_restart_signs_nobody_out(stranger: httpx.AsyncClient, world: World) -> None:
+    await sign_in(stranger)
+    transport = httpx.ASGITransport(application(world))
+    async with httpx.AsyncClient(transport=transport, base_url="http://anju", cookies=stranger.cookies) as again:
+        assert (await again.get(SESSION)).json()["name"] == "lan"
+        await again.delete(SESSION, headers=OWN)
+    world.clock.advance(REMEMBERED_FOR)
+    assert (await stranger.get("/api/v1/alerts")).status_code == 401
+
+
+async def test_the_last_use_is_written_once_a_minute(stranger: httpx.AsyncClient, world: World) -> None:
+    await sign_in(stranger)
+    written = world.sessions.written
+    for _ in range(60):
+        world.clock.advance(WRITTEN_EVERY / 20)
+        await stranger.get("/api/v1/alerts")
+    assert world.sessions.written - written == 3
+
+
+async def test_a_use_that_cannot_be_written_counts_all_the_same(stranger: httpx.AsyncClient, world: World) -> None:
+    await sign_in(stranger)
+    world.sessions.stuck = True
+    world.clock.advance(WRITTEN_EVERY)
+    answer = await stranger.get(SESSION)
+    assert (answer.status_code, answer.json()["expires_at"]) == (200, "2026-08-14T19:02:26Z")
+    world.sessions.stuck = False
+    world.clock.advance(WRITTEN_EVERY)
+    assert (await stranger.get(SESSION)).json()["expires_at"] == "2026-08-14T19:04:26Z"
+
+
 async def test_tokens_that_cannot_be_checked_end_no_session(stranger: httpx.AsyncClient, world: World) -> None:
     await sign_in(stranger)
     world.clock.advance(timedelta(minutes=1))
     world.tokens.away = True
-    assert (await stranger.get("/api/v1/alerts")).status_code == 503
+    answer = await stranger.get("/api/v1/alerts")
+    assert (answer.status_code, "db.internal" in answer.text) == (503, False)
     world.tokens.away = False
     assert (await stranger.get("/api/v1/alerts")).status_code == 200
 

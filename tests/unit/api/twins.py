@@ -191,6 +191,52 @@ class TokensTwin:
     async def names(self) -> Sequence[str]:
         return sorted(self.known.values())
 
+    async def revoke(self, name: str, _now: datetime) -> bool:
+        kept = {token: other for token, other in self.known.items() if other != name}
+        self.known, before = kept, self.known
+        return len(kept) < len(before)
+
+
+@dataclass
+class SessionsTwin:
+    """`api.ports.SessionRecords` in memory, beside the tokens."""
+
+    tokens: TokensTwin
+    kept: dict[bytes, tuple[str, datetime]] = field(default_factory=dict)
+    written: int = 0
+    stuck: bool = False
+    """Can be read but not written."""
+
+    async def begin(self, session: bytes, token: str, now: datetime, forgotten: datetime) -> None:
+        self._writes()
+        self.kept = {key: row for key, row in self.kept.items() if row[1] > forgotten}
+        self.kept[session] = (token, now)
+
+    async def find(self, session: bytes) -> tuple[str, datetime] | None:
+        if session not in self.kept:
+            return None
+        token, used_at = self.kept[session]
+        name = await self.tokens.identify(token)
+        if name is None:
+            del self.kept[session]  # A token that was revoked never comes back; in a test it might.
+            return None
+        return name, used_at
+
+    async def used(self, session: bytes, now: datetime) -> None:
+        self._writes()
+        if session in self.kept:
+            token, used_at = self.kept[session]
+            self.kept[session] = (token, max(used_at, now))
+
+    async def end(self, session: bytes) -> None:
+        self._writes()
+        self.kept.pop(session, None)
+
+    def _writes(self) -> None:
+        if self.stuck or self.tokens.away:
+            raise TemporaryError("records database at db.internal: database is locked")
+        self.written += 1
+
 
 @dataclass
 class TelemetryTwin:

@@ -12,7 +12,7 @@ from core.clock import ManualClock
 from core.devices import DeviceKey, DeviceKind
 from tests.unit.api.calling import Calling
 from tests.unit.api.people import People
-from tests.unit.api.twins import START, JournalTwin, RecordsTwin, TelemetryTwin, TokensTwin
+from tests.unit.api.twins import START, JournalTwin, RecordsTwin, SessionsTwin, TelemetryTwin, TokensTwin
 
 LIFT = DeviceKey("xingfu", DeviceKind.ELEVATOR, "lift-1")
 TOKEN = "token-of-lan"
@@ -50,6 +50,7 @@ class World:
 
     records: RecordsTwin
     tokens: TokensTwin
+    sessions: SessionsTwin
     telemetry: TelemetryTwin
     journal: JournalTwin
     clock: ManualClock
@@ -66,7 +67,16 @@ def empty_world() -> World:
     tokens = TokensTwin({TOKEN: "lan"})
     records, clock = RecordsTwin(), ManualClock(START)
     return World(
-        records, tokens, TelemetryTwin(), JournalTwin(), clock, HealthTwin(), metrics, People(records), Calling(clock)
+        records=records,
+        tokens=tokens,
+        sessions=SessionsTwin(tokens),
+        telemetry=TelemetryTwin(),
+        journal=JournalTwin(),
+        clock=clock,
+        health=HealthTwin(),
+        metrics=metrics,
+        people=People(records),
+        calling=Calling(clock),
     )
 
 
@@ -76,6 +86,7 @@ def dependencies(world: World, *, records: Records | None = None, tokens: Tokens
     return Dependencies(
         records=records or world.records,
         tokens=tokens or world.tokens,
+        sessions=world.sessions,
         telemetry=world.telemetry,
         journal=world.journal,
         clock=world.clock,
