@@ -1,5 +1,6 @@
 """The desk in a real browser: a call from ring to close, several at once, and what goes wrong meanwhile."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -182,6 +183,36 @@ async def test_a_conflict_is_said_clearly(browser: Browser, host: str, world: De
         await _act(page, "answer", confirm=False)
         await expect(page.locator(".todo p.problem")).to_contain_text("没有成功：情况已经变了。现在是“已接听”")
         await _stands(page, "answered")
+
+
+async def test_each_call_has_its_own_acts_and_its_own_failures(browser: Browser, host: str, world: DeskWorld) -> None:
+    async with desk_page(browser, host) as page:
+        first = await world.rings(source=Source.CAR_BUTTON)
+        second = await world.rings(GARAGE, Source.CAR_BUTTON)
+        asked, answered = asyncio.Event(), asyncio.Event()
+
+        async def slow_and_in_vain(route: Route) -> None:
+            asked.set()
+            await answered.wait()
+            await route.fulfill(status=503, json={"detail": "away"})
+
+        await page.route(f"**/{first.id}/answer", slow_and_in_vain)
+        await page.locator(f"#tab-{first.id}").click()
+        await _act(page, "answer", confirm=False)
+        await asked.wait()
+        await page.locator(f"#tab-{second.id}").click()
+        await expect(page.locator("#act-answer")).to_have_attribute("aria-disabled", "false", timeout=5_000)
+        await _act(page, "answer", confirm=False)
+        await _stands(page, "answered")
+        await page.locator("#act-note").click()
+        answered.set()
+        await expect(page.locator(f"#tab-{first.id}")).to_contain_text("操作没有成功")
+        await expect(page.locator("h1")).to_have_text(GARAGE.name_zh)
+        await expect(page.locator(".todo p.problem")).to_have_count(0)
+        await expect(page.locator("#field-text")).to_be_visible()
+        await page.locator(f"#tab-{first.id}").click()
+        await expect(page.locator(".todo p.problem")).to_contain_text("没有成功，请再试：away")
+        await expect(page.locator("#field-text")).to_have_count(0)
 
 
 async def test_handing_on_asks_the_next_at_once(browser: Browser, host: str, world: DeskWorld) -> None:

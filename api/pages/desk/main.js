@@ -8,6 +8,7 @@ import { ask, follow, Refused } from './server.js';
 import { Talk } from './talk.js';
 import { clockTime, now, placeName, speak, speaks, t } from './text.js';
 import { showCall } from './view.js';
+import { forget, work } from './work.js';
 
 const LIST_MILLISECONDS = 10_000; // The stream tells at once; the list finds out that the stream is dead.
 const SIGNALS_MILLISECONDS = 3000;
@@ -20,7 +21,7 @@ let me = null, ended = false, leaving = false, online = true, selected = '', rec
 let seen = { events: [], signals: [], floors: [], pages: [] };
 const silenced = new Set(), rung = new Set();
 
-const desk = { open: '', problem: '', busy: false, talk: new Talk(() => render()), begin, act };
+const desk = { talk: new Talk(() => render()), work, begin, act };
 
 // ---- what is known
 
@@ -49,9 +50,14 @@ function settle() {
 
 function take(items) {
   const open = new Set(items.map((call) => call.id));
-  for (const id of calls.keys()) if (!open.has(id) && id !== selected) calls.delete(id);
+  for (const id of calls.keys()) if (!open.has(id) && id !== selected) drop(id);
   items.forEach(keep);
   if (selected && !open.has(selected) && calls.get(selected)?.open) refresh(selected);
+}
+
+function drop(id) {
+  calls.delete(id);
+  forget(id);
 }
 
 function keep(call) {
@@ -66,7 +72,7 @@ function keep(call) {
 function arrived(call) {
   rung.add(call.id);
   const current = calls.get(selected);
-  const working = desk.open || desk.talk.live || (current && current.open && current.state !== 'ringing' && current.answered_by === me.name);
+  const working = work(selected).open || desk.talk.live || (current && current.open && current.state !== 'ringing' && current.answered_by === me.name);
   if (!working) select(ordered(calls.values())[0].id);
 }
 
@@ -112,7 +118,6 @@ function select(id) {
   if (id === selected) return;
   selected = id;
   seen = { events: [], signals: [], floors: [], pages: [] };
-  Object.assign(desk, { open: '', problem: '' });
   const call = calls.get(id);
   if (call?.place.lift) {
     floorsOfDay(call.place.lift, now.get()).then((found) => { if (id === selected) seen.floors = found; }, () => undefined);
@@ -123,7 +128,7 @@ function select(id) {
 }
 
 function leave() {
-  calls.delete(selected);
+  drop(selected);
   selected = '';
   settle();
   load();
@@ -141,34 +146,35 @@ function lost(error) {
 
 // ---- what is done
 
-function begin(name) {
-  desk.problem = '';
-  if (name && !asks(name)) { act(name); return; }
-  desk.open = desk.open === name ? '' : name;
+function begin(id, name) {
+  const mine = work(id);
+  mine.problem = '';
+  if (name && !asks(name)) { act(id, name); return; }
+  mine.open = mine.open === name ? '' : name;
   render();
   document.querySelector('.act-form input:checked, .act-form input, .act-form select, .act-form button')?.focus();
 }
 
-async function act(name, body) {
-  if (desk.busy) return;
-  const id = selected, call = calls.get(id);
+async function act(id, name, body) {
+  const mine = work(id), call = calls.get(id);
+  if (mine.busy) return;
   if (name === 'answer' && call.source === 'resident') desk.talk.start(id);
-  Object.assign(desk, { busy: true, problem: '' });
+  Object.assign(mine, { busy: true, problem: '' });
   render();
   try {
     const done = await ask('POST', `/emergency-calls/${id}/${PATHS[name] ?? name}`, body);
-    if (desk.open === name) desk.open = '';
+    if (mine.open === name) mine.open = '';
     keep(done);
   } catch (error) {
     lost(error);
-    if (name === 'answer' && error.status === 409) desk.talk.stop();
+    if (name === 'answer' && error.status === 409 && desk.talk.call === id) desk.talk.stop();
     await refresh(id);
-    desk.problem = problem(error, calls.get(id));
+    mine.problem = problem(error, calls.get(id) ?? call);
   } finally {
-    desk.busy = false;
+    mine.busy = false;
     if (id === selected) look();
     render();
-    if (document.activeElement === document.body) document.querySelector('.buttons button')?.focus();
+    if (id === selected && document.activeElement === document.body) document.querySelector('.buttons button')?.focus();
   }
 }
 
@@ -205,6 +211,7 @@ function signedOut({ byItself }) {
   unfollow?.();
   unfollow = me = recent = null;
   calls.clear();
+  forget();
   selected = '';
   online = true;
   render();
@@ -224,7 +231,7 @@ function render() {
   renew(find('bar'), [me, online, audible(), language], bar);
   renew(find('alarms'), [ended, me !== null && !online, wanted() && !audible(), language], alarms);
   const list = ordered(calls.values());
-  renew(find('tabs'), [list.map((one) => [one.id, one.version]), selected, language], () => tabs(list));
+  renew(find('tabs'), [list.map((one) => [one.id, one.version, failed(one)]), selected, language], () => tabs(list));
   if (me !== null && call) showCall(find('main'), { ...seen, call }, desk);
   else showNoCall();
   backButton(call);
@@ -257,6 +264,9 @@ function alarms() {
     wanted() && !audible() && h('button', { type: 'button', id: 'sound-off', class: 'sound-off', onclick: () => allow(render) }, t('sound_off'))];
 }
 
+/** Whether something did not succeed that is not to be seen, since another call is shown. */
+const failed = (call) => call.id !== selected && work(call.id).problem !== '';
+
 function tabs(list) {
   return list.map((call) => h('button', {
     type: 'button', id: `tab-${call.id}`, 'aria-current': call.id === selected ? 'true' : null,
@@ -264,6 +274,7 @@ function tabs(list) {
   },
   call.drill && h('em', {}, t('drill')),
   h('b', {}, placeName(call.place)), h('span', {}, t(`state_${call.state}`)),
+  failed(call) && h('strong', {}, t('act_failed')),
   h('span', { class: 'time', tick: (element) => { element.dataset.state = rescueOf(call).state; return rescueShort(call); } })));
 }
 

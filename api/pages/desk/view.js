@@ -64,26 +64,27 @@ function clock(call) {
 
 /** Each of these by itself: a form that is being filled in is not disturbed by what happens meanwhile. */
 function showTodo(part, call, desk, language) {
-  const [first, others] = possible(call);
+  const [first, others] = possible(call), mine = desk.work(call.id);
   renew(part('todo'), [], () => TODO.map((name) => h('div', { class: name, 'data-part': name })));
-  renew(part('problem'), [desk.problem], () => desk.problem && h('p', { class: 'problem', role: 'alert' }, desk.problem));
-  renew(part('buttons'), [first, desk.open, desk.busy, call.source, language], () => buttons(first, call, desk, 'big'));
-  renew(part('form'), [desk.open, language], () => desk.open
-    && form(desk.open, call, (body) => desk.act(desk.open, body), () => desk.begin('')));
+  renew(part('problem'), [mine.problem], () => mine.problem && h('p', { class: 'problem', role: 'alert' }, mine.problem));
+  renew(part('buttons'), [first, mine.open, mine.busy, call.source, language], () => buttons(first, call, desk, 'big'));
+  renew(part('form'), [mine.open, language], () => mine.open
+    && form(mine.open, call, (body) => desk.act(call.id, mine.open, body), () => desk.begin(call.id, '')));
   renew(part('talk'), [call.open, call.state === 'ringing', desk.talk.key(call), language], () => {
     const shown = desk.talk.view(call);
     return shown.length > 0 && [h('h3', {}, t('voice')), shown];
   });
-  renew(part('others'), [others, desk.open, desk.busy, language], () => others.length > 0
+  renew(part('others'), [others, mine.open, mine.busy, language], () => others.length > 0
     && [call.alarm && !call.stamps.alarm_ended && h('p', { class: 'warn' }, t('alarm_first')),
       h('h3', {}, t('more')), buttons(others, call, desk, 'small')]);
 }
 
 function buttons(acts, call, desk, size) {
+  const { open, busy } = desk.work(call.id);
   const word = (act) => t(act === 'answer' && call.source !== 'resident' ? 'act_answer_only' : `act_${act}`);
   return h('div', { class: 'row' }, acts.map((act, index) => h('button', {
-    type: 'button', id: `act-${act}`, class: `${size}${size === 'big' && index === 0 ? ' primary' : ''}`, 'aria-disabled': String(desk.busy),
-    'aria-expanded': asks(act) ? String(desk.open === act) : null, onclick: () => desk.begin(act),
+    type: 'button', id: `act-${act}`, class: `${size}${size === 'big' && index === 0 ? ' primary' : ''}`, 'aria-disabled': String(busy),
+    'aria-expanded': asks(act) ? String(open === act) : null, onclick: () => desk.begin(call.id, act),
   }, word(act))));
 }
 

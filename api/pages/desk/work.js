@@ -1,0 +1,15 @@
+// What is being done to each call: which form is open, what is asked of the server now, and what of it did not succeed.
+
+const begun = new Map();
+
+/** The work on one call; it is the same object until `forget`. */
+export function work(id) {
+  if (!begun.has(id)) begun.set(id, { open: '', problem: '', busy: false });
+  return begun.get(id);
+}
+
+/** Forget the work on the call `id`, or without one on every call. */
+export function forget(id) {
+  if (id === undefined) begun.clear();
+  else begun.delete(id);
+}
