@@ -117,7 +117,7 @@ def is_own_page(headers: Headers) -> bool:
 def _is_own(origin: str, headers: Headers) -> bool:
     # No page can set these two headers of a request to another origin without asking that origin first.
     hosts = (headers.get("host"), headers.get("x-forwarded-host"))
-    return origin.partition("://")[2] in [host for host in hosts if host]
+    return origin.partition("://")[2].lower() in [host.lower() for host in hosts if host]
 
 
 def _hashed(session_id: str) -> bytes:

@@ -8,11 +8,12 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Protocol
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Query, WebSocket
+from starlette.datastructures import Headers
 
 from api.auth import actor_of_websocket
+from api.sessions import is_foreign
 from api.voice import Peer, Side
 from api.voice_exchange import FORBIDDEN, GONE, NOT_FOUND, TRY_AGAIN, UNAUTHORIZED, OpenCalls, VoiceExchange
 from core.errors import TemporaryError
@@ -79,16 +80,16 @@ async def resident_voice(websocket: WebSocket, token: str, call_id: str, client:
 
 async def _greeted(websocket: WebSocket, voice: Voice) -> bool:
     """Accept the connection, so that a refusal can say why; but never one that another site's page opened."""
-    if not same_origin(websocket.headers.get("origin"), websocket.headers.get("host", ""), voice.origins):
+    if not is_welcome(websocket.headers, voice.origins):
         await websocket.close(FORBIDDEN)
         return False
     await websocket.accept()
     return True
 
 
-def same_origin(origin: str | None, host: str, further: frozenset[str]) -> bool:
-    """Tell whether a page at ``origin`` may connect to ``host``. Programs send no origin, browsers always do."""
-    return origin is None or origin in further or urlsplit(origin).netloc.lower() == host.lower() != ""
+def is_welcome(headers: Headers, further: frozenset[str]) -> bool:
+    """Tell whether who asks may connect: a page of ours, as for signing in, one of ``further``, or a program."""
+    return headers.get("origin") in further or not is_foreign(headers)
 
 
 async def _staff(websocket: WebSocket, voice: Voice) -> str | None:

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import pytest
+from starlette.datastructures import Headers
 
-from api.routes.voice import same_origin
+from api.routes.voice import is_welcome
 from api.voice import (
     BURST_MESSAGES,
     MESSAGE_LIMIT_BYTES,
@@ -205,17 +206,30 @@ def test_servers_are_those_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("origin", "host", "taken"),
+    ("headers", "taken"),
     [
-        pytest.param(None, "anju:8000", True, id="a program"),
-        pytest.param("https://anju:8000", "anju:8000", True, id="our own page"),
-        pytest.param("https://ANJU", "anju", True, id="in capitals"),
-        pytest.param("https://evil.example", "anju", False, id="another site"),
-        pytest.param("https://anju:9000", "anju:8000", False, id="another port"),
-        pytest.param("null", "anju", False, id="a page without an origin"),
-        pytest.param("null", "", False, id="neither has a name"),
-        pytest.param("https://behind.example", "anju", True, id="named in the settings"),
+        pytest.param({"Host": "anju:8000"}, True, id="a program"),
+        pytest.param({"Origin": "https://anju:8000", "Host": "anju:8000"}, True, id="our own page"),
+        pytest.param({"Origin": "https://ANJU", "Host": "anju"}, True, id="in capitals"),
+        pytest.param(
+            {"Origin": "https://desk.example", "Host": "anju:8000", "X-Forwarded-Host": "desk.example"},
+            True,
+            id="behind a proxy that tells the name",
+        ),
+        pytest.param(
+            {"Origin": "https://anju", "Host": "x", "Sec-Fetch-Site": "same-origin"}, True, id="says a browser"
+        ),
+        pytest.param({"Origin": "https://evil.example", "Host": "anju"}, False, id="another site"),
+        pytest.param(
+            {"Origin": "https://evil.example", "Host": "anju", "X-Forwarded-Host": "desk.example"},
+            False,
+            id="another site, through the proxy",
+        ),
+        pytest.param({"Origin": "https://anju:9000", "Host": "anju:8000"}, False, id="another port"),
+        pytest.param({"Origin": "null", "Host": "anju"}, False, id="a page without an origin"),
+        pytest.param({"Origin": "null", "Host": ""}, False, id="neither has a name"),
+        pytest.param({"Origin": "https://behind.example", "Host": "anju"}, True, id="named in the settings"),
     ],
 )
-def test_only_our_own_pages_connect(origin: str | None, host: str, *, taken: bool) -> None:
-    assert same_origin(origin, host, frozenset({"https://behind.example"})) is taken
+def test_only_our_own_pages_connect(headers: dict[str, str], *, taken: bool) -> None:
+    assert is_welcome(Headers(headers), frozenset({"https://behind.example"})) is taken
