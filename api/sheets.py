@@ -4,6 +4,8 @@ import io
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import segno
 from msgspec import Struct
@@ -16,6 +18,10 @@ _ERROR_CORRECTION = "q"
 _QUIET_MODULES = 4
 # Where a number no longer fits the width of the sheet in the largest type.
 _LONG_NUMBER = 12
+_WARNING_STYLE = (
+    ".warning{background:#b3121d;color:#fff;font-weight:700;padding:4mm 5mm}.warning span{display:block;margin:1mm 0}"
+    "@media print{.warning{display:none}}"
+)
 _FOLDER = files("api").joinpath("pages/resident")
 
 
@@ -51,14 +57,30 @@ def code_svg(address: str, title: str = "") -> str:
     return drawn.getvalue().decode()
 
 
-def printed(sheets: Sequence[Sheet], lang: str) -> Document:
-    """Return ``sheets``, one to a page, with the language ``lang`` (``zh`` or ``en``) above the other."""
-    style = _FOLDER.joinpath("sheet.css").read_text(encoding="utf-8")
+def is_for_phones(address: str) -> bool:
+    """Tell whether the phones of residents can use the page at ``address``: over HTTPS, and not on this machine."""
+    parts = urlsplit(address)
+    return parts.scheme == "https" and not _is_loopback(parts.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def printed(sheets: Sequence[Sheet], lang: str, *, doubtful: str = "") -> Document:
+    """Return ``sheets``, one to a page, with the language ``lang`` (``zh`` or ``en``) above the other.
+
+    With ``doubtful``, where their codes lead to, a warning stands above them on the screen, not on paper.
+    """
+    style = _FOLDER.joinpath("sheet.css").read_text(encoding="utf-8") + (_WARNING_STYLE if doubtful else "")
     template = _FOLDER.joinpath("sheet.html").read_text(encoding="utf-8")
     head = (
         f'<!doctype html>\n<html lang="{"zh-CN" if lang == "zh" else "en"}"><head><meta charset="utf-8">'
         f'<title>一键呼叫 Call for help</title><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<style>{style}</style></head>\n<body>"
+        f"<style>{style}</style></head>\n<body>{_warning(doubtful, lang) if doubtful else ''}"
     )
     return Document(f"{head}{''.join(_one(template, sheet, lang) for sheet in sheets)}</body></html>\n", style)
 
@@ -81,6 +103,19 @@ def _one(template: str, sheet: Sheet, lang: str) -> str:
         "address": sheet.address,
     }
     return filled(template, values)
+
+
+def _warning(address: str, lang: str) -> str:
+    zh = (
+        f"请勿张贴：二维码指向 {address}，住户的手机用不了这个地址（须为 https，且不能是本机地址）。"
+        "请先把 notify.base_url（ANJU_NOTIFY__BASE_URL）设为住户使用的 https 地址，再重新打开本页。"
+    )
+    en = (
+        f"Do not hang these up: their codes lead to {address}, which is of no use to residents' phones (it has to be"
+        " https, and not this machine). Set notify.base_url (ANJU_NOTIFY__BASE_URL) to the https address that residents"
+        " use, then open this page again."
+    )
+    return f'<div class="warning" role="alert">{_both(zh, en, lang)}</div>'
 
 
 def _figure(zh: str, en: str, figure: str, lang: str) -> str:

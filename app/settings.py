@@ -17,6 +17,11 @@ _NOT_SETTINGS = ("ANJU_CONFIG", "ANJU_TEST_", "ANJU_TOKEN")
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
+def _none_if_empty(value: object) -> object:
+    """Compose files pass on an empty value for what is not set."""
+    return None if value == "" else value
+
+
 class Section(BaseModel):
     """A part of the tree: a key it does not know is an error, not a typo that silently does nothing."""
 
@@ -110,6 +115,11 @@ class NotifySettings(Section):
     )
     keep_days: float = Field(90, ge=1, le=3_650, description="Notifications finished longer ago than this are deleted")
 
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return _none_if_empty(value)
+
 
 class EmergencySettings(Section):
     """Who is called for help."""
@@ -137,8 +147,7 @@ class VoiceSettings(Section):
     @field_validator("turn_url", "turn_secret", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
-        """Compose files pass on an empty value for what is not set."""
-        return None if value == "" else value
+        return _none_if_empty(value)
 
     @model_validator(mode="after")
     def _complete(self) -> "VoiceSettings":

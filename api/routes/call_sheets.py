@@ -13,7 +13,7 @@ from api.parameters import Community
 from api.resident_page import ALWAYS, phones_of
 from api.responses import NOT_FOUND
 from api.routes.call_points import PointPath, known_point
-from api.sheets import Sheet, code_svg, printed
+from api.sheets import Document, Sheet, code_svg, is_for_phones, printed
 from emergency.model import CallPoint
 
 router = APIRouter(tags=["call points"])
@@ -48,14 +48,16 @@ async def get_call_point_code(given: Given, request: Request, point_id: PointPat
 )
 async def get_call_point_sheet(given: Given, request: Request, point_id: PointPath, lang: Lang = "zh") -> Response:
     """One sheet: QR code, rescue code and the number of the duty room; 404 where the point was removed."""
-    return _page([await _sheet(given, request, await _in_use(given, point_id))], lang)
+    sheets = [await _sheet(given, request, await _in_use(given, point_id))]
+    return _page(printed(sheets, lang, doubtful=_doubtful(given, request)))
 
 
 @router.get("/call-sheets", summary="Lay out the sheets of all call points", response_class=Response, responses=_SHEETS)
 async def list_call_sheets(given: Given, request: Request, community: Community = None, lang: Lang = "zh") -> Response:
     """The sheets of all call points in use, one to a page, by id."""
     points = await given.emergency.points.points(community)
-    return _page([await _sheet(given, request, point) for point in points], lang)
+    sheets = [await _sheet(given, request, point) for point in points]
+    return _page(printed(sheets, lang, doubtful=_doubtful(given, request)))
 
 
 async def _in_use(given: Dependencies, point_id: str) -> CallPoint:
@@ -64,7 +66,17 @@ async def _in_use(given: Dependencies, point_id: str) -> CallPoint:
 
 
 def _address(given: Dependencies, request: Request, point: CallPoint) -> str:
-    return f"{(given.base_url or str(request.base_url)).rstrip('/')}/c/{point.token}"
+    return f"{_root(given, request)}/c/{point.token}"
+
+
+def _root(given: Dependencies, request: Request) -> str:
+    return (given.base_url or str(request.base_url)).rstrip("/")
+
+
+def _doubtful(given: Dependencies, request: Request) -> str:
+    """Return the address to warn of: one that nobody chose and that residents' phones cannot use."""
+    root = _root(given, request)
+    return "" if given.base_url or is_for_phones(root) else root
 
 
 async def _sheet(given: Dependencies, request: Request, point: CallPoint) -> Sheet:
@@ -73,8 +85,7 @@ async def _sheet(given: Dependencies, request: Request, point: CallPoint) -> She
     return Sheet(place, _address(given, request, point), next(own, None))
 
 
-def _page(sheets: list[Sheet], lang: str) -> Response:
-    document = printed(sheets, lang)
+def _page(document: Document) -> Response:
     digest = base64.b64encode(hashlib.sha256(document.style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}

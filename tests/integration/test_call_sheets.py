@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from api.resident_page import Phone
 from api.sheets import Sheet, printed
@@ -35,6 +35,16 @@ async def test_sheets_fill_a_page_of_a6_each(new_context: NewContext, house_serv
     for width, height in pages:
         assert float(width) == pytest.approx(105 * POINTS_PER_MILLIMETRE, abs=1)
         assert float(height) == pytest.approx(148 * POINTS_PER_MILLIMETRE, abs=1)
+
+
+async def test_the_warning_is_on_the_screen_and_not_on_paper(new_context: NewContext, house_server: Running) -> None:
+    page = await (await new_context(extra_http_headers=RIGHT)).new_page()
+    await page.goto(f"{house_server.url}/api/v1/call-sheets?community=xingfu")
+    warning = page.get_by_role("alert")
+    await expect(warning).to_be_visible()
+    await expect(warning).to_have_css("background-color", "rgb(179, 18, 29)")
+    await page.emulate_media(media="print")
+    await expect(warning).to_be_hidden()
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

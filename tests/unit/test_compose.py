@@ -96,6 +96,15 @@ def test_the_parts_of_anju_share_one_journal() -> None:
         assert SERVICES[name]["environment"]["ANJU_VAR"] == "/var/lib/anju"
 
 
+def test_links_and_codes_lead_to_the_address_of_the_example() -> None:
+    for name in ("alerts", "api"):
+        assert SERVICES[name]["environment"]["ANJU_NOTIFY__BASE_URL"] == "${BASE_URL:-}"
+
+
+def test_only_a_proxy_that_is_named_is_believed() -> None:
+    assert SERVICES["api"]["environment"]["FORWARDED_ALLOW_IPS"] == "${FORWARDED_ALLOW_IPS:-127.0.0.1}"
+
+
 def test_every_named_volume_is_declared() -> None:
     mounted = {mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])}
     assert {name for name in mounted if not name.startswith(".")} == COMPOSE["volumes"].keys()

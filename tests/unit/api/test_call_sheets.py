@@ -68,6 +68,30 @@ async def test_the_code_leads_to_where_people_reach_anju(world: World, points: P
     assert f"https://anju.example/c/{TOKEN}" in sheet
 
 
+WARNED: dict[str, tuple[str, str, bool]] = {
+    "nobody said, plain HTTP": ("", "http://anju.example", True),
+    "nobody said, this machine": ("", "https://localhost:8000", True),
+    "nobody said, this machine by its number": ("", "https://127.0.0.1", True),
+    "nobody said, this machine by its longer number": ("", "https://[::1]:8000", True),
+    "nobody said, HTTPS": ("", "https://anju.example", False),
+    "nobody said, HTTPS at an address": ("", "https://192.0.2.7", False),
+    "said": ("https://anju.example", "http://127.0.0.1:8000", False),
+}
+
+
+@pytest.mark.parametrize(("said", "asked", "warned"), WARNED.values(), ids=WARNED)
+async def test_an_address_that_no_phone_can_use_is_not_hung_up_unnoticed(
+    world: World, points: Points, said: str, asked: str, warned: bool
+) -> None:
+    given = dataclasses.replace(dependencies(world), base_url=said)
+    transport = httpx.ASGITransport(create_app(given))
+    async with httpx.AsyncClient(transport=transport, base_url=asked, headers=RIGHT) as lan:
+        for path in ("call-sheets", "call-points/p1/sheet", "call-sheets?lang=en"):
+            text = seen((await lan.get(f"/api/v1/{path}")).text, other="")
+            for part in ("请勿张贴", "Do not hang these up", "ANJU_NOTIFY__BASE_URL"):
+                assert (part in text) is warned, path
+
+
 async def test_a_sheet_says_what_somebody_in_need_has_to_know(lan: httpx.AsyncClient) -> None:
     answer = await lan.get("/api/v1/call-points/p1/sheet")
     text = seen(answer.text, other="")

@@ -62,6 +62,11 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.records_url == "postgresql+psycopg://anju:hush@db/anju"
 
 
+def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANJU_NOTIFY__BASE_URL", "")
+    assert load().notify.base_url is None
+
+
 def test_voices_have_the_relay_of_the_settings_and_none_where_they_are_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANJU_VOICE__TURN_URL", "")
     monkeypatch.setenv("ANJU_VOICE__TURN_SECRET", "")
