@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-# Several homes may share an address, behind the router of a building or of a mobile network.
+# What one home is given of IPv6; by IPv4 a whole mobile network may stand behind one address.
 _IPV6_HOME_BITS = 64
 _REMEMBERED = 10_000
 
@@ -24,7 +24,7 @@ class Limits(Struct, frozen=True):
     per_point: int = 6
     """New calls of one point within the window."""
     per_address: int = 12
-    """New calls from one address within the window, over all points."""
+    """Calls from one address within the window, over all points, that were not the first of their point."""
     repeat_window: timedelta = timedelta(minutes=1)
     repeats: int = 20
     """Taps on one point while its call is open that are written down within the repeat window."""
@@ -89,9 +89,10 @@ class Throttle:
         if not new:
             self._repeats.add(point, now)
             return
-        self._points.add(point, now)
-        if address:
+        # Whoever shares an address with many would else be held up by what others call for.
+        if address and self._points.of(point, now):
             self._addresses.add(address, now)
+        self._points.add(point, now)
 
 
 class _Instants:

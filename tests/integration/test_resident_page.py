@@ -228,6 +228,33 @@ async def test_a_server_that_is_silent_shows_the_numbers_and_the_page_goes_on_tr
     assert len(home.calls()) == 1
 
 
+# Keeps every wait that a script asks for, in milliseconds.
+WAITS = """
+window.waits = [];
+const wait = window.setTimeout;
+window.setTimeout = (what, waited) => { waits.push(waited); return wait(what, waited); };
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "shortest", "longest"),
+    [("7", 7_000, 7_000), ("3600", 30_000, 30_000), ("Wed, 25 Nov 2026 17:00:00 GMT", 700, 1_200), ("-5", 700, 1_200)],
+    ids=["as the server says", "half a minute instead of an hour", "a date is none", "none is below nothing"],
+)
+async def test_a_tap_that_was_refused_is_sent_again_soon(
+    page: Page, address: str, told: str, shortest: int, longest: int
+) -> None:
+    await page.add_init_script(WAITS)
+    await page.goto(address)
+    await page.route("**/calls", lambda route: route.fulfill(status=429, headers={"Retry-After": told}))
+    await page.evaluate("waits.length = 0")
+    await tap(page)
+    await seen(page, "这里呼叫得太频繁")
+    # Before it stand the patience with the request and the moment after which the phones are shown.
+    again = await page.evaluate("waits.find((one) => one !== 10000 && one !== 3000)")
+    assert shortest <= again <= longest
+
+
 async def test_a_call_that_is_lost_from_sight_is_said_to_be(page: Page, home: House, address: str) -> None:
     await page.goto(address)
     await tap(page)

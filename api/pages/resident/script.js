@@ -3,7 +3,7 @@
 (function () {
   'use strict';
   const SOON = 3000; // Without an answer for so long the phones are shown.
-  const ATTEMPT = 10000, POLL = 2000, KEY_LIVES = 600000, VOICE = 5000;
+  const ATTEMPT = 10000, POLL = 2000, KEY_LIVES = 600000, VOICE = 5000, LONGEST = 30000;
   const html = document.documentElement, body = document.body;
   const id = function (name) { return document.getElementById(name); };
   const all = function (query) { return Array.prototype.slice.call(document.querySelectorAll(query)); };
@@ -124,7 +124,7 @@
     if (answered) return;
     if (answer.status === 429) show('refused');
     else if (answer.status < 500) show('unsent');
-    retry(1000 * Number(answer.headers.get('Retry-After') || 0));
+    retry(Math.min(LONGEST, 1000 * Number(answer.headers.get('Retry-After')) || 0));
   }
 
   function unreachable(error) {

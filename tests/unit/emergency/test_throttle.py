@@ -37,14 +37,22 @@ def test_a_point_beyond_its_limit_is_told_when_to_come_again() -> None:
     assert throttle.judge("a", "", minutes(15) + verdict.retry_after, open_call=False).admitted
 
 
+def test_first_calls_do_not_count_towards_the_address_that_many_share() -> None:
+    throttle = Throttle(LIMITS)
+    for number in range(20):
+        throttle.count(f"point {number}", "10.0.0.1", T0, new=True)
+    assert throttle.judge("point 1", "10.0.0.1", minutes(1), open_call=False).reason is Reason.WITHIN
+
+
 def test_an_address_beyond_its_limit_still_makes_first_calls() -> None:
     throttle = Throttle(LIMITS)
-    for point in "abc":
+    for point in "aabbcc":
         throttle.count(point, "10.0.0.1", T0, new=True)
-    verdict = throttle.judge("a", "10.0.0.1", minutes(1), open_call=False)
+    throttle.count("d", "10.0.0.2", T0, new=True)
+    verdict = throttle.judge("d", "10.0.0.1", minutes(1), open_call=False)
     assert (verdict.reason, verdict.retry_after) == (Reason.ADDRESS_LIMIT, timedelta(minutes=59))
-    assert throttle.judge("d", "10.0.0.1", minutes(1), open_call=False).reason is Reason.FIRST
-    assert throttle.judge("a", "10.0.0.2", minutes(1), open_call=False).reason is Reason.WITHIN
+    assert throttle.judge("e", "10.0.0.1", minutes(1), open_call=False).reason is Reason.FIRST
+    assert throttle.judge("d", "10.0.0.2", minutes(1), open_call=False).reason is Reason.WITHIN
 
 
 def test_taps_on_an_open_call_are_let_through_and_soon_no_longer_written_down() -> None:
