@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -80,7 +81,7 @@ class Phone(Struct, frozen=True):
 
 
 class Shown(Struct, frozen=True):
-    """What one document shows. ``view`` is a word of the page: idle, unknown, refused, …; with a call it is *call*."""
+    """What one document shows. ``view`` is a word of the page: idle, unknown, unkept, …; with a call it is *call*."""
 
     lang: str
     view: str = "idle"
@@ -88,6 +89,8 @@ class Shown(Struct, frozen=True):
     place: Place = Place("")
     former: bool = False
     call: Progress | None = None
+    call_id: str = ""
+    """Of a call that cannot be shown now."""
     phones: tuple[Phone, ...] = tuple(Phone(*each) for each in ALWAYS)
 
 
@@ -145,7 +148,8 @@ def phones_of(plan: EmergencyPlan, place: Place) -> tuple[Phone, ...]:
 
 def rendered(shown: Shown) -> str:
     """Return the whole document."""
-    place, call = shown.place, shown.call
+    place, call, token = shown.place, shown.call, quote(shown.token, safe="")
+    call_id = call.id if call else quote(shown.call_id, safe="")
     standing = _standing(shown)
     words = [*standing, *(call.shows if call else (shown.view,))]
     state = {"place": standing, "view": shown.view, "call": call}
@@ -156,13 +160,13 @@ def rendered(shown: Shown) -> str:
         "style": Html(_files().style),
         "script": Html(_files().script),
         "refresh": Html(_REFRESH if call and call.open else ""),
-        "token": shown.token,
+        "token": token,
         "state": msgspec.json.encode(state).decode(),
         "name_zh": place.name_zh or place.name_en or place.building or "求助",
         "name_en": place.name_en or place.name_zh or place.building or "Call for help",
         "rescue_code": place.rescue_code,
-        "and_call": f"&call={call.id}" if call else "",
-        "back": f"/c/{shown.token}/calls/{call.id}/abandon" if call else "",
+        "and_call": f"&call={call_id}" if call_id else "",
+        "back": f"/c/{token}/calls/{call_id}/abandon" if call_id else "",
         "steps": Html("".join(_steps(call))),
         "by": call.rescue.by if call else "",
         "left": "{}:{:02}".format(*divmod(call.rescue.left_seconds, 60)) if call else "",

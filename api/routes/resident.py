@@ -8,18 +8,20 @@ import contextlib
 import gzip
 import math
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 
 import msgspec
+import structlog
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from msgspec.structs import replace
 
 from api.call_places import place_of_point
 from api.dependencies import Dependencies, Given
-from api.problems import problem_response
+from api.problems import RETRY_AFTER_SECONDS, problem_response
 from api.resident_page import Phone, Shown, belongs, phones_of, place_key, policy, rendered, voice, worker
 from api.resident_progress import progress
 from api.routes.emergency_calls import key_of
@@ -40,6 +42,7 @@ _OVER = (CallState.ABANDONED, CallState.FREED, CallState.CLOSED)
 _FOLLOWED = 5
 _OPEN_CALLS = 200
 _FORM_BYTES = 4_096
+_log = structlog.get_logger()
 
 
 @router.get("/sw.js")
@@ -66,17 +69,30 @@ async def get_page(
     """The page of a lift or an entrance, with ``call`` as it stands now where it is one of this place."""
     lang = _language(lang, languages)
     try:
-        found = await _point(given, token)
-        if found is None:
-            return _page(request, Shown(lang, "unknown", token), 404)
-        point, present = found
-        shown = await _shown(given, lang, token, point, former=not present)
-        own = await _call_of(given, point, call)
+        with _border():
+            found = await _point(given, token)
+            if found is None:
+                return _page(request, Shown(lang, "unknown", token), 404)
+            point, present = found
+            shown = await _shown(given, lang, token, point, former=not present)
+            own = await _call_of(given, point, call)
+            if own is None:
+                return _page(request, shown)
+            return _page(request, replace(shown, view="call", call=progress(own, given.clock.now(), given.zone)))
     except TemporaryError:
         return _page(request, Shown(lang, "idle", token), 503)
-    if own is None:
-        return _page(request, shown)
-    return _page(request, replace(shown, view="call", call=progress(own, given.clock.now(), given.zone)))
+
+
+@router.get("/{token}/calls")
+async def get_form(token: str, lang: str | None = None, languages: Languages = "") -> Response:
+    """Lead to the page whoever loads again what a form was answered with."""
+    return _led(token, _language(lang, languages))
+
+
+@router.get("/{token}/calls/{call_id}/abandon")
+async def get_back_form(token: str, call_id: str, lang: str | None = None, languages: Languages = "") -> Response:
+    """Lead to the page of the call, as `get_form`."""
+    return _led(token, _language(lang, languages), call_id)
 
 
 @router.post("/{token}/calls")
@@ -89,16 +105,18 @@ async def raise_call(
 ) -> Response:
     """One tap. Answers the call as JSON to the script and a redirect to the page to a form."""
     said = await _said(request)
-    lang = _language(said.get("lang"), languages)
+    lang, key = _language(said.get("lang"), languages), idempotency_key or said.get("key", "")
+    shown = Shown(lang, "unkept", token)
     try:
-        found = await _point(given, token)
-        if found is None:
-            return _refused(request, Shown(lang, "unknown", token), 404, "this code is not known")
-        point, present = found
-        shown = await _shown(given, lang, token, point, former=not present)
-        call, verdict, new = await _tapped(given, request, point, shown.place, idempotency_key or said.get("key", ""))
+        with _border():
+            found = await _point(given, token)
+            if found is None:
+                return _refused(request, Shown(lang, "unknown", token), 404, "this code is not known")
+            point, present = found
+            shown = replace(await _shown(given, lang, token, point, former=not present), view="unkept")
+            call, verdict, new = await _tapped(given, request, point, shown.place, key)
     except TemporaryError:
-        return _refused(request, Shown(lang, "unsent", token), 503, "calls cannot be kept now: please dial")
+        return _refused(request, shown, 503, "calls cannot be kept now: please dial")
     if call is None:
         seconds = math.ceil(verdict.retry_after.total_seconds())
         too_many = replace(shown, view="refused")
@@ -107,25 +125,45 @@ async def raise_call(
 
 
 @router.get("/{token}/calls/{call_id}")
-async def get_progress(given: Given, request: Request, token: str, call_id: str) -> Response:
+async def get_progress(given: Given, request: Request, token: str, call_id: str, languages: Languages = "") -> Response:
     """How the call stands, for the page that shows it."""
-    call = await _known(given, token, call_id)
-    return _no_call(request) if call is None else _json(given, call)
+    try:
+        with _border():
+            call = await _known(given, token, call_id)
+            return _no_call(request, token, _language(None, languages)) if call is None else _json(given, call)
+    except TemporaryError:
+        wait = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return problem_response(request, 503, "how it stands cannot be read now", headers=wait)
 
 
 @router.post("/{token}/calls/{call_id}/abandon")
 async def take_back(given: Given, request: Request, token: str, call_id: str, languages: Languages = "") -> Response:
     """The caller takes it back; on what has gone too far for that nothing changes."""
     lang = _language((await _said(request)).get("lang"), languages)
+    shown = Shown(lang, "away", token, call_id=call_id)
     try:
-        call = await _known(given, token, call_id)
-        if call is None:
-            return _no_call(request)
-        with contextlib.suppress(Conflict):
-            call = await given.emergency.calls.act(call.id, Abandon(), CALLER) or call
+        with _border():
+            call = await _known(given, token, call_id)
+            if call is None:
+                return _no_call(request, token, lang)
+            shown = replace(shown, place=call.place, phones=phones_of(given.emergency.calls.plan, call.place))
+            with contextlib.suppress(Conflict):
+                call = await given.emergency.calls.act(call.id, Abandon(), CALLER) or call
     except TemporaryError:
-        return _refused(request, Shown(lang, "away", token), 503, "this cannot be kept now: try again, or dial")
+        return _refused(request, shown, 503, "this cannot be kept now: try again, or dial")
     return _answer(given, request, token, call, lang)
+
+
+@contextlib.contextmanager
+def _border() -> Iterator[None]:
+    """Raise `TemporaryError` whatever goes wrong inside; what nobody expected is written down."""
+    try:
+        yield
+    except TemporaryError:
+        raise
+    except Exception as error:  # the request's border: whoever calls for help is shown numbers, whatever is broken
+        _log.error("call_page.failed", exc_info=error)
+        raise TemporaryError("a fault of the service, recorded there") from error
 
 
 async def _tapped(
@@ -202,7 +240,12 @@ def _wants_json(request: Request) -> bool:
 def _answer(given: Dependencies, request: Request, token: str, call: Call, lang: str, status: int = 200) -> Response:
     if _wants_json(request):
         return _json(given, call, status)
-    return RedirectResponse(f"/c/{token}?{urlencode({'call': call.id, 'lang': lang})}", HTTPStatus.SEE_OTHER)
+    return _led(token, lang, call.id)
+
+
+def _led(token: str, lang: str, call_id: str = "") -> Response:
+    asked = {"call": call_id, "lang": lang} if call_id else {"lang": lang}
+    return RedirectResponse(f"/c/{quote(token, safe='')}?{urlencode(asked)}", HTTPStatus.SEE_OTHER)
 
 
 def _json(given: Dependencies, call: Call, status: int = 200) -> Response:
@@ -210,13 +253,13 @@ def _json(given: Dependencies, call: Call, status: int = 200) -> Response:
     return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
 
 
-def _no_call(request: Request) -> Response:
+def _no_call(request: Request, token: str, lang: str) -> Response:
     if _wants_json(request):
         return problem_response(request, 404, "there is no such call at this place")
-    return _page(request, Shown("zh", "unknown"), 404)
+    return _led(token, lang)  # Where it says whether the code is known, and calls.
 
 
-def _refused(request: Request, shown: Shown, status: int, detail: str, seconds: int = 2) -> Response:
+def _refused(request: Request, shown: Shown, status: int, detail: str, seconds: int = RETRY_AFTER_SECONDS) -> Response:
     headers = {} if status == HTTPStatus.NOT_FOUND else {"Retry-After": str(seconds)}
     if _wants_json(request):
         return problem_response(request, status, f"{detail}: {_said_phones(shown.phones)}", headers=headers)

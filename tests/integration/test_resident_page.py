@@ -74,6 +74,40 @@ async def test_a_tap_with_scripts_that_fail(page: Page, home: House, address: st
     assert len(home.calls()) == 1
 
 
+@pytest.mark.parametrize("scripts", [False, True], ids=["no scripts", "no fetch"])
+async def test_a_form_that_was_not_kept_says_so_and_is_pressed_again(
+    new_context: NewContext, home: House, address: str, scripts: bool
+) -> None:
+    page = await (await new_context(java_script_enabled=scripts)).new_page()
+    await page.add_init_script(BROKEN["no fetch"])
+    await page.goto(address)
+    home.world.calling.records.fail(times=1)
+    await tap(page)
+    await page.locator("h1 [data-when=unkept]").wait_for()
+    await expect(page.locator("a[href='tel:05711']")).to_be_visible()
+    await expect(page.locator("h1 [data-when=unsent]")).to_be_hidden()
+    await tap(page)
+    await page.locator("h1 [data-when=ringing]").wait_for()
+    assert len(home.calls()) == 1
+
+
+async def test_the_answer_to_a_form_has_its_other_language_and_loads_again(
+    new_context: NewContext, home: House, address: str
+) -> None:
+    page = await (await new_context(java_script_enabled=False)).new_page()
+    for again in ("press a link", "load the address"):
+        await page.goto(address)
+        home.world.calling.records.fail(times=1)
+        await tap(page)
+        await page.locator("h1 [data-when=unkept]").wait_for()
+        if again == "press a link":
+            await page.get_by_text("English", exact=True).click()
+        else:
+            await page.goto(page.url)
+        await page.locator("h1 [data-when=idle]").wait_for()
+        assert page.url.partition("?")[0] == address
+
+
 async def test_a_tap_is_felt_at_once_and_answered(page: Page, home: House, address: str) -> None:
     await page.goto(address)
     at_once = "(document.getElementById('tap').click(), document.querySelector('h1').innerText.trim())"
@@ -303,6 +337,26 @@ async def test_taking_it_back_asks_first(page: Page, home: House, address: str) 
     await tap(page)
     await answered(page)
     assert [call.state for call in home.calls()] == [CallState.RINGING]
+
+
+async def test_what_could_not_be_taken_back_is_not_forgotten(page: Page, home: House, address: str) -> None:
+    await page.goto(address)
+    await tap(page)
+    await answered(page)
+    await page.locator("summary").click()
+    home.world.calling.records.fail(times=2)
+    await page.locator("#back button").click()
+    await seen(page, "现在无法处理，请稍后再试或拨打电话。")
+    await page.goto(address)
+    await answered(page)
+    await page.goto(f"{address}?call={home.calls()[0].id}")
+    await page.locator("summary").click()
+    home.world.calling.records.fail(times=2)
+    await page.locator("#back button").click()
+    await seen(page, "现在无法处理，请稍后再试或拨打电话。")
+    await page.locator("summary").click()
+    await page.locator("#back button").click()
+    await seen(page, "呼叫已取消")
 
 
 # ---- a voice

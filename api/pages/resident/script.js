@@ -102,7 +102,6 @@
     answered = refusedByNetwork = dialled = false;
     tries = 0;
     attempt();
-    more.trying = true;
     show('sending');
     setTimeout(function () {
       if (answered || view !== 'sending') return;
@@ -206,9 +205,13 @@
   }
 
   function takeBack(event) {
+    if (!call) return; // The form of a page that could not show its call is sent again by the browser.
     event.preventDefault();
     ask('/calls/' + call.id + '/abandon', { method: 'POST', keepalive: true }, ATTEMPT)
-      .then(function (answer) { return answer.json(); })
+      .then(function (answer) {
+        if (!answer.ok) throw new Error(answer.status);
+        return answer.json();
+      })
       .then(function (told) { take(told); id('said').focus(); follow(); })
       .catch(function () { event.target.submit(); });
   }
@@ -304,7 +307,9 @@
   } else if (kept.call && view === 'idle') {
     call = { id: kept.call, open: true };
     look();
-  } else if (view === 'unsent' || (kept.key && view === 'idle')) tap(); // Somebody tapped, and nobody has heard it yet.
+  } else if (view === 'unkept' || (kept.key && view === 'idle')) { // Somebody tapped, and nobody has heard it yet.
+    try { tap(); } catch (error) { /* then the form says what to do */ }
+  }
   addEventListener('load', function () { // After it, for on a bad line the tap goes first.
     const worker = navigator.serviceWorker;
     if (worker) worker.register('/c/sw.js').catch(function () { /* then without */ });

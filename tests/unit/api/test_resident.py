@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from api.resident_page import ALWAYS, STEPS, Phone, both, filled, phones_of
 from emergency import acts
@@ -195,10 +196,15 @@ async def test_an_unknown_code_leads_to_numbers(stranger: httpx.AsyncClient, tok
 
 async def test_a_call_elsewhere_is_not_shown(stranger: httpx.AsyncClient, world: World) -> None:
     told = await tap(stranger)
-    for path in (f"/c/{ENTRANCE}/calls/{told['id']}", f"/c/{TOKEN}/calls/nobody", f"/c/nobody/calls/{told['id']}"):
+    for token, call_id in ((ENTRANCE, told["id"]), (TOKEN, "nobody"), ("nobody", told["id"])):
+        path = f"/c/{token}/calls/{call_id}"
         assert (await stranger.get(path, headers=JSON)).status_code == 404
         assert (await stranger.post(f"{path}/abandon", headers=JSON)).status_code == 404
-        assert (await stranger.post(f"{path}/abandon", headers=PAGE)).status_code == 404
+        for form in (
+            await stranger.get(path, headers=PAGE | {"Accept-Language": "en"}),
+            await stranger.post(f"{path}/abandon", data={"lang": "en"}, headers=PAGE),
+        ):
+            assert (form.status_code, form.headers["location"]) == (303, f"/c/{token}?lang=en")
     page = await stranger.get(f"/c/{ENTRANCE}?call={told['id']}", headers=PAGE)
     assert (page.status_code, "呼叫已收到" in seen(page.text)) == (200, False)
     assert calls_of(world)[0].state is CallState.RINGING
@@ -246,12 +252,69 @@ async def test_without_records_the_page_has_numbers_and_tries(stranger: httpx.As
     asked = await stranger.post(f"/c/{TOKEN}/calls", headers=JSON)
     assert [answer.status_code for answer in (page, form, asked)] == [503] * 3
     assert "一键呼叫" in seen(page.text)
-    assert "还没有接通，请拨打电话。" in seen(form.text)
+    assert NOT_SENT in seen(form.text)
     # A page without scripts does not go on by itself.
     assert "本页仍在继续呼叫" not in seen(form.text)
     back = await stranger.post(f"/c/{TOKEN}/calls/c1/abandon", headers=PAGE)
     assert (back.status_code, "现在无法处理" in seen(back.text)) == (503, True)
     assert all("96333" in answer.text for answer in (page, form, asked))
+
+
+NOT_SENT = "呼叫没有发出，请再按一次，或拨打电话。"
+
+
+async def test_a_form_that_was_not_kept_is_to_be_sent_again_and_keeps_its_place_and_phones(
+    stranger: httpx.AsyncClient, world: World
+) -> None:
+    world.calling.records.fail(times=1)
+    form = await stranger.post(f"/c/{TOKEN}/calls", headers=PAGE)
+    assert form.status_code == 503
+    assert [each for each in (NOT_SENT, "3 号楼电梯", "一键呼叫") if each not in seen(form.text)] == []
+    assert re.findall(r'href="tel:(\d+)"', form.text) == ["05711", "96333", "119"]
+    again = await stranger.post(f"/c/{TOKEN}/calls", headers=PAGE)
+    assert (again.status_code, len(calls_of(world))) == (303, 1)
+
+
+async def test_an_address_of_a_form_leads_to_its_page(stranger: httpx.AsyncClient, points: Points) -> None:
+    points.away = True
+    for path, expected in (("calls", "?lang=en"), ("calls/c1/abandon", "?call=c1&lang=en")):
+        form = await stranger.post(f"/c/{TOKEN}/{path}", data={"lang": "en"}, headers=PAGE)
+        links = re.findall(r'href="([^"]*lang=[^"]*)"', form.text)
+        assert [link.partition("?")[0] for link in links] == [f"/c/{TOKEN}"] * 2
+        reload = await stranger.get(f"/c/{TOKEN}/{path}", headers={"Accept-Language": "en"})
+        assert (reload.status_code, reload.headers["location"]) == (303, f"/c/{TOKEN}{expected}")
+
+
+async def test_what_could_not_be_taken_back_can_be_tried_again(stranger: httpx.AsyncClient, world: World) -> None:
+    told = await tap(stranger)
+    back = f"/c/{TOKEN}/calls/{told['id']}/abandon"
+    world.calling.records.fail(times=1)
+    form = await stranger.post(back, headers=PAGE)
+    assert (form.status_code, f'action="{back}"' in form.text) == (503, True)
+    expected = ("现在无法处理，请稍后再试或拨打电话。", "是的，取消呼叫", "3 号楼电梯")
+    assert [each for each in expected if each not in seen(form.text)] == []
+    assert f'href="/c/{TOKEN}?lang=en&amp;call={told["id"]}"' in form.text
+
+
+@pytest.mark.parametrize("fault", ["away", "broken"])
+async def test_a_fault_is_answered_with_numbers_and_does_not_tell_of_the_records(
+    stranger: httpx.AsyncClient, points: Points, fault: str
+) -> None:
+    setattr(points, fault, True)
+    with capture_logs() as logs:
+        answers = [
+            await stranger.get(f"/c/{TOKEN}", headers=PAGE),
+            await stranger.post(f"/c/{TOKEN}/calls", headers=PAGE),
+            await stranger.post(f"/c/{TOKEN}/calls/c1/abandon", headers=PAGE),
+            await stranger.post(f"/c/{TOKEN}/calls", headers=JSON),
+            await stranger.post(f"/c/{TOKEN}/calls/c1/abandon", headers=JSON),
+        ]
+        progress = await stranger.get(f"/c/{TOKEN}/calls/c1", headers=JSON)
+    assert [each.status_code for each in (*answers, progress)] == [503] * 6
+    assert all("96333" in each.text for each in answers)
+    assert not [each.text for each in (*answers, progress) if re.search("records|LookupError|secret", each.text)]
+    expected = {("call_page.failed", "LookupError('records: password secret')")} if fault == "broken" else set()
+    assert {(each["event"], repr(each["exc_info"])) for each in logs} == expected
 
 
 @pytest.mark.parametrize(

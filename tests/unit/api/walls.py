@@ -16,10 +16,14 @@ class Points(MemoryCallPoints):
     """Points whose records a test can take away."""
 
     away = False
+    broken = False
+    """Whether reading fails as nobody expects it."""
 
     async def by_token(self, token: str) -> tuple[CallPoint, bool] | None:
         if self.away:
             raise TemporaryError("records: away")
+        if self.broken:
+            raise LookupError("records: password secret")
         return await super().by_token(token)
 
 
