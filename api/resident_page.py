@@ -33,7 +33,7 @@ STEPS = {
     "freed": ("救援完成", "Freed"),
 }
 # Long enough to read, and to take a call back in between.
-_REFRESH = '<noscript><meta http-equiv="refresh" content="8"></noscript>'
+_REFRESH = '<noscript><meta http-equiv="refresh" content="8"></noscript><script>{}</script>'
 
 
 class Html(str):
@@ -98,13 +98,14 @@ class _Files(Struct, frozen=True):
     page: str
     style: str
     script: str
+    guard: str
     worker: str
     voice: str
 
 
 @functools.cache
 def _files() -> _Files:
-    names = ("page.html", "style.css", "script.js", "sw.js", "../voice.js")
+    names = ("page.html", "style.css", "script.js", "guard.js", "sw.js", "../voice.js")
     # Indents are for those who read the source.
     read = (_INDENT.sub("", _FOLDER.joinpath(name).read_text(encoding="utf-8")) for name in names)
     page, *others = read
@@ -125,7 +126,8 @@ def voice() -> str:
 def policy() -> str:
     """Return the Content-Security-Policy of the page: its own style and script, and what this server has."""
     return (
-        f"default-src 'none'; script-src 'self' {_hash(_files().script)}; style-src {_hash(_files().style)};"
+        f"default-src 'none'; script-src 'self' {_hash(_files().script)} {_hash(_files().guard)};"
+        f" style-src {_hash(_files().style)};"
         # Old browsers do not count a WebSocket of the same origin as 'self'.
         " connect-src 'self' ws: wss:; img-src data:; media-src 'self' blob:; worker-src 'self';"
         " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -159,7 +161,7 @@ def rendered(shown: Shown) -> str:
         "title": "一键呼叫 Call for help",
         "style": Html(_files().style),
         "script": Html(_files().script),
-        "refresh": Html(_REFRESH if call and call.open else ""),
+        "refresh": Html(_REFRESH.format(_files().guard) if call and call.open else ""),
         "token": token,
         "state": msgspec.json.encode(state).decode(),
         "name_zh": place.name_zh or place.name_en or place.building or "求助",

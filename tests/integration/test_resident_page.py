@@ -65,13 +65,59 @@ BROKEN = {
 }
 
 
+# Waits of a script are a quarter as long.
+HURRY = "const wait = window.setTimeout; window.setTimeout = (what, waited) => wait(what, waited / 4);"
+
+
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
 async def test_a_tap_with_scripts_that_fail(page: Page, home: House, address: str, broken: str) -> None:
-    await page.add_init_script(broken)
+    await page.add_init_script(f"{HURRY}\n{broken}")
     await page.goto(address)
     await tap(page)
     await answered(page)
     assert len(home.calls()) == 1
+    await home.act(home.calls()[0].id, acts.Answer())
+    await seen(page, "值班人员已接听，正在安排救援")
+
+
+async def test_a_script_that_does_not_run_at_all_leaves_a_page_that_goes_on(
+    page: Page, home: House, address: str
+) -> None:
+    async def spoilt(route: Route) -> None:
+        answer = await route.fetch(max_redirects=0)
+        body = (await answer.text()).replace("'use strict'", "'use strict' nonsense(", 1)
+        await route.fulfill(response=answer, body=body)
+
+    await page.add_init_script(HURRY)
+    await page.context.request.post(f"{address}/calls")
+    [call] = home.calls()
+    await page.route(f"{address}*", spoilt)
+    await page.goto(f"{address}?call={call.id}")
+    await answered(page)
+    await home.act(call.id, acts.Answer())
+    await seen(page, "值班人员已接听，正在安排救援")
+
+
+async def test_a_page_without_fetch_keeps_the_language_that_was_chosen(page: Page, home: House, address: str) -> None:
+    await page.add_init_script(f"{HURRY}\n{BROKEN['no fetch']}")
+    await page.goto(address)
+    await tap(page)
+    await answered(page)
+    await page.get_by_text("English", exact=True).click()
+    await home.act(home.calls()[0].id, acts.Answer())
+    await seen(page, "Answered. Help is being arranged")
+
+
+async def test_a_page_without_fetch_that_shows_no_call_stays(page: Page, home: House, address: str) -> None:
+    await page.add_init_script(f"{HURRY}\n{BROKEN['no fetch']}")
+    await page.goto(address)
+    await tap(page)
+    await answered(page)
+    await page.goto(address)
+    await expect(page.locator("h1 [data-when=idle]")).to_be_visible()
+    loads = [path for path, _ in home.sent].count(f"/c/{TOKEN}")
+    await page.wait_for_timeout(3_000)  # A second more than it takes a page that shows its call to load again.
+    assert [path for path, _ in home.sent].count(f"/c/{TOKEN}") == loads
 
 
 @pytest.mark.parametrize("scripts", [False, True], ids=["no scripts", "no fetch"])

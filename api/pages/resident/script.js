@@ -3,7 +3,7 @@
 (function () {
   'use strict';
   const SOON = 3000; // Without an answer for so long the phones are shown.
-  const ATTEMPT = 10000, POLL = 2000, KEY_LIVES = 600000, VOICE = 5000, LONGEST = 30000;
+  const ATTEMPT = 10000, POLL = 2000, KEY_LIVES = 600000, VOICE = 5000, LONGEST = 30000, RELOAD = 8000 - POLL;
   const html = document.documentElement, body = document.body;
   const id = function (name) { return document.getElementById(name); };
   const all = function (query) { return Array.prototype.slice.call(document.querySelectorAll(query)); };
@@ -150,8 +150,8 @@
     clearTimeout(again);
     keep({ call: told.id });
     try {
-      history.replaceState(null, '', base + '?call=' + told.id + '&lang=' + html.lang.slice(0, 2));
       take(told);
+      history.replaceState(null, '', address());
       id('said').focus();
       follow();
     } catch (error) { location.href = base + '?call=' + told.id; } // The server shows it as well.
@@ -176,10 +176,23 @@
     if (call.open) polling = setTimeout(look, wait);
   }
 
+  function address() {
+    return base + '?call=' + call.id + '&lang=' + html.lang.slice(0, 2);
+  }
+
+  function loadAgain() {
+    if (view === 'call' && call.open) location.replace(address());
+  }
+
   function look() {
     const asked = call.id;
     clearTimeout(polling);
-    ask('/calls/' + asked, {}, 8000).then(function (answer) {
+    let asking;
+    try { asking = ask('/calls/' + asked, {}, 8000); } catch (error) { // In a browser that cannot ask.
+      polling = setTimeout(loadAgain, RELOAD);
+      return;
+    }
+    asking.then(function (answer) {
       if (answer.status === 404) { forget(); return undefined; }
       if (!answer.ok) throw new Error(answer.status);
       return answer.json().then(function (told) {
@@ -310,6 +323,7 @@
   } else if (view === 'unkept' || (kept.key && view === 'idle')) { // Somebody tapped, and nobody has heard it yet.
     try { tap(); } catch (error) { /* then the form says what to do */ }
   }
+  window.anjuRuns = true;
   addEventListener('load', function () { // After it, for on a bad line the tap goes first.
     const worker = navigator.serviceWorker;
     if (worker) worker.register('/c/sw.js').catch(function () { /* then without */ });

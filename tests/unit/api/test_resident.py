@@ -1,6 +1,8 @@
 """The page behind a QR code, without a browser: what a tap does, what is shown, what goes wrong and still helps."""
 
+import base64
 import gzip
+import hashlib
 import re
 from datetime import timedelta
 from typing import Any
@@ -374,6 +376,16 @@ async def test_scripts_use_nothing_newer_than_the_browsers_they_are_for(
         r"\?\.|\?\?|catch *\{|\.finally\(|\.flat\(|replaceAll|import\b|export\b|\{ *\.\.\.|await *\(|\*\*=|#\w+ *[=;(]"
     )
     assert re.findall(newer, script) == []
+
+
+async def test_what_guards_an_open_call_runs_in_any_browser(stranger: httpx.AsyncClient, world: World) -> None:
+    told = await tap(stranger)
+    page = await stranger.get(f"/c/{TOKEN}?call={told['id']}", headers=PAGE)
+    guard, _ = re.findall(r"<script>(.*?)</script>", page.text, flags=re.DOTALL)
+    assert "location.reload()" in guard
+    assert re.findall(r"=>|`|\b(const|let|class|async|Promise|fetch|addEventListener)\b|\.\.\.", guard) == []
+    digest = base64.b64encode(hashlib.sha256(guard.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in page.headers["content-security-policy"]
 
 
 async def test_every_slot_and_word_of_the_page_is_used(stranger: httpx.AsyncClient, world: World) -> None:
