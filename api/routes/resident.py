@@ -277,6 +277,8 @@ def _page(request: Request, shown: Shown, status: int = 200, headers: dict[str, 
         "Cache-Control": "private, no-cache",
         "Vary": "Accept-Encoding, Accept-Language",
         "Referrer-Policy": "same-origin",
+        # By this the page's worker tells it from what a proxy answers.
+        "Anju-Page": shown.view,
         **(headers or {}),
     }
     return _packed(request, rendered(shown), "text/html", status, sent)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 from playwright.async_api import Page, expect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emergency import acts
@@ -22,6 +23,8 @@ class House:
     app: FastAPI
     sent: list[tuple[str, int]] = field(default_factory=list)
     """What browsers were sent of pages: path and bytes of the body, in order."""
+    between: int | None = None
+    """The status with which something between browser and server answers instead of it."""
 
     def calls(self) -> list[Call]:
         """Return all calls, the oldest first."""
@@ -38,6 +41,7 @@ async def house() -> House:
     points = await hang_up_codes(world)
     home = House(world, points, application(world))
     home.app.add_middleware(_Weighing, sent=home.sent)
+    home.app.add_middleware(_Between, home=home)
     return home
 
 
@@ -55,6 +59,19 @@ class _Weighing:
             await send(message)
 
         await self._app(scope, receive, send_weighed)
+
+
+class _Between:
+    """A proxy that may have lost the server."""
+
+    def __init__(self, app: ASGIApp, home: House) -> None:
+        self._app = app
+        self._home = home
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status = self._home.between
+        answer = Response("nothing here", status, media_type="text/html") if status else self._app
+        await answer(scope, receive, send)
 
 
 async def tap(page: Page) -> None:

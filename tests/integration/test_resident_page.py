@@ -347,6 +347,83 @@ async def test_a_call_that_is_lost_from_sight_is_said_to_be(page: Page, home: Ho
     await expect(page.locator("[data-when=stale]")).to_be_hidden()
 
 
+@pytest.mark.parametrize("status", [404, 502])
+async def test_what_a_proxy_answers_does_not_end_a_call(page: Page, home: House, address: str, status: int) -> None:
+    await page.goto(address)
+    await tap(page)
+    await answered(page)
+    home.between = status
+    await seen(page, "连接中断")
+    await answered(page)
+    home.between = None
+    await home.act(home.calls()[0].id, acts.Answer())
+    await seen(page, "值班人员已接听，正在安排救援")
+
+
+async def test_a_call_that_the_server_does_not_know_is_forgotten(page: Page, address: str) -> None:
+    await page.goto(address)
+    await page.evaluate(_KEEP, {"call": "nobody"})
+    await page.reload()
+    await page.wait_for_function(f"{_KEPT} === '{{}}'")
+    await expect(page.locator("h1 [data-when=idle]")).to_be_visible()
+
+
+_KEPT = f"localStorage.getItem('anju {TOKEN}')"
+_KEEP = f"(what) => localStorage.setItem('anju {TOKEN}', JSON.stringify(what))"
+
+
+async def test_a_late_word_of_a_call_before_does_not_end_the_tap(page: Page, home: House, address: str) -> None:
+    await page.goto(address)
+    await page.evaluate(_KEEP, {"call": "nobody"})
+    held: list[Route] = []
+    await page.route("**/calls", lambda route: held.append(route))
+    await page.route("**/calls/nobody", lambda route: held.append(route))
+    async with page.expect_request("**/calls/nobody"):
+        await page.reload()
+    async with page.expect_request("**/calls"):
+        await tap(page)
+    await seen(page, "还没有接通，请拨打电话。")
+    key = await page.evaluate(_KEPT)
+    async with page.expect_response("**/calls/nobody") as late:
+        await held[0].continue_()
+    assert (await late.value).status == 404
+    await (await late.value).finished()
+    await page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+    assert await page.evaluate(_KEPT) == key
+    assert "key" in key
+    await expect(page.locator("h1 [data-when=unsent]")).to_be_visible()
+
+
+@pytest.mark.parametrize("status", [403, 404, 502])
+async def test_what_a_proxy_answers_leaves_the_page_that_was_kept(
+    page: Page, home: House, house_server: Running, address: str, status: int
+) -> None:
+    await page.goto(address)
+    await kept_for_offline(page)
+    home.between = status
+    await page.reload()
+    await seen(page, "3 号楼电梯")
+    async with page.expect_navigation():
+        await page.evaluate("document.getElementById('call').submit()")
+    await seen(page, "3 号楼电梯")
+    await page.goto(f"{house_server.url}/c/{ENTRANCE}")
+    assert await page.locator("a").evaluate_all("all => all.map(one => one.href)") == ["tel:96333", "tel:119"]
+    home.between = None
+    await page.goto(f"{house_server.url}/c/nobody")
+    await seen(page, "系统不认识这个二维码")
+
+
+async def test_what_a_proxy_says_instead_of_the_page_is_not_kept(page: Page, home: House, address: str) -> None:
+    await page.goto(address)
+    await kept_for_offline(page)
+    home.between = 200
+    await page.reload()
+    await seen(page, "nothing here")
+    await page.context.set_offline(True)
+    await page.reload()
+    await seen(page, "3 号楼电梯")
+
+
 # ---- the call as it goes on
 
 

@@ -193,10 +193,12 @@
       return;
     }
     asking.then(function (answer) {
-      if (answer.status === 404) { forget(); return undefined; }
+      if (!answered || !call || asked !== call.id) return undefined;
+      // Others that stand between us say 404 too.
+      if (answer.status === 404 && /problem.json/.test(answer.headers.get('Content-Type'))) { forget(); return undefined; }
       if (!answer.ok) throw new Error(answer.status);
       return answer.json().then(function (told) {
-        if (!answered || asked !== call.id) return;
+        if (!answered || !call || asked !== call.id) return;
         if (view === 'idle' && !told.open) { forget(); return; }
         take(told);
         follow();

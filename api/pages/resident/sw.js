@@ -12,8 +12,13 @@ function pageOf(address) {
   return found && '/c/' + found[1];
 }
 
+// What has no mark of ours comes from something between us that has lost the server, or wants to be paid.
+function ours(answer) {
+  return answer.headers.has('Anju-Page');
+}
+
 function keep(path, answer) {
-  if (answer.status !== 200) return Promise.resolve();
+  if (answer.status !== 200 || !ours(answer)) return Promise.resolve();
   return caches.open(KEPT).then((cache) => cache.put(path, answer));
 }
 
@@ -33,11 +38,16 @@ function keepOpenPages() {
   })));
 }
 
+// A redirect has no headers that a worker may read.
+function told(path, answer, instead) {
+  return answer.status < 400 ? answer : ours(answer) ? instead : keptOrNumbers(path);
+}
+
 function get(event, path) {
   let saving;
   const fresh = fetch(event.request).then((answer) => {
     if (event.request.url.indexOf('call=') < 0) saving = keep(path, answer.clone());
-    return answer.status < 500 ? answer : kept(path).then((page) => page || answer);
+    return told(path, answer, answer.status < 500 ? answer : kept(path).then((page) => page || answer));
   });
   event.waitUntil(fresh.then(() => saving).catch(() => undefined));
   const late = new Promise((go) => setTimeout(go, PATIENCE)).then(() => kept(path)).then((page) => page || fresh);
@@ -50,5 +60,5 @@ self.addEventListener('fetch', (event) => {
   const path = event.request.mode === 'navigate' && pageOf(event.request.url);
   if (!path) return;
   event.respondWith(event.request.method === 'GET' ? get(event, path)
-    : fetch(event.request).catch(() => keptOrNumbers(path)));
+    : fetch(event.request).then((answer) => told(path, answer, answer)).catch(() => keptOrNumbers(path)));
 });
