@@ -13,6 +13,15 @@ from emergency.model import Call
 from tests.unit.api.walls import Points, calls_of, hang_up_codes
 from tests.unit.api.world import World, application, empty_world
 
+# Records every number that is dialled, as a phone would open its dialler with it.
+DIALLED = """
+window.dialled = [];
+document.addEventListener('click', (event) => {
+  const link = event.target.closest('a[href^="tel:"]');
+  if (link) { window.dialled.push(link.getAttribute('href')); event.preventDefault(); }
+}, true);
+"""
+
 
 @dataclass
 class House:

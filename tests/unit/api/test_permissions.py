@@ -30,7 +30,16 @@ def _operations() -> list[tuple[str, str]]:
 
 OPERATIONS = _operations()
 # The page behind a QR code needs no token: tests/unit/api/test_resident.py.
-RESIDENTS = {"get_page", "get_worker", "get_voice", "raise_call", "get_progress", "take_back"}
+RESIDENTS = {
+    "get_page",
+    "get_form",
+    "get_back_form",
+    "get_worker",
+    "get_voice",
+    "raise_call",
+    "get_progress",
+    "take_back",
+}
 # Whoever signs in shows a token in the body: tests/unit/api/test_session.py.
 SIGNING_IN = ("POST", "/api/v1/session")
 GUARDED = [one for one in OPERATIONS if one[1] not in OPEN and one != SIGNING_IN]
