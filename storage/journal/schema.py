@@ -8,6 +8,7 @@ import msgspec
 
 from core.errors import CorruptJournal, PermanentError, TemporaryError
 from core.observations import Entry
+from storage.wal import switch_to_wal
 
 VERSION = 1
 BUSY_SECONDS = 10.0
@@ -90,7 +91,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     try:
         # FULL: a commit has reached the disk when it returns; the broker is told only after that.
-        connection.execute("PRAGMA journal_mode = WAL")
+        switch_to_wal(connection, BUSY_SECONDS)
         connection.execute("PRAGMA synchronous = FULL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in (0, VERSION):

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 
@@ -13,12 +12,12 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import PermanentError, StartupError, TemporaryError
+from storage.wal import switch_to_wal
 
 CONNECT_TIMEOUT_SECONDS = 5
 # A cut cable must not hold a commit for the kernel's fifteen minutes.
 UNANSWERED_MILLISECONDS = 10_000
 BUSY_TIMEOUT_MILLISECONDS = 5_000
-_SWITCH_AGAIN_SECONDS = 0.02
 _WRITES = "anju_writes"
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -96,20 +95,13 @@ def create_engine(url: str) -> AsyncEngine:
 def open_once(path: str) -> None:
     """See that SQLite can open the file, before aiosqlite tries: after a refusal its thread outlives the event loop.
 
-    The file is put into WAL mode here, which lasts: two that switch a new file at once refuse each other without
-    waiting, so this is tried again.
+    The file is put into WAL mode here, which lasts.
     """
-    end = time.monotonic() + BUSY_TIMEOUT_MILLISECONDS / 1_000
-    while True:
-        try:
-            with closing(sqlite3.connect(path)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.Error as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                raise TemporaryError(f"records database: {path}: {error}") from error
-            time.sleep(_SWITCH_AGAIN_SECONDS)
-        else:
-            return
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            switch_to_wal(connection, BUSY_TIMEOUT_MILLISECONDS / 1_000)
+    except sqlite3.Error as error:
+        raise TemporaryError(f"records database: {path}: {error}") from error
 
 
 def _create_sqlite(url: str) -> AsyncEngine:

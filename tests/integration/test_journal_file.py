@@ -128,7 +128,8 @@ def test_only_an_appender_may_append(path: Path) -> None:
         journal.append(messages([1]))
 
 
-def test_many_may_open_a_new_file_at_once(path: Path) -> None:
+@pytest.mark.parametrize("_round", range(20))
+def test_many_may_open_a_new_file_at_once(path: Path, _round: int) -> None:
     failures: list[AnjuError] = []
     together = threading.Barrier(6)
 
