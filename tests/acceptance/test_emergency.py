@@ -64,11 +64,15 @@ class Estate:
         newest: dict[str, Any] = self._calls()[0]
         return newest
 
+    def documents(self) -> list[dict[str, Any]]:
+        """Return every page that arrived, in order; what was sent again after a kill, under the same id, is one."""
+        arrived = {str(request.document["id"]): request.document for request in self.receiver.requests}
+        return [document for document in arrived.values() if document.get("call")]
+
     def pages(self) -> list[tuple[str, str, bool]]:
         """Return receiver, kind and whether it is a drill of every page that arrived, in order."""
-        documents = [request.document for request in self.receiver.requests]
-        calls = [(str(each["receiver"]), each["call"]) for each in documents if each.get("call")]
-        return [(receiver, call["kind"], call["drill"]) for receiver, call in calls if isinstance(call, dict)]
+        calls = [(document["receiver"], document["call"]) for document in self.documents()]
+        return [(receiver, call["kind"], call["drill"]) for receiver, call in calls]
 
     def paged(self, *expected: tuple[str, str, bool]) -> None:
         """Return once exactly ``expected`` have arrived."""
@@ -176,7 +180,7 @@ def test_a_drill_pages_the_rota_alone_and_is_a_drill_everywhere(tmp_path: Path, 
         # The real call beside it tells everybody; the drill's second step has nobody of a rota.
         wait_until(lambda: ("manager", "call", False) in here.pages(), here.alerts.tail)
         assert ("manager", "call", True) not in here.pages()
-        titles = [str(request.document["words"]) for request in here.receiver.requests if request.document.get("call")]
+        titles = [str(document["words"]) for document in here.documents()]
         assert ["演练" in title for title in titles] == [drill for _, _, drill in here.pages()]
         here.does(drill["id"], "answer").raise_for_status()
         assert here.does(drill["id"], "close", cause="human").status_code == 409
