@@ -57,10 +57,6 @@ class Switchboard:
         """Return ladder and times for the place of ``call``, by the plan in force."""
         return rules_of(self.plan, call.place)
 
-    def ladder_of(self, call: Call) -> Sequence[LadderStep]:
-        """Return the steps of its ladder, with the people on them."""
-        return self.rules(call).steps
-
     async def raise_call(
         self, request: CallRequest, actor: str, *, key: str = "", followed: Followed | None = None
     ) -> tuple[Call, bool]:
