@@ -18,7 +18,7 @@ from app.emergency_plan import read_emergency_plan
 from app.opening import open_records
 from app.plan_source import PlanSource
 from app.run import App
-from app.services import run_until
+from app.services import Supervisor
 from app.settings import Settings, load
 from core.clock import SystemClock
 from core.errors import AnjuError, StartupError
@@ -95,9 +95,9 @@ def ingest(config: Config = None) -> None:
     wiring.require_writable(settings.var)
 
     async def running(stopping: asyncio.Event) -> None:
-        part = parts.Ingest(settings, SystemClock(), Doorbell())
-        async with part.opened() as services:
-            await run_until(stopping, services)
+        supervisor = Supervisor()
+        async with parts.Ingest(settings, SystemClock(), Doorbell(), supervisor).opened() as services:
+            await supervisor.run(stopping, services)
 
     _until_signalled(running)
 
@@ -109,8 +109,9 @@ def alerts(config: Config = None) -> None:
     wiring.require_writable(settings.var)
 
     async def running(stopping: asyncio.Event) -> None:
-        async with parts.Alerts(settings, SystemClock(), None).opened() as services:
-            await run_until(stopping, services)
+        supervisor = Supervisor()
+        async with parts.Alerts(settings, SystemClock(), None, supervisor).opened() as services:
+            await supervisor.run(stopping, services)
 
     _until_signalled(running)
 
@@ -122,11 +123,12 @@ def api(config: Config = None) -> None:
     wiring.require_writable(settings.var)
 
     async def running(stopping: asyncio.Event) -> None:
-        part = parts.Api(settings, SystemClock())
+        supervisor = Supervisor()
+        part = parts.Api(settings, SystemClock(), supervisor)
         async with part.opened() as services:
             if part.new_token:
                 print(f"API token (shown only now): {part.new_token}", flush=True)
-            await run_until(stopping, services)
+            await supervisor.run(stopping, services)
 
     _until_signalled(running)
 

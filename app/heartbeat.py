@@ -2,25 +2,35 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from core.clock import Clock
 
 EVERY_SECONDS = 1.0
 STALE_AFTER = timedelta(seconds=10)
+# Files are padded to whole blocks of the common file systems: overwriting one in place then needs no new block, which
+# a full disk would not give.
+_BLOCK_BYTES = 4_096
+_log = structlog.get_logger()
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """One sign of life. ``status`` is ``up``, ``degraded`` or ``down``; ``figures`` are counters and gauges by name."""
+    """One sign of life. ``status`` is ``up``, ``degraded`` or ``down``; ``figures`` are counters and gauges by name.
+
+    ``problems`` says in one line what is wrong with a component, by the component's name (`alerts.dispatch.system`).
+    """
 
     at: datetime
     status: str
     detail: str
     figures: dict[str, float] = {}
+    problems: dict[str, str] = {}
 
 
 class Pulse(msgspec.Struct, frozen=True):
@@ -29,6 +39,7 @@ class Pulse(msgspec.Struct, frozen=True):
     status: str
     detail: str
     figures: dict[str, float]
+    problems: Mapping[str, str] = {}
 
 
 def path_of(folder: Path, part: str) -> Path:
@@ -36,31 +47,65 @@ def path_of(folder: Path, part: str) -> Path:
     return folder / "health" / f"{part}.json"
 
 
-async def beat(folder: Path, part: str, clock: Clock, pulse: Callable[[], Pulse]) -> None:
-    """Write the heartbeat of ``part`` every second, for ever."""
+async def beat(
+    folder: Path, part: str, clock: Clock, pulse: Callable[[], Pulse], *, every_seconds: float = EVERY_SECONDS
+) -> None:
+    """Write the heartbeat of ``part`` until cancelled; a failure to write is logged when it changes."""
     target = path_of(folder, part)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    failed = ""
     while True:
         said = pulse()
-        write(target, Heartbeat(clock.now(), said.status, said.detail, said.figures))
-        await asyncio.sleep(EVERY_SECONDS)
+        try:
+            write(target, Heartbeat(clock.now(), said.status, said.detail, said.figures, dict(said.problems)))
+        except OSError as error:
+            if failed != str(error):
+                _log.warning("heartbeat.unwritten", part=part, reason=str(error))
+            failed = str(error)
+        else:
+            failed = ""
+        await asyncio.sleep(every_seconds)
 
 
 def write(target: Path, heartbeat: Heartbeat) -> None:
-    """Replace the file in one step: a reader sees the old one or the new one."""
+    """Replace the file in one step: a reader sees the old one or the new one.
+
+    Where a draft cannot be written, for want of room, the file is overwritten in place, and a reader may meet half of
+    either for an instant. Raises `OSError`.
+    """
+    text = msgspec.json.encode(heartbeat)
+    text = text.ljust(-(-len(text) // _BLOCK_BYTES) * _BLOCK_BYTES)
     draft = target.with_suffix(f".{os.getpid()}")
-    draft.write_bytes(msgspec.json.encode(heartbeat))
-    draft.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(text)
+        draft.replace(target)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        _overwrite(target, text)
+
+
+def _overwrite(target: Path, text: bytes) -> None:
+    with target.open("r+b") as file:
+        file.write(text.ljust(os.fstat(file.fileno()).st_size))
 
 
 def read(folder: Path, part: str, now: datetime) -> Heartbeat:
-    """Return the last heartbeat of ``part``; one that is missing or stale reads as *down*, with the reason."""
+    """Return the last heartbeat of ``part``; one that is missing or stale reads as *down*, with the reason.
+
+    One that cannot be read for a reason of the reader's own (no file descriptor is left) reads as *degraded*: nothing
+    is known of the part then.
+    """
     try:
         heartbeat = msgspec.json.decode(path_of(folder, part).read_bytes(), type=Heartbeat)
     except FileNotFoundError:
         return Heartbeat(now, "down", f"{part} has never run on this folder")
+    except OSError as error:
+        return Heartbeat(now, "degraded", f"{part}: heartbeat cannot be read: {error.strerror}")
     except msgspec.DecodeError as error:
         return Heartbeat(now, "down", f"{part}: unreadable heartbeat: {error}")
     if now - heartbeat.at > STALE_AFTER:
-        return msgspec.structs.replace(heartbeat, status="down", detail=f"{part} was last heard at {heartbeat.at}")
+        return msgspec.structs.replace(
+            heartbeat, status="down", detail=f"{part} was last heard at {heartbeat.at}", problems={}
+        )
     return heartbeat

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import structlog
 
@@ -32,12 +32,19 @@ class Notifying:
     """Desk and deliverer on ``database``, with the plan they go by."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, database: RecordsDatabase, registry: Registry, links: ConfirmLinks
+        self,
+        settings: Settings,
+        clock: Clock,
+        database: RecordsDatabase,
+        registry: Registry,
+        links: ConfirmLinks,
+        problems: Callable[[], Mapping[str, str]],
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._database = database
         self._registry = registry
+        self._problems = problems
         self._announced = 0
         channels = Channels(settings, clock, os.environ, links)
         self._source = PlanSource(settings.notify.plan, channels)
@@ -68,10 +75,10 @@ class Notifying:
         )
         try:
             yield {
-                "notification desk": self.desk.run,
-                "deliverer": self.deliverer.run,
-                "notification plan": self._follow_plan,
-                "outbox trimming": OutboxTrimming(outbox, self._clock, self._settings.outbox_keep).run,
+                "notification desk": Service(self.desk.run),
+                "deliverer": Service(self.deliverer.run),
+                "notification plan of receivers": Service(self._follow_plan),
+                "outbox trimming": Service(OutboxTrimming(outbox, self._clock, self._settings.outbox_keep).run),
             }
         finally:
             await self._book.close()
@@ -99,13 +106,17 @@ class Notifying:
         )
 
     def _health(self) -> dict[str, str | None]:
-        """Return how ingest and the broker behind it do, as far as they tell."""
-        said = heartbeat.read(self._settings.var, "ingest", self._clock.now())
-        away = said.figures.get("broker_connected", 1.0) == 0.0
-        alive = said.status != "down"
+        """Return what is wrong with every component, as far as the parts tell: ``None`` for nothing."""
+        now = self._clock.now()
+        ingest, api = (heartbeat.read(self._settings.var, part, now) for part in ("ingest", "api"))
+        away = ingest.figures.get("broker_connected", 1.0) == 0.0
+        alive = ingest.status != "down"
         return {
-            "ingest": None if alive else said.detail,
-            "broker": said.detail if alive and away else None,
+            **api.problems,
+            **ingest.problems,
+            **self._problems(),
+            "ingest": None if alive else ingest.detail,
+            "broker": ingest.detail if alive and away else None,
         }
 
     async def _wait(self, seconds: float) -> None:

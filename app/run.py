@@ -12,7 +12,7 @@ from app import broker, wiring
 from app.demo import put_codes, tell_facts
 from app.doorbell import Doorbell
 from app.parts import Alerts, Api, Ingest
-from app.services import Service, run_until
+from app.services import Service, Supervisor
 from app.settings import Settings
 from core.clock import Clock
 from core.errors import AnjuError
@@ -33,9 +33,10 @@ class App:
         self._simulation = simulation
         self._doorbell = Doorbell()
         self._help = ""
-        self.ingest = Ingest(settings, clock, self._doorbell)
-        self.alerts = Alerts(settings, clock, self._doorbell)
-        self.api = Api(settings, clock)
+        self._supervisor = Supervisor()
+        self.ingest = Ingest(settings, clock, self._doorbell, self._supervisor)
+        self.alerts = Alerts(settings, clock, self._doorbell, self._supervisor)
+        self.api = Api(settings, clock, self._supervisor)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until ``stopping`` is set; raises `AnjuError` in one line when it cannot start or something fails."""
@@ -52,10 +53,10 @@ class App:
                 community = load(self._simulation.community)
                 await tell_facts(self.api.registry, community, self._clock.now())
                 self._help = await put_codes(self.api.points, community, self._clock.now())
-                services["simulators"] = self._simulate
-            services["status line"] = self._status
+                services["simulators"] = Service(self._simulate)
+            services["status line"] = Service(self._status)
             self._greet(broker_name)
-            await run_until(stopping, services)
+            await self._supervisor.run(stopping, services)
 
     async def _simulate(self) -> None:
         assert self._simulation is not None  # noqa: S101 - run() looked

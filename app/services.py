@@ -1,33 +1,118 @@
-"""One task group owns everything that runs; a service that ends by itself has failed."""
+"""Supervision: which failures end the process, and which services are started again (decision 0009).
+
+A service that returns by itself has failed, which a TaskGroup alone would not notice.
+"""
 
 import asyncio
+import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
 
 from core.errors import AnjuError
+from ingest.backoff import Backoff
 
-Service = Callable[[], Awaitable[None]]
+SERVICE = "service/"
+"""Prefix of the component name under which a failing service is reported."""
+_BACKOFF = Backoff(first=timedelta(seconds=1), most=timedelta(minutes=1))
+# A restarted service that runs for this long counts as recovered: most mistakes that repeat show within seconds.
+RECOVERED_AFTER_SECONDS = 30.0
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Service:
+    """Something that runs until it is cancelled. ``run`` may be called again after it failed.
+
+    The failure of a ``vital`` service ends the process: without it the others would act on a picture that no longer
+    changes.
+    """
+
+    run: Callable[[], Awaitable[None]]
+    vital: bool = False
 
 
 class ServiceEnded(AnjuError):
-    """A service returned although nobody asked it to; a TaskGroup alone would not notice."""
+    """A service returned although nobody asked it to."""
 
 
-async def run_until(stopping: asyncio.Event, services: Mapping[str, Service]) -> None:
-    """Run every service until ``stopping`` is set or one fails; then cancel all and wait for them.
+@dataclass
+class _Failure:
+    text: str
+    count: int = 0
+    restarted_at: float | None = None
+    """Monotonic seconds; ``None`` while the service waits for its restart."""
 
-    The first failure is raised by itself, without the group around it.
+
+class Supervisor:
+    """Runs services, restarts those that are not vital, and knows which of them fail.
+
+    ``pause`` waits between restarts and ``monotonic`` reads seconds; tests replace both.
     """
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_guarded(name, run), name=name) for name, run in services.items()]
-            await stopping.wait()
-            for task in tasks:
-                task.cancel()
-    except BaseExceptionGroup as failures:
-        raise _first(failures) from None
+
+    def __init__(
+        self,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pause = pause
+        self._monotonic = monotonic
+        self._failures: dict[str, _Failure] = {}
+        self.restarts = 0
+        """Restarts of all services since the start of the process."""
+
+    def problems(self) -> dict[str, str]:
+        """Return the failing services as *component → error*; a restarted one until it has run for 30 s."""
+        return {SERVICE + name: failure.text for name, failure in self._failures.items() if self._is_open(failure)}
+
+    async def run(self, stopping: asyncio.Event, services: Mapping[str, Service]) -> None:
+        """Run ``services`` until ``stopping`` is set or a vital one fails; then cancel all and wait for them.
+
+        The failure of a vital service is raised by itself, without the group around it.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._supervise(name, each), name=name) for name, each in services.items()]
+                await stopping.wait()
+                for task in tasks:
+                    task.cancel()
+        except BaseExceptionGroup as failures:
+            raise _first(failures) from None
+
+    async def _supervise(self, name: str, service: Service) -> None:
+        waits = _BACKOFF.waits(random.random)
+        while True:
+            began = self._monotonic()
+            try:
+                await _until_failure(name, service.run)
+            except Exception as error:
+                # A task's border: whatever a service failed of must not end the services beside it.
+                if service.vital:
+                    raise
+                if self._monotonic() - began > _BACKOFF.most.total_seconds():
+                    waits = _BACKOFF.waits(random.random)
+                self._note(name, error)
+            await self._pause(next(waits))
+            self._failures[name].restarted_at = self._monotonic()
+            self.restarts += 1
+
+    def _note(self, name: str, error: Exception) -> None:
+        text = f"{type(error).__name__}: {error}".rstrip(": ")
+        known = self._failures.get(name)
+        failure = self._failures[name] = _Failure(text, (known.count if known and self._is_open(known) else 0) + 1)
+        if known is None or known.text != text or failure.count == 1:
+            _log.error("service.failed", service=name, reason=text, exc_info=error)
+
+    def _is_open(self, failure: _Failure) -> bool:
+        restarted_at = failure.restarted_at
+        return restarted_at is None or self._monotonic() - restarted_at < RECOVERED_AFTER_SECONDS
 
 
-async def _guarded(name: str, run: Service) -> None:
+async def _until_failure(name: str, run: Callable[[], Awaitable[None]]) -> None:
     await run()
     raise ServiceEnded(f"{name} ended by itself")
 

@@ -7,7 +7,7 @@ from alerts.dispatch.briefs import LISTED_AT_MOST
 from alerts.dispatch.memory import Incident
 from alerts.dispatch.plan import Plan, Policy
 from alerts.dispatch.rota import on_duty
-from alerts.dispatch.system import NOTIFICATION_FAILED, receiver_of
+from alerts.dispatch.system_rules import NOTIFICATION_FAILED, receiver_of
 from alerts.history import RotaOverrideRow
 from alerts.memory import Microseconds
 from core.clock import from_microseconds

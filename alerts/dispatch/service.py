@@ -14,7 +14,8 @@ from alerts.dispatch.model import DeskCommit, Told
 from alerts.dispatch.plan import Plan
 from alerts.dispatch.speaking import Decision
 from alerts.dispatch.superseded import without_superseded
-from alerts.dispatch.system import RECEIVER, SystemWatch
+from alerts.dispatch.system import SystemWatch
+from alerts.dispatch.system_rules import RECEIVER
 from alerts.history import RotaOverrideRow
 from alerts.model import Transition, TransitionKind
 from alerts.persistence import Persistence
@@ -82,7 +83,13 @@ class DeskService:
         self._around = surroundings
         self._clock = clock
         self._wait = wait
-        self._plan = surroundings.plan()
+        self.stats = DeskStats()
+        self._persist = Persistence(self.stats, pause)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop everything decided or remembered since the last commit."""
+        self._plan = self._around.plan()
         self._desk = Desk(self._plan)
         self._system = SystemWatch()
         self._inventory_version: int | None = None
@@ -91,14 +98,14 @@ class DeskService:
         self._read = self._committed = 0
         self._pending_commit: DeskCommit | None = None
         self._looked_at = datetime.min.replace(tzinfo=UTC)
-        self.stats = DeskStats()
-        self._persist = Persistence(self.stats, pause)
 
     async def run(self) -> None:
         """Decide until cancelled, then commit what is decided; what cannot be is decided again at the next start.
 
-        Raises `Fenced` when a second desk works on the same records.
+        May be called again after a failure: it goes on from the last commit. Raises `Fenced` when a second desk works
+        on the same records.
         """
+        self._forget()
         snapshot = await self._persist("desk.load", self._records.load)
         self._desk.restore(snapshot.states)
         self._system.restore(snapshot.states)

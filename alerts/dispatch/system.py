@@ -1,4 +1,4 @@
-"""Anju's own alerts: a broker that is away, an ingest that is silent, a receiver that cannot be reached."""
+"""Anju's own alerts: a broker that is away, a receiver that cannot be reached, a disk that is nearly full."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,65 +6,16 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
+from alerts.dispatch.system_rules import RECEIVER, SystemRule, device_of, rule_of
 from alerts.memory import Microseconds
-from alerts.model import Reason, Severity, Transition, TransitionKind
+from alerts.model import Reason, Transition, TransitionKind
 from alerts.steps import alert_id
 from core.clock import from_microseconds, to_microseconds
-from core.devices import DeviceKey, DeviceKind
 
-COMMUNITY = "anju"
-BROKER_AWAY = "broker-away"
-INGEST_AWAY = "ingest-away"
-NOTIFICATION_FAILED = "notification-failed"
-RECEIVER = "receiver/"
-_RECEIVER_DEVICE = "receiver-"
 _STATE = "system/"
 _NEVER = 0
 # Ours: all parts are stopped and started together, and some need longer until they give their first sign of life.
 WATCHED_AGAIN: Microseconds = 15_000_000
-
-
-class SystemRule(Struct, frozen=True):
-    """What is raised when a component has been reported as not healthy for ``lasting``."""
-
-    id: str
-    severity: Severity
-    lasting: Microseconds
-    title_zh: str
-    title_en: str
-    next_step_zh: str
-    next_step_en: str
-
-
-_BROKER = SystemRule(
-    BROKER_AWAY,
-    Severity.CRITICAL,
-    # Ours: a broker that restarts is back within this time, and its clients with it.
-    30_000_000,
-    "消息服务器失联",
-    "Message broker away",
-    "检查消息服务器及其网络；恢复之前收不到任何设备的消息",
-    "Check the broker and the network to it; until it is back no device can be heard",
-)
-_INGEST = SystemRule(
-    INGEST_AWAY,
-    Severity.CRITICAL,
-    30_000_000,
-    "接收程序停止工作",
-    "Ingest stands still",
-    "检查 Anju 的接收程序；消息在消息服务器中等待",
-    "Check Anju's ingest; messages are waiting in the broker",
-)
-_RECEIVER = SystemRule(
-    NOTIFICATION_FAILED,
-    Severity.MAJOR,
-    # At once: the deliverer has tried for as long as the message made sense.
-    0,
-    "通知无法送达",
-    "Notifications cannot be delivered",
-    "检查该接收方的地址和密钥；在此之前它收不到通知",
-    "Check the receiver's address and secret; until then it is told nothing",
-)
 
 
 class ComponentMemory(Struct, array_like=True):
@@ -75,7 +26,7 @@ class ComponentMemory(Struct, array_like=True):
 
 
 class SystemWatch:
-    """Turns reports on components (``broker``, ``ingest``, ``receiver/NAME``) into transitions of their alerts."""
+    """Turns reports on components (`system_rules`) into transitions of their alerts."""
 
     def __init__(self) -> None:
         self._components: dict[str, ComponentMemory] = {}
@@ -140,24 +91,6 @@ class SystemWatch:
     def _raised_from(self, name: str, rule: SystemRule, memory: ComponentMemory) -> Microseconds:
         lasted = memory.since + rule.lasting
         return max(lasted, self._began + WATCHED_AGAIN) if rule.lasting and name in self._unwatched else lasted
-
-
-def rule_of(component: str) -> SystemRule | None:
-    """Return the rule over ``component``, ``None`` where there is none."""
-    if component.startswith(RECEIVER):
-        return _RECEIVER
-    return {"broker": _BROKER, "ingest": _INGEST}.get(component)
-
-
-def device_of(component: str) -> DeviceKey:
-    """Return the device that stands for ``component``."""
-    name = component.replace(RECEIVER, _RECEIVER_DEVICE, 1)
-    return DeviceKey(COMMUNITY, DeviceKind.SYSTEM, name)
-
-
-def receiver_of(device: DeviceKey) -> str:
-    """Undo `device_of` for a receiver."""
-    return device.device.removeprefix(_RECEIVER_DEVICE)
 
 
 def _begin(name: str, rule: SystemRule, memory: ComponentMemory, wrong: str, now: Microseconds) -> list[Transition]:

@@ -97,7 +97,8 @@ class Deliverer:
         self._woken.set()
 
     async def run(self) -> None:
-        """Deliver until cancelled; then let what is on its way end, within a few seconds."""
+        """Deliver until cancelled; then let what is on its way end, within a few seconds. May be called again."""
+        self._broken = None
         try:
             while True:
                 await self._turn()

@@ -14,7 +14,7 @@ from app.heartbeat import Pulse
 from app.notifying import Notifying
 from app.opening import open_records, require_same_journal
 from app.rule_source import RuleSource
-from app.services import Service
+from app.services import Service, Supervisor
 from app.settings import Settings
 from core.clock import Clock
 from emergency.asking import AlarmTestAsking
@@ -25,10 +25,11 @@ from storage.records import AlertRecordsAdapter, RecordsAdapter, RegistryAdapter
 class Alerts:
     """Alert engine, notification desk and deliverer, with their records."""
 
-    def __init__(self, settings: Settings, clock: Clock, waiting: Doorbell | None) -> None:
+    def __init__(self, settings: Settings, clock: Clock, waiting: Doorbell | None, supervisor: Supervisor) -> None:
         self._settings = settings
         self._clock = clock
         self._doorbell = waiting
+        self._supervisor = supervisor
         self.rules: RuleSource
         self.service: AlertService
         self.notifying: Notifying
@@ -44,7 +45,7 @@ class Alerts:
         database, telemetry = wiring.records(settings), wiring.telemetry(settings)
         waiting: Waiting = self._doorbell or Poll(journal.last_position)
         registry = RegistryAdapter(database)
-        self.notifying = Notifying(settings, clock, database, registry, wiring.confirm_links(settings))
+        self.notifying = Notifying(settings, clock, database, registry, wiring.confirm_links(settings), self.problems)
         try:
             await open_records(database, settings)
             await require_same_journal(journal, RecordsAdapter(database), settings)
@@ -66,12 +67,12 @@ class Alerts:
                 self.emergency = self.calling.service()
                 self.asking = alarm_test_asking(settings, clock, RecordsAdapter(database), registry, telemetry)
                 yield {
-                    "alert engine": self.service.run,
-                    "emergency calls": self.emergency.run,
-                    "emergency plan of ladders": self.calling.follow_plan,
-                    "tests of car alarms": self.asking.run,
+                    "alert engine": Service(self.service.run, vital=True),
+                    "emergency calls": Service(self.emergency.run),
+                    "emergency plan of ladders": Service(self.calling.follow_plan),
+                    "tests of car alarms": Service(self.asking.run),
                     **telling,
-                    "alerts heartbeat": lambda: heartbeat.beat(settings.var, "alerts", clock, self.pulse),
+                    "alerts heartbeat": Service(lambda: heartbeat.beat(settings.var, "alerts", clock, self.pulse)),
                 }
         finally:
             await telemetry.close()
@@ -84,8 +85,9 @@ class Alerts:
         calls = self.emergency.stats
         problems = (stats.detail, calls.detail, self.notifying.problem, *self._of_files(), self.asking.detail)
         problem = next(filter(None, problems), "")
+        components = self.problems()
         return Pulse(
-            "degraded" if problem else "up",
+            "degraded" if problem or components else "up",
             problem or "deciding and telling",
             {
                 "evaluated_total": stats.evaluated,
@@ -98,7 +100,12 @@ class Alerts:
                 "alarm_tests_asked_total": self.asking.asked,
                 **self.notifying.figures(),
             },
+            components,
         )
+
+    def problems(self) -> dict[str, str]:
+        """Return what is wrong with components of this part, by their names."""
+        return self._supervisor.problems()
 
     def _of_files(self) -> Iterator[str]:
         for name, problem in (("rules", self.rules.problem), ("emergency plan", self.calling.source.problem)):

@@ -21,7 +21,7 @@ from app.parts.server import Server
 from app.plan_source import PROBLEM, PlanSource
 from app.plan_view import PlanView
 from app.rules_view import RulesView
-from app.services import Service
+from app.services import Service, Supervisor
 from app.settings import Settings
 from core.clock import Clock
 from storage.journal.sqlite import SqliteJournal
@@ -52,9 +52,10 @@ _LOOK_SECONDS = 1.0
 class Api:
     """The HTTP API and its server."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, supervisor: Supervisor) -> None:
         self._settings = settings
         self._clock = clock
+        self._supervisor = supervisor
         self._plan = PlanSource(settings.notify.plan)
         self.records: RecordsAdapter
         self.registry: RegistryAdapter
@@ -82,10 +83,11 @@ class Api:
             await self.calling.load()
             application = create_app(await self._dependencies(database, tokens, journal, store))
             yield {
-                "http server": lambda: Server(application).serve_on([listening]),
-                "notification plan": self._follow_plan,
-                "emergency plan": self.calling.follow_plan,
-                "api heartbeat": lambda: heartbeat.beat(settings.var, "api", clock, self._pulse),
+                # The server closes its sockets when it ends; a restarted one listens on a copy again.
+                "http server": Service(lambda: Server(application).serve_on([listening.dup()])),
+                "notification plan": Service(self._follow_plan),
+                "emergency plan": Service(self.calling.follow_plan),
+                "api heartbeat": Service(lambda: heartbeat.beat(settings.var, "api", clock, self._pulse)),
             }
         finally:
             listening.close()
@@ -112,7 +114,7 @@ class Api:
             telemetry=store,
             journal=journal,
             clock=clock,
-            health=HealthChecks(settings, clock).over(self.records, journal, store.ping),
+            health=HealthChecks(settings, clock).over(self.records, journal, store.ping, self._pulse),
             metrics=metrics,
             version=VERSION,
             acts=AlertActsAdapter(database),
@@ -151,8 +153,9 @@ class Api:
             await self._plan.changed()
 
     def _pulse(self) -> Pulse:
+        components = self._supervisor.problems()
         if problem := self._plan.problem:
-            return Pulse("degraded", f"{PROBLEM}{problem}", {})
+            return Pulse("degraded", f"{PROBLEM}{problem}", {}, components)
         if problem := self.calling.source.problem:
-            return Pulse("degraded", f"emergency plan: {problem}", {})
-        return Pulse("up", "serving", {})
+            return Pulse("degraded", f"emergency plan: {problem}", {}, components)
+        return Pulse("degraded" if components else "up", "serving", {}, components)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from api.dependencies import ComponentState, ComponentStatus, HealthCheck
 from app import heartbeat
+from app.heartbeat import Heartbeat, Pulse
 from app.settings import Settings
 from core.clock import Clock
 from core.errors import TemporaryError
@@ -22,9 +23,13 @@ class HealthChecks:
         self._clock = clock
 
     def over(
-        self, records: RecordsAdapter, journal: SqliteJournal, ping_telemetry: Callable[[], Awaitable[None]]
+        self,
+        records: RecordsAdapter,
+        journal: SqliteJournal,
+        ping_telemetry: Callable[[], Awaitable[None]],
+        own: Callable[[], Pulse],
     ) -> Mapping[str, HealthCheck]:
-        """Return one check for each component, by name."""
+        """Return one check for each component, by name; ``own`` is the pulse of the part that is asked."""
 
         async def database() -> ComponentState:
             await records.ping()
@@ -45,12 +50,19 @@ class HealthChecks:
                 return ComponentState(ComponentStatus.DOWN, str(error), vital=False)
             return ComponentState(ComponentStatus.UP, vital=False)
 
+        async def api() -> ComponentState:
+            return _state(own(), vital=False)
+
         parts = {name: self._part(name) for name in ("ingest", "alerts")}
-        return {"records": database, "journal": journal_file, "telemetry": telemetry, **parts}
+        return {"records": database, "journal": journal_file, "telemetry": telemetry, "api": api, **parts}
 
     def _part(self, part: str) -> HealthCheck:
         async def state() -> ComponentState:
-            said = heartbeat.read(self._settings.var, part, self._clock.now())
-            return ComponentState(ComponentStatus(said.status), said.detail)
+            return _state(heartbeat.read(self._settings.var, part, self._clock.now()))
 
         return state
+
+
+def _state(said: Heartbeat | Pulse, *, vital: bool = True) -> ComponentState:
+    problems = [f"{name}: {problem}" for name, problem in said.problems.items()]
+    return ComponentState(ComponentStatus(said.status), "; ".join(filter(None, [said.detail, *problems])), vital)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from app import heartbeat, wiring
 from app.doorbell import Doorbell
 from app.heartbeat import Pulse
-from app.services import Service
+from app.services import Service, Supervisor
 from app.settings import Settings
 from core.clock import Clock
 from core.errors import StartupError
@@ -20,10 +20,11 @@ from storage.journal.sqlite import SqliteJournal
 class Ingest:
     """MQTT session, journal, telemetry writer."""
 
-    def __init__(self, settings: Settings, clock: Clock, doorbell: Doorbell) -> None:
+    def __init__(self, settings: Settings, clock: Clock, doorbell: Doorbell, supervisor: Supervisor) -> None:
         self._settings = settings
         self._clock = clock
         self._doorbell = doorbell
+        self._supervisor = supervisor
         self.session: MqttSession
         self.writer: TelemetryWriterService
         self.journal: SqliteJournal
@@ -56,10 +57,10 @@ class Ingest:
         self.session.start()
         try:
             yield {
-                "mqtt session": self._session_ended,
-                "telemetry writer": self.writer.run,
-                "housekeeping": housekeeping.run,
-                "ingest heartbeat": lambda: heartbeat.beat(settings.var, "ingest", clock, self.pulse),
+                "mqtt session": Service(self._session_ended, vital=True),
+                "telemetry writer": Service(self.writer.run),
+                "housekeeping": Service(housekeeping.run),
+                "ingest heartbeat": Service(lambda: heartbeat.beat(settings.var, "ingest", clock, self.pulse)),
             }
         finally:
             await asyncio.to_thread(self.session.stop)
@@ -80,9 +81,9 @@ class Ingest:
     def pulse(self) -> Pulse:
         """Return how ingest does, with its counters."""
         link, received, written = self.session.state, self.session.stats, self.writer.stats
-        up = link.status is SessionStatus.CONNECTED
+        up, problems = link.status is SessionStatus.CONNECTED, self._supervisor.problems()
         return Pulse(
-            "up" if up else "degraded",
+            "up" if up and not problems else "degraded",
             f"broker: {link.status.value} {link.detail}".strip() + f"; telemetry: {written.detail or 'writing'}",
             {
                 "received_total": received.received,
@@ -96,4 +97,5 @@ class Ingest:
                 "written_position": written.position,
                 "broker_connected": float(up),
             },
+            problems,
         )

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.dispatch.model import Purpose
-from alerts.dispatch.system import device_of
+from alerts.dispatch.system_rules import device_of
 from alerts.inventory import Inventory
 from alerts.model import Severity, TransitionKind
 from tests.unit.alerts.dispatch.scene import PLAN, Scene, brief, plan

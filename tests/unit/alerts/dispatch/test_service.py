@@ -231,6 +231,26 @@ def own_steps(records: MemoryDeskRecords) -> list[str]:
     return [one.kind.value for one in own]
 
 
+async def test_a_desk_that_failed_and_is_run_again_decides_from_the_last_commit() -> None:
+    class Broken(MemoryDeskRecords):
+        mistakes = 1
+
+        async def commit(self, decided: DeskCommit) -> None:
+            if decided.intents and self.mistakes:
+                self.mistakes -= 1
+                raise ValueError("a mistake of ours")
+            await super().commit(decided)
+
+    async with started(Broken()) as world:
+        world.records.tell(step(0, FIRING, severity=CRITICAL))
+        with pytest.raises(ValueError, match="a mistake of ours"):
+            await world.settle()
+        assert world.intents == []
+        world.task = asyncio.create_task(world.service.run(), name="desk")
+        await world.settle()
+        assert [one.receiver for one in world.intents] == ["wall"]
+
+
 async def test_a_long_backlog_is_committed_in_slices() -> None:
     clock = ManualClock(instant(100))
     records = MemoryDeskRecords(clock=clock)

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.dispatch.system import SystemWatch, device_of, receiver_of
+from alerts.dispatch.system import SystemWatch
+from alerts.dispatch.system_rules import device_of, receiver_of
 from alerts.model import Severity, Transition, TransitionKind
 from tests.unit.alerts.dispatch.scene import START, instant
 
@@ -48,6 +49,33 @@ def test_a_receiver_that_fails_is_told_of_at_once_and_by_name() -> None:
     assert said[1].device == device_of("receiver/phone-li")
     assert receiver_of(said[1].device) == "phone-li"
     assert kinds(watch.observe({}, instant(1))) == [("notification-failed", RESOLVED)]
+
+
+COMPONENTS = {
+    "service/notification desk": ("service-failing", "anju/system/service-notification-desk"),
+    "disk": ("disk-nearly-full", "anju/system/disk"),
+    "disk/full": ("disk-full", "anju/system/disk-full"),
+    "configuration/rules": ("configuration-refused", "anju/system/configuration-rules"),
+    "clock": ("clock-jumped", "anju/system/clock"),
+    "descriptors": ("descriptors-low", "anju/system/descriptors"),
+    "stored/emergency_calls": ("unreadable-records", "anju/system/stored-emergency-calls"),
+    "device-clock/jinxiu/thermal/shed-1": ("device-clock-wrong", "jinxiu/thermal/shed-1"),
+    "device-floods/jinxiu/gate/east": ("device-floods", "jinxiu/gate/east"),
+    "device-floods/nonsense": ("device-floods", "anju/system/device-floods-nonsense"),
+    "community-floods/jinxiu": ("community-floods", "jinxiu/system/floods"),
+    "broker-floods": ("broker-floods", "anju/system/broker-floods"),
+}
+
+
+@pytest.mark.parametrize(("component", "expected"), COMPONENTS.items(), ids=COMPONENTS)
+def test_each_component_has_its_rule_and_its_device(component: str, expected: tuple[str, str]) -> None:
+    watch = SystemWatch()
+    said = watch.observe({component: "broken"}, instant(0)) + watch.observe({component: "broken"}, instant(60))
+    assert [(one.rule, one.device.path) for one in said] == [expected, expected]
+    assert said[1].title_zh
+    assert said[1].title_en
+    (over,) = watch.observe({}, instant(61))
+    assert (over.rule, over.kind) == (expected[0], RESOLVED)
 
 
 def test_components_that_nobody_knows_are_passed_over() -> None:
