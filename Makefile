@@ -36,14 +36,23 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.runtime: $(VENV)/.created requirements.lock pyproject.toml
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(call install,requirements.lock)
 	$(BIN)/python -m pip install --quiet --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.created requirements-dev.lock pyproject.toml
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@$(call install,requirements-dev.lock)
 	$(BIN)/python -m pip install --quiet --no-deps -e .
 	@touch $@ $(VENV)/.runtime
+
+# Installs what a lock file names and counts along: the first time takes a minute, and silence looks like a hang.
+define install
+	total=$$(grep -c '^[a-z0-9].*==' $(1)); echo "installing $$total packages of $(1), once:"; \
+	{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r $(1) || echo failed > $(VENV)/.failed; } \
+	| awk -v total=$$total '/^(Collecting|Requirement already)/ { printf "\r  %d of %d", ++n, total; fflush(); next } \
+		/^(Installing|Successfully)/ { print "\n  " $$1 }  /ERROR/ { print } { fflush() }'; \
+	if [ -e $(VENV)/.failed ]; then rm $(VENV)/.failed; exit 1; fi
+endef
 
 # Renews the lock files: every dependency with its hashes, for all supported Python versions.
 lock: $(VENV)/.dev

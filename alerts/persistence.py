@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from alerts.model import Transition
 from core.errors import TemporaryError
 
 _FIRST_RETRY_SECONDS = 0.1
@@ -14,6 +15,19 @@ _LONGEST_RETRY_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 2.0
 _Answer = TypeVar("_Answer")
 _log = structlog.get_logger()
+
+
+def log_transition(one: Transition) -> None:
+    """Log a committed transition as ``alert.KIND``."""
+    _log.info(
+        f"alert.{one.kind.value}",
+        alert=one.alert_id,
+        rule=one.rule,
+        device=one.device.path,
+        severity=one.severity.value,
+        title_zh=one.title_zh,
+        title_en=one.title_en,
+    )
 
 
 class Hindered(Protocol):

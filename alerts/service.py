@@ -13,7 +13,7 @@ from alerts.faults import fault_of
 from alerts.inventory import Inventory
 from alerts.live import LiveView
 from alerts.model import Commit, FaultCleared, FaultRaised, Transition
-from alerts.persistence import Persistence
+from alerts.persistence import Persistence, log_transition
 from alerts.ports import AlertRecords, Decoder, JournalReader, Registry, RuleSource
 from core.clock import Clock
 from core.errors import TemporaryError
@@ -240,4 +240,4 @@ class AlertService:
         self.stats.commits += 1
         self.stats.last_commit_seconds = seconds
         for one in decided.transitions:
-            _log.info(f"alert.{one.kind.value}", alert=one.alert_id, rule=one.rule, device=one.device.path)
+            log_transition(one)

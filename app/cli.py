@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -52,7 +53,7 @@ def main() -> None:
 
 def _started(config: Path | None) -> Settings:
     settings = load(config)
-    logging.set_up(settings.log)
+    logging.set_up(settings.log, ZoneInfo(settings.time.zone))
     return settings
 
 

@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator
 
-import structlog
-
+from alerts.dispatch.plan import reaches_people
 from alerts.history import AlertFilter
-from app import broker, wiring
+from app import broker, terminal, wiring
 from app.demo import put_codes, tell_facts
 from app.doorbell import Doorbell
 from app.parts import Alerts, Api, Ingest
@@ -19,9 +17,6 @@ from core.errors import AnjuError
 from emergency.model import CallFilter
 from simulators.run import SimulationOptions, simulate
 from simulators.spec import load
-
-_log = structlog.get_logger()
-_PLAIN_EVERY_SECONDS = 10.0
 
 
 class App:
@@ -54,7 +49,8 @@ class App:
                 await tell_facts(self.api.registry, community, self._clock.now())
                 self._help = await put_codes(self.api.points, community, self._clock.now())
                 services["simulators"] = Service(self._simulate)
-            services["status line"] = Service(self._status)
+            if terminal.is_live():
+                services["status line"] = Service(lambda: terminal.show_live(self._status))
             self._greet(broker_name)
             await self._supervisor.run(stopping, services)
 
@@ -93,16 +89,18 @@ class App:
         }
         print("\nAnju 安居 is running; Ctrl-C stops it.")
         print("\n".join(f"  {name:<10} {value}" for name, value in rows.items() if value), end="\n\n", flush=True)
+        if not reaches_people(self.alerts.notifying.plan):
+            terminal.warn(
+                "按当前通知方案，告警和求助不会发给任何人，只到主题和 webhook。\n"
+                "By the plan in force alerts and calls reach no person, only topics and webhooks: "
+                "docs/how-to/notify-people.md says how to write one."
+            )
 
-    async def _status(self) -> None:
-        live = sys.stdout.isatty()
-        while True:
-            await asyncio.sleep(1.0 if live else _PLAIN_EVERY_SECONDS)
-            try:
-                line = await self._counts()
-            except AnjuError as error:
-                line = f"records: {error}"
-            print(f"\r\x1b[K{line}" if live else line, end="" if live else "\n", flush=True)
+    async def _status(self) -> str:
+        try:
+            return await self._counts()
+        except AnjuError as error:
+            return f"records: {error}"
 
     async def _counts(self) -> str:
         received, written = self.ingest.session.stats, self.ingest.writer.stats

@@ -1,7 +1,9 @@
 """Every setting, one tree by concern; read from the environment (``ANJU_MQTT__HOST``) and, below it, a TOML file."""
 
 import os
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -272,7 +274,26 @@ def _refuse_unknown_variables() -> None:
     for name in os.environ:
         first = name.removeprefix(PREFIX).split("__")[0].lower()
         if name.startswith(PREFIX) and not name.startswith(_NOT_SETTINGS) and first not in Settings.model_fields:
-            raise StartupError(f"environment variable {name}: no such setting; expected one of {_sections()}")
+            known = f"{PREFIX}{_nearest(first, Settings.model_fields).upper()}"
+            meant = f"; did you mean {name.replace(name.split('__')[0], known, 1)}?" if known != PREFIX else ""
+            raise StartupError(f"environment variable {name}: no such setting{meant}; expected one of {_sections()}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """Return the name that ``name`` is most likely a slip of; empty where none is near."""
+    return next(iter(get_close_matches(name, list(known), n=1)), "")
+
+
+def _meant(place: Sequence[str | int]) -> str:
+    """Return a hint for the unknown setting at ``place``."""
+    *around, name = map(str, place)
+    model: Any = Settings
+    for part in around:
+        model = model.model_fields[part].annotation if part in model.model_fields else None
+        if not hasattr(model, "model_fields"):
+            return ""
+    near = _nearest(name.lower(), model.model_fields)
+    return f"; did you mean {'.'.join([*around, near])}?" if near else ""
 
 
 def _sections() -> str:
@@ -287,4 +308,5 @@ def _say(error: Any) -> str:
         error["input"], dict | Settings
     )
     given = "" if secret else f" (given: {error['input']!r})"
-    return f"setting {place} [{variable}]: {error['msg']}{given}"
+    meant = _meant(error["loc"]) if error["type"] == "extra_forbidden" else ""
+    return f"setting {place} [{variable}]: {error['msg']}{given}{meant}"

@@ -218,6 +218,19 @@ def inhibitions_of(plan: Plan) -> tuple[Inhibition, ...]:
     return (*plan.inhibitions, *BLIND)
 
 
+def reaches_people(plan: Plan) -> bool:
+    """Tell whether any step of a policy leads to a messenger, a mail box or a phone: not only to topics, webhooks."""
+    messengers = {each.name for each in plan.receivers if each.apprise is not None}
+    people = {each.name for each in plan.people if messengers & set(each.receivers)}
+    rotas = {each.name for each in plan.rotas if people & {name for layer in each.layers for name in layer.people}}
+    reached = {
+        *(f"receiver:{name}" for name in messengers),
+        *(f"person:{name}" for name in people),
+        *(f"rota:{name}" for name in rotas),
+    }
+    return any(reached & set(step.notify) for policy in plan.policies for step in policy.steps)
+
+
 def targets_of(plan: Plan) -> frozenset[str]:
     """Return everybody whom ``plan`` can tell, each as a step of a ladder names it."""
     named = [f"rota:{each.name}" for each in plan.rotas]

@@ -18,7 +18,7 @@ from alerts.dispatch.system import SystemWatch
 from alerts.dispatch.system_rules import RECEIVER
 from alerts.history import RotaOverrideRow
 from alerts.model import Transition, TransitionKind
-from alerts.persistence import Persistence
+from alerts.persistence import Persistence, log_transition
 from alerts.ports import DeskRecords, Registry
 from core.clock import Clock
 
@@ -203,4 +203,4 @@ class DeskService:
         for one in decided.intents:
             _log.info(f"notification.{one.purpose.value}", receiver=one.receiver, incident=one.incident, intent=one.id)
         for each in decided.transitions:
-            _log.info(f"alert.{each.kind.value}", alert=each.alert_id, rule=each.rule, device=each.device.path)
+            log_transition(each)

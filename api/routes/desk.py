@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 router = APIRouter(include_in_schema=False)
@@ -28,6 +29,12 @@ SECURITY_HEADERS = {
     # Asked for each time, sent only when it has changed: a desk never runs half of an old version.
     "Cache-Control": "no-cache",
 }
+
+
+@router.get("/")
+async def start() -> Response:
+    """Lead whoever typed the bare address to the page that staff works at."""
+    return RedirectResponse("desk", status_code=303)
 
 
 @router.get("/desk")

@@ -48,6 +48,11 @@ async def test_files_are_served_as_what_they_are(client: httpx.AsyncClient, path
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_the_bare_address_leads_to_the_desk(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "desk")
+
+
 async def test_a_file_that_has_not_changed_is_not_sent_again(client: httpx.AsyncClient) -> None:
     first = await client.get("/desk/main.js")
     again = await client.get("/desk/main.js", headers={"If-None-Match": first.headers["etag"]})

@@ -12,6 +12,12 @@ from core.errors import StartupError
 WRONG = {
     "unknown section": ({"ANJU_MQT__PORT": "1"}, "ANJU_MQT__PORT: no such setting"),
     "unknown key": ({"ANJU_MQTT__PORTT": "1"}, "mqtt.portt"),
+    "a slip in a section": ({"ANJU_MQT__PORT": "1"}, "did you mean ANJU_MQTT__PORT?"),
+    "a slip in a key": ({"ANJU_MQTT__PORTT": "1"}, "did you mean mqtt.port?"),
+    "a key like no other": (
+        {"ANJU_MQTT__XYZZY": "1"},
+        "[ANJU_MQTT__XYZZY]: Extra inputs are not permitted (given: '1')",
+    ),
     "not a number": ({"ANJU_MQTT__PORT": "abc"}, "mqtt.port"),
     "beyond its bounds": ({"ANJU_API__PORT": "70000"}, "less than or equal to 65535"),
     "unknown choice": ({"ANJU_MQTT__PROTOCOL": "4"}, "'3.1.1' or '5'"),

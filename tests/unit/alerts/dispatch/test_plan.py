@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from alerts.dispatch.defaults import DEFAULT, default_plan
+from alerts.dispatch.plan import reaches_people
 from alerts.dispatch.plan_loading import check_plan, json_schema, load_plan, schema_text
 from alerts.matchers import Matcher, Operator
 from alerts.packs import builtin_rules
@@ -150,3 +151,35 @@ def test_a_plan_with_more_mistakes_than_anybody_reads_tells_the_first_fifty() ->
 def test_a_zone_with_a_name_longer_than_any_file_has_is_unknown() -> None:
     _, [mistake] = check_plan(f"zone: {'a' * 5_000}\n{PLAN}", "plan.yaml")
     assert "is unknown: expected a name such as Asia/Shanghai" in str(mistake)
+
+
+_RECEIVERS = """version: 1
+receivers:
+  - {name: wall, mqtt: {topic: "anju-notify/v1/{community}"}}
+  - {name: centre, webhook: {url: "https://centre.example/anju", secret: "${SECRET}"}}
+  - {name: li-sms, apprise: {url: "${LI}"}}
+people: [{name: li, receivers: [li-sms]}, {name: robot, receivers: [wall]}]
+rotas:
+  - {name: duty, layers: [{start: 2026-01-05, people: [li]}]}
+  - {name: robots, layers: [{start: 2026-01-05, people: [robot]}]}
+routes: [{policy: only}]
+policies: [{name: only, steps: [{after: 0s, notify: [TARGET]}]}]
+"""
+TARGETS = {
+    "receiver:wall": False,
+    "receiver:centre": False,
+    "person:robot": False,
+    "rota:robots": False,
+    "receiver:li-sms": True,
+    "person:li": True,
+    "rota:duty": True,
+}
+
+
+@pytest.mark.parametrize(("target", "reached"), TARGETS.items(), ids=TARGETS)
+def test_a_plan_reaches_people_where_a_step_leads_to_a_messenger(target: str, reached: bool) -> None:
+    assert reaches_people(load_plan(_RECEIVERS.replace("TARGET", target), "plan.yaml")) is reached
+
+
+def test_the_built_in_plan_reaches_nobody() -> None:
+    assert not reaches_people(default_plan())

@@ -1,0 +1,126 @@
+"""What a person reads in the terminal: the live line within its width, the log above it, alerts in one line."""
+
+import asyncio
+import contextlib
+import io
+import os
+import pty
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import structlog
+
+from app import logging, terminal
+from app.settings import LogSettings
+
+WIDTH = 40
+LINE = "受困 trapped " * 20
+
+
+@contextlib.contextmanager
+def pseudo_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Both standard streams lead into a pseudo terminal of `WIDTH` columns; yields its other end."""
+    outer, inner = pty.openpty()
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    monkeypatch.setenv("TERM", "xterm")
+    with os.fdopen(inner, "w", encoding="utf-8", closefd=True) as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr(sys, "stderr", stream)
+        yield outer
+    os.close(outer)
+
+
+async def test_the_live_line_is_cut_to_the_width_and_the_log_stands_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = 0
+
+    async def line() -> str:
+        nonlocal shown
+        shown += 1
+        if shown == 2:
+            structlog.get_logger().warning("broker.away", reason="refused")
+        return LINE
+
+    with pseudo_terminal(monkeypatch) as outer:
+        assert terminal.is_live()
+        logging.set_up(LogSettings(format="console"), ZoneInfo("Asia/Shanghai"))
+        showing = asyncio.create_task(terminal.show_live(line, every_seconds=0.01))
+        while shown < 4:  # The log line was written before the second.
+            await asyncio.sleep(0.01)
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
+        written = _read(outer)
+    shown_lines = [each for each in re.split(r"[\r\n]", written) if "受困" in each]
+    assert len(shown_lines) >= 3
+    for each in shown_lines:
+        text = re.sub(r"\x1b\[[?0-9]*[a-zA-Z]", "", each)
+        assert sum(2 if character > "\u2e7f" else 1 for character in text) <= WIDTH, text
+    before, _, after = written.partition("broker.away")
+    assert re.search(r"trapped …\r\x1b\[2K\x1b\[2m\d{4}-\d\d-\d\d [^\n]*\r\n\x1b\[1m$", before), ascii(before)
+    assert re.match(r"[^受]*refused[^受]*\r\n受困", after), ascii(after)
+
+
+def _read(outer: int) -> str:
+    """Return everything that was written to the pseudo terminal so far."""
+    os.set_blocking(outer, False)
+    written = b""
+    with contextlib.suppress(BlockingIOError):
+        while chunk := os.read(outer, 1 << 16):
+            written += chunk
+    return written.decode()
+
+
+EVENT = {
+    "event": "alert.firing",
+    "level": "info",
+    "timestamp": "2026-05-01 16:00:00",
+    "alert": "a1",
+    "device": "jinxiu/elevator/block-3-lift",
+    "severity": "critical",
+    "title_zh": "疑似困人",
+    "title_en": "Passenger trapped",
+}
+
+
+def test_an_alert_is_one_readable_line() -> None:
+    said = logging.alert_line(None, "info", dict(EVENT))
+    assert said == {
+        "timestamp": "2026-05-01 16:00:00",
+        "level": "info",
+        "event": "告警 ALERT: 疑似困人 Passenger trapped (critical) · jinxiu/elevator/block-3-lift",
+    }
+
+
+def test_other_events_and_other_steps_of_alerts_stay_as_they_are() -> None:
+    for event in ({**EVENT, "event": "alert.pending"}, {"event": "rules.refused", "reason": "x"}):
+        assert logging.alert_line(None, "info", dict(event)) == event
+
+
+def test_times_are_local_for_people_and_utc_for_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(form: str) -> str:
+        stream = io.StringIO()
+        monkeypatch.setattr(sys, "stderr", stream)
+        logging.set_up(LogSettings.model_validate({"format": form}), ZoneInfo("Asia/Shanghai"))
+        structlog.get_logger().info("ready")
+        return stream.getvalue()
+
+    told = datetime.strptime(written("console")[:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=ZoneInfo("Asia/Shanghai"))
+    stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "info", {})["timestamp"]
+    assert abs((datetime.fromisoformat(stamped) - told.astimezone(UTC)).total_seconds()) < 60
+    assert "Z" in written("json")
+
+
+def test_without_a_terminal_there_is_no_live_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert not terminal.is_live()
+
+
+@pytest.fixture(autouse=True)
+def _default_logging() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
