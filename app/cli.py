@@ -18,6 +18,7 @@ from app.doorbell import Doorbell
 from app.emergency_plan import read_emergency_plan
 from app.opening import open_records
 from app.plan_source import PlanSource
+from app.rights import PRIVATE_UMASK
 from app.run import App
 from app.services import Supervisor
 from app.settings import Settings, load
@@ -44,6 +45,7 @@ Config = Annotated[Path | None, typer.Option("--config", help="TOML file; enviro
 
 def main() -> None:
     """Run the command; every expected failure is one line on standard error and exit code 1."""
+    os.umask(PRIVATE_UMASK)
     try:
         cli()
     except AnjuError as error:

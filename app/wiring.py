@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.notify.confirming import ConfirmLinks
 from api.voice_ice import IceSettings
+from app import rights
 from app.rule_source import RuleSource
 from app.settings import Settings
 from core.errors import StartupError
@@ -26,20 +27,22 @@ INFLUX_FILL_TIME = timedelta(milliseconds=200)
 
 
 def require_writable(folder: Path) -> None:
-    """Create ``folder`` where needed; raises `StartupError` in one line when nothing can be written there."""
+    """Create ``folder`` where needed, make it private; raises `StartupError` in one line when it cannot be written."""
     probe = folder / f".writable-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise StartupError(
             f"folder {folder} cannot be written: {error.strerror}; set ANJU_VAR to one that can"
         ) from None
+    rights.mend_folder(folder)
 
 
 def journal(settings: Settings, *, appending: bool) -> SqliteJournal:
     """Return the journal, opened."""
+    rights.mend_database(settings.journal_path)
     opened = SqliteJournal(settings.journal_path, remembered=settings.journal.remembered)
     opened.open(appending=appending)
     return opened
@@ -48,6 +51,7 @@ def journal(settings: Settings, *, appending: bool) -> SqliteJournal:
 def telemetry(settings: Settings) -> InfluxTelemetry | EmbeddedTelemetry:
     """Return the telemetry store that the settings choose; it connects when first used."""
     if settings.telemetry.store == "embedded":
+        rights.mend_database(settings.telemetry_path)
         return EmbeddedTelemetry(settings.telemetry_path)
     token = settings.influx.token
     return InfluxTelemetry(
