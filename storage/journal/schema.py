@@ -8,6 +8,7 @@ import msgspec
 
 from core.errors import CorruptJournal, PermanentError, TemporaryError
 from core.observations import Entry
+from storage.reserve import WAL_LIMIT
 from storage.wal import switch_to_wal
 
 VERSION = 1
@@ -93,6 +94,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         # FULL: a commit has reached the disk when it returns; the broker is told only after that.
         switch_to_wal(connection, BUSY_SECONDS)
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(WAL_LIMIT)
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in (0, VERSION):
             raise PermanentError(f"journal {path}: format {version}, but this Anju reads {VERSION}; use a newer Anju")

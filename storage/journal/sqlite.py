@@ -15,12 +15,16 @@ from storage.journal.bookkeeping import advance, bound_quarantine, count, keep, 
 from storage.journal.connections import Connections
 from storage.journal.schema import DamagedBatch, corrupt, decode, encode
 from storage.journal.window import DigestWindow
+from storage.reserve import Floor
 
 # Batches deleted in one transaction: short enough (some 15 ms with 80 messages in each) that appending hardly notices.
 _TRIM_BATCHES = 50
 _TRIM_BATCHES_BY_SIZE = 20
 # A flood of rejections between two trims must not fill the disk either.
 _BOUND_QUARANTINE_EVERY = 10_000
+
+# What a batch needs beside its payload: the trees' own pages, the ledger, a reader's position.
+_SPARE_PAGES = 16
 
 # From the batch that holds the first entry wanted to the one that holds the last. Positions are dense but for what a
 # rescue lost, so these hold ``limit`` entries and hardly more; both ends are found in the key, or each read would
@@ -39,10 +43,18 @@ class SqliteJournal:
 
     ``remembered`` is how many of the newest messages duplicates are looked for in, ``quarantined`` how many of the
     newest rejections are kept (and up to 10,000 more for a while).
+
+    Below ``floor`` the file does not grow: an append goes into its free pages, and the oldest entries that every reader
+    has read are trimmed for it. Where none are left it raises `TemporaryError`, and the broker holds what comes.
     """
 
-    def __init__(self, path: Path, *, remembered: int = 200_000, quarantined: int = 100_000) -> None:
+    def __init__(
+        self, path: Path, *, remembered: int = 200_000, quarantined: int = 100_000, floor: Floor | None = None
+    ) -> None:
         self._path = path
+        self._floor = floor
+        self.trimmed_for_room = 0
+        """Entries that were trimmed early because the disk was full."""
         self._quarantined = quarantined
         self._window = DigestWindow(remembered)
         self._lock = AppenderLock(path)
@@ -105,12 +117,23 @@ class SqliteJournal:
     def _store(self, entries: Sequence[Entry]) -> None:
         first, last = entries[0], entries[-1]
         blob = encode(entries)
+        if self._floor is not None and self._floor.reached():
+            self._find_room_inside(self._floor, len(blob))
         batch = (last.position, first.position, to_microseconds(last.received_at), zlib.crc32(blob), blob)
         received, duplicate = tally(entries), tally([entry for entry in entries if entry.duplicate])
         with self._connections.transaction() as cursor:
             cursor.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", batch)
             count(cursor, "received", received)
             count(cursor, "duplicate", duplicate)
+
+    def _find_room_inside(self, floor: Floor, wanted: int) -> None:
+        ((page_bytes,),) = self._connections.select("SELECT page_size FROM pragma_page_size")
+        pages = wanted // page_bytes + _SPARE_PAGES
+        while self._connections.select("SELECT freelist_count FROM pragma_freelist_count")[0][0] < pages:
+            trimmed = self._trim_once(oldest=0, beyond_bytes=0)
+            if not trimmed:
+                raise floor.refusal(f"journal {self._path}")
+            self.trimmed_for_room += trimmed
 
     def read(self, after: int, limit: int) -> list[Entry]:
         entries = self._entries(_READ, (after, limit))

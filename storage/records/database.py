@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import PermanentError, StartupError, TemporaryError
+from storage.reserve import WAL_LIMIT
 from storage.wal import switch_to_wal
 
 CONNECT_TIMEOUT_SECONDS = 5
@@ -23,6 +24,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # A commit that returned survives a power cut, as PostgreSQL's does.
     "PRAGMA foreign_keys = ON",
+    WAL_LIMIT,
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.devices import DeviceKey
 from core.telemetry import Aggregate, Point, Series
+from storage.reserve import Floor
 from storage.telemetry import embedded_reading, embedded_schema, embedded_writing
 from storage.telemetry.selection import (
     aggregable,
@@ -22,10 +23,13 @@ class EmbeddedTelemetry:
     """A telemetry store in the file ``path``; writer and reader in one.
 
     One process writes; others may read the same file at the same time. Points with no value hold nothing and are
-    passed over. A file that is away, locked, full or damaged is a `TemporaryError`: a person can mend it.
+    passed over. A file that is away, locked, full or damaged is a `TemporaryError`: a person can mend it. So is a disk
+    with less room than ``floor``.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, floor: Floor | None = None) -> None:
+        self._path = path
+        self._floor = floor
         self._writing = SqliteThread(path, connect_writer)
         self._reading = SqliteThread(path, connect_reader)
         self._points = embedded_writing.PointWriter()
@@ -37,6 +41,8 @@ class EmbeddedTelemetry:
     async def write(self, points: Sequence[Point]) -> None:
         """Store ``points``; on disk when it returns, all or nothing. Raises `TemporaryError` or `MalformedPoints`."""
         if points:
+            if self._floor is not None and self._floor.reached():
+                raise self._floor.refusal(f"telemetry store {self._path}")
             await self._writing.run(lambda connection: self._points.write(connection, points))
 
     async def expire(self, before: timedelta, now: datetime) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from core.errors import MalformedPoints, TemporaryError
+from storage.reserve import WAL_LIMIT
 
 _Answer = TypeVar("_Answer")
 # Another process may hold the lock for one batch or one checkpoint; longer than this something is wrong.
@@ -51,7 +52,7 @@ class SqliteThread:
 
 def connect_writer(path: Path) -> sqlite3.Connection:
     """Open ``path`` for writing, creating the file; a commit that returned survives a power cut."""
-    return _connect(path, "rwc", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
+    return _connect(path, "rwc", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", WAL_LIMIT)
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
