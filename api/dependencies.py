@@ -36,6 +36,7 @@ from api.ports import (
 from api.voice_ice import IceSettings
 from core.clock import Clock
 from emergency.ports import CallPoints, ControllerCodes, Places
+from emergency.tokens import PointTokens
 
 
 class ComponentStatus(StrEnum):
@@ -69,6 +70,7 @@ class EmergencyParts:
     """The switchboard: whatever is done to calls."""
     reader: CallReader
     points: CallPoints
+    tokens: PointTokens
     places: Places
     codes: ControllerCodes
     plan_problem: Callable[[], str]

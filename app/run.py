@@ -47,7 +47,7 @@ class App:
             if self._simulation is not None:
                 community = load(self._simulation.community)
                 await tell_facts(self.api.registry, community, self._clock.now())
-                self._help = await put_codes(self.api.points, community, self._clock.now())
+                self._help = await put_codes(self.api.points, self.api.point_tokens, community, self._clock.now())
                 services["simulators"] = Service(self._simulate)
             if terminal.is_live():
                 services["status line"] = Service(lambda: terminal.show_live(self._status))

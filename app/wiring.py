@@ -12,6 +12,7 @@ from app import rights
 from app.rule_source import RuleSource
 from app.settings import Settings
 from core.errors import StartupError
+from emergency.tokens import PointTokens
 from ingest.decoders.native import NativeDecoder
 from ingest.session import SessionSettings
 from ingest.writer_state import WriterSettings
@@ -96,6 +97,11 @@ def decoder(settings: Settings) -> NativeDecoder:
 def confirm_links(settings: Settings) -> ConfirmLinks:
     """Return what makes and reads the links of weekly tests; the deliverer and the API must share the folder `var`."""
     return ConfirmLinks(_kept_key(settings.var / "weekly-test.key"), settings.notify.base_url)
+
+
+def point_tokens(settings: Settings) -> PointTokens:
+    """Return what derives the tokens of call points; who prints sheets and who serves pages must share `var`."""
+    return PointTokens(_kept_key(settings.var / "call-points.key"))
 
 
 def _kept_key(path: Path) -> bytes:

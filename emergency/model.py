@@ -300,14 +300,13 @@ class CallFilter(Struct, frozen=True):
 
 
 class CallPoint(Struct, frozen=True):
-    """A QR code at a lift or an entrance. ``token`` is in its address; it is printed on the wall and so no secret.
+    """A QR code at a lift or an entrance. Its token is derived by `emergency.tokens.PointTokens`.
 
-    ``generation`` rises when the token is rotated: a sheet with a former token says so, and still calls.
+    ``generation`` rises when the token is rotated.
     """
 
     id: str
     community: str
-    token: str
     name_zh: str
     name_en: str
     lift: str = ""
@@ -315,3 +314,17 @@ class CallPoint(Struct, frozen=True):
     generation: int = 1
     created_at: datetime | None = None
     removed_at: datetime | None = None
+
+
+class ScannedCode(Struct, frozen=True):
+    """What a token on a wall leads to: the call point, and how long the token still raises calls."""
+
+    point: CallPoint
+    former: bool = False
+    """The point has another token since."""
+    until: datetime | None = None
+    """When the token ends, ``None`` while no end is set."""
+
+    def ended(self, now: datetime) -> bool:
+        """Whether the token was revoked, or its time of grace has passed: it raises no calls then."""
+        return self.until is not None and self.until <= now

@@ -6,7 +6,18 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from emergency.model import Call, CallEvent, CallFilter, CallPoint, EventRow, OwnAlert, Page, PageRow, Place
+from emergency.model import (
+    Call,
+    CallEvent,
+    CallFilter,
+    CallPoint,
+    EventRow,
+    OwnAlert,
+    Page,
+    PageRow,
+    Place,
+    ScannedCode,
+)
 
 
 class CallCommit(Struct, frozen=True):
@@ -121,8 +132,11 @@ class AlertSteps(Protocol):
 class CallPoints(Protocol):
     """The QR codes on the walls. Everything raises `TemporaryError`."""
 
-    async def by_token(self, token: str) -> tuple[CallPoint, bool] | None:
-        """Return the point with this token, and whether the token is its present one; removed points are not found."""
+    async def by_token(self, token: str) -> ScannedCode | None:
+        """Return what the token leads to, one that has ended as well.
+
+        ``None`` where it is unknown, or its point was removed.
+        """
         ...
 
     async def point(self, point_id: str) -> CallPoint | None:
@@ -133,10 +147,10 @@ class CallPoints(Protocol):
         """Return those that were not removed, by id."""
         ...
 
-    async def put(self, point: CallPoint, actor: str, now: datetime) -> None:
-        """Keep ``point`` in place of its former version; a token it had before stays known as a former one.
+    async def put(self, point: CallPoint, actor: str, now: datetime, *, former_until: datetime | None = None) -> None:
+        """Keep ``point`` in place of its former version; the token of its generation leads to it from then on.
 
-        `Conflict` where another point has this token.
+        Tokens of former generations stay known. With ``former_until`` they end then, unless they end earlier.
         """
         ...
 

@@ -1,6 +1,8 @@
 """Call points: the QR codes at lifts and entrances, by which residents call for help."""
 
 import secrets
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Path
@@ -18,14 +20,17 @@ from api.responses import CONFLICT, NOT_FOUND, TOO_LARGE
 from api.times import Utc
 from core.errors import Conflict
 from emergency import model
-from emergency.tokens import new_token
+from emergency.tokens import PointTokens
 
 router = APIRouter(prefix="/call-points", tags=["call points"])
+# A new sheet has to be printed and hung up; until then whoever is trapped there has the former code only.
+GRACE_DAYS = 7
+_LONGEST_GRACE_DAYS = 90
 PointPath = Annotated[str, Path(pattern=CALL_ID, description="The call point's `id`.")]
 
 
 class CallPoint(BaseModel):
-    """A QR code on a wall. Its token is printed there, and so no secret."""
+    """A QR code on a wall. Its token is printed there, and so no secret; the records keep a digest of it only."""
 
     id: str
     community: str
@@ -35,12 +40,13 @@ class CallPoint(BaseModel):
     name_en: str
     token: str
     path: str = Field(description="The resident's page: the address in the code, behind the address of this service.")
-    generation: int = Field(description="Rises when the token is rotated: sheets of before say so, and still call.")
+    generation: int = Field(description="Rises when the token is rotated.")
     created_at: Utc | None
     removed_at: Utc | None
 
     @classmethod
-    def of(cls, point: model.CallPoint) -> Self:
+    def of(cls, point: model.CallPoint, tokens: PointTokens) -> Self:
+        token = tokens.of(point)
         return cls(
             id=point.id,
             community=point.community,
@@ -48,8 +54,8 @@ class CallPoint(BaseModel):
             building=point.building,
             name_zh=point.name_zh,
             name_en=point.name_en,
-            token=point.token,
-            path=f"/c/{point.token}",
+            token=token,
+            path=f"/c/{token}",
             generation=point.generation,
             created_at=point.created_at,
             removed_at=point.removed_at,
@@ -77,6 +83,16 @@ class PointTold(BaseModel):
         return own
 
 
+class Rotation(BaseModel):
+    """How a token is replaced."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    grace_days: Annotated[int, Field(ge=0, le=_LONGEST_GRACE_DAYS)] = Field(
+        default=GRACE_DAYS, description="For how many days former codes still call; 0 revokes them at once."
+    )
+
+
 @router.get("", summary="List call points")
 async def list_call_points(
     given: Given, community: Community = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
@@ -84,7 +100,7 @@ async def list_call_points(
     """Call points that were not removed, by id."""
     after = read_cursor("call-points", cursor)
     rows = [point for point in await given.emergency.points.points(community) if after is None or point.id > after]
-    return page("call-points", rows[: limit + 1], limit, lambda point: point.id, CallPoint.of)
+    return page("call-points", rows[: limit + 1], limit, lambda point: point.id, partial(_shown, given))
 
 
 @router.post("", status_code=201, summary="Add a call point", responses=TOO_LARGE)
@@ -94,7 +110,6 @@ async def add_call_point(given: Given, actor: CurrentActor, told: PointTold) -> 
     point = model.CallPoint(
         id=secrets.token_hex(8),
         community=told.where(),
-        token=new_token(),
         name_zh=told.name_zh,
         name_en=told.name_en,
         lift=told.lift or "",
@@ -107,7 +122,7 @@ async def add_call_point(given: Given, actor: CurrentActor, told: PointTold) -> 
 @router.get("/{point_id}", summary="Show one call point", responses=NOT_FOUND)
 async def get_call_point(given: Given, point_id: PointPath) -> CallPoint:
     """One call point, a removed one too."""
-    return CallPoint.of(await known_point(given, point_id))
+    return _shown(given, await known_point(given, point_id))
 
 
 @router.put("/{point_id}", summary="Change a call point", responses={**NOT_FOUND, **CONFLICT, **TOO_LARGE})
@@ -126,14 +141,31 @@ async def put_call_point(given: Given, actor: CurrentActor, point_id: PointPath,
 
 
 @router.post("/{point_id}/rotate", summary="Give a call point a new token", responses={**NOT_FOUND, **CONFLICT})
-async def rotate_call_point(given: Given, actor: CurrentActor, point_id: PointPath) -> CallPoint:
-    """Put a new token in place of the one that is abused; print the sheet again. 409 where it was removed.
+async def rotate_call_point(
+    given: Given, actor: CurrentActor, point_id: PointPath, said: Rotation | None = None
+) -> CallPoint:
+    """Put a new token in place of the present one; print the sheet again. 409 where the point was removed.
 
-    Whoever scans a former sheet is shown the phone numbers.
+    Former codes still call, and say that they were replaced, for `grace_days` (0: they are revoked at once). Then they
+    show the numbers to dial and raise nothing. The default is a week, for somebody may be trapped before the new sheet
+    hangs.
     """
     point = _in_use(await known_point(given, point_id))
-    rotated = replace(point, token=new_token(), generation=point.generation + 1)
-    return await _kept(given, rotated, actor.name)
+    grace = timedelta(days=(said or Rotation()).grace_days)
+    rotated = replace(point, generation=point.generation + 1)
+    return await _kept(given, rotated, actor.name, former_until=given.clock.now() + grace)
+
+
+@router.post(
+    "/{point_id}/revoke", summary="Revoke the former tokens of a call point", responses={**NOT_FOUND, **CONFLICT}
+)
+async def revoke_former_tokens(given: Given, actor: CurrentActor, point_id: PointPath) -> CallPoint:
+    """End the time of grace of former codes now: they raise no calls any more. The present one stays.
+
+    409 where the point was removed. To revoke the present one, rotate it with `grace_days` 0.
+    """
+    point = _in_use(await known_point(given, point_id))
+    return await _kept(given, point, actor.name, former_until=given.clock.now())
 
 
 @router.delete("/{point_id}", summary="Remove a call point", responses=NOT_FOUND)
@@ -141,7 +173,7 @@ async def remove_call_point(given: Given, actor: CurrentActor, point_id: PointPa
     """Take it out of service: its code leads nowhere any more. Removed already, nothing changes."""
     point = await known_point(given, point_id)
     if point.removed_at is not None:
-        return CallPoint.of(point)
+        return _shown(given, point)
     return await _kept(given, replace(point, removed_at=given.clock.now()), actor.name)
 
 
@@ -150,9 +182,15 @@ async def known_point(given: Dependencies, point_id: str) -> model.CallPoint:
     return found(await given.emergency.points.point(point_id), f"call point {point_id}")
 
 
-async def _kept(given: Dependencies, point: model.CallPoint, actor: str) -> CallPoint:
-    await given.emergency.points.put(point, actor, given.clock.now())
-    return CallPoint.of(point)
+async def _kept(
+    given: Dependencies, point: model.CallPoint, actor: str, *, former_until: datetime | None = None
+) -> CallPoint:
+    await given.emergency.points.put(point, actor, given.clock.now(), former_until=former_until)
+    return _shown(given, point)
+
+
+def _shown(given: Dependencies, point: model.CallPoint) -> CallPoint:
+    return CallPoint.of(point, given.emergency.tokens)
 
 
 def _in_use(point: model.CallPoint) -> model.CallPoint:

@@ -66,7 +66,7 @@ async def _in_use(given: Dependencies, point_id: str) -> CallPoint:
 
 
 def _address(given: Dependencies, request: Request, point: CallPoint) -> str:
-    return f"{_root(given, request)}/c/{point.token}"
+    return f"{_root(given, request)}/c/{given.emergency.tokens.of(point)}"
 
 
 def _root(given: Dependencies, request: Request) -> str:

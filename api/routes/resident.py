@@ -27,7 +27,7 @@ from api.resident_progress import progress
 from api.routes.emergency_calls import key_of
 from core.errors import Conflict, TemporaryError
 from emergency.acts import Abandon
-from emergency.model import Call, CallFilter, CallPoint, CallState, Place, Source
+from emergency.model import Call, CallFilter, CallPoint, CallState, Place, ScannedCode, Source
 from emergency.steps import CALLER, CallRequest
 from emergency.throttle import Reason, Throttle, Verdict, network_of
 
@@ -70,14 +70,13 @@ async def get_page(
     lang = _language(lang, languages)
     try:
         with _border():
-            found = await _point(given, token)
+            found = await _scanned(given, token)
             if found is None:
                 return _page(request, Shown(lang, "unknown", token), 404)
-            point, present = found
-            shown = await _shown(given, lang, token, point, former=not present)
-            own = await _call_of(given, point, call)
+            shown = await _shown(given, lang, token, found)
+            own = await _call_of(given, found.point, call)
             if own is None:
-                return _page(request, shown)
+                return _page(request, shown, 410 if shown.view == "ended" else 200)
             return _page(request, replace(shown, view="call", call=progress(own, given.clock.now(), given.zone)))
     except TemporaryError:
         return _page(request, Shown(lang, "idle", token), 503)
@@ -109,12 +108,14 @@ async def raise_call(
     shown = Shown(lang, "unkept", token)
     try:
         with _border():
-            found = await _point(given, token)
+            found = await _scanned(given, token)
             if found is None:
                 return _refused(request, Shown(lang, "unknown", token), 404, "this code is not known")
-            point, present = found
-            shown = replace(await _shown(given, lang, token, point, former=not present), view="unkept")
-            call, verdict, new = await _tapped(given, request, point, shown.place, key)
+            shown = await _shown(given, lang, token, found)
+            if found.ended(given.clock.now()):
+                return _refused(request, shown, 410, "this code was replaced: please dial")
+            shown = replace(shown, view="unkept")
+            call, verdict, new = await _tapped(given, request, found.point, shown.place, key)
     except TemporaryError:
         return _refused(request, shown, 503, "calls cannot be kept now: please dial")
     if call is None:
@@ -199,13 +200,13 @@ async def _open_call(given: Dependencies, point: CallPoint) -> Call | None:
     return next((call for call in rows if call.place.key == place_key(point)), None)
 
 
-async def _point(given: Dependencies, token: str) -> tuple[CallPoint, bool] | None:
+async def _scanned(given: Dependencies, token: str) -> ScannedCode | None:
     return await given.emergency.points.by_token(token) if _WORD.fullmatch(token) else None
 
 
 async def _known(given: Dependencies, token: str, call_id: str) -> Call | None:
-    found = await _point(given, token)
-    return await _call_of(given, found[0], call_id) if found else None
+    found = await _scanned(given, token)
+    return await _call_of(given, found.point, call_id) if found else None
 
 
 async def _call_of(given: Dependencies, point: CallPoint, call_id: str | None) -> Call | None:
@@ -213,10 +214,12 @@ async def _call_of(given: Dependencies, point: CallPoint, call_id: str | None) -
     return call if call is not None and belongs(call, point) else None
 
 
-async def _shown(given: Dependencies, lang: str, token: str, point: CallPoint, *, former: bool) -> Shown:
-    place = await place_of_point(given.emergency.places, point)
+async def _shown(given: Dependencies, lang: str, token: str, code: ScannedCode) -> Shown:
+    place = await place_of_point(given.emergency.places, code.point)
     phones = phones_of(given.emergency.calls.plan, place)
-    return Shown(lang, "idle", token, place, former=former, phones=phones)
+    ended = code.ended(given.clock.now())
+    view = "ended" if ended else "idle"
+    return Shown(lang, view, token, place, former=code.former and not ended, phones=phones)
 
 
 async def _said(request: Request) -> dict[str, str]:
@@ -260,7 +263,7 @@ def _no_call(request: Request, token: str, lang: str) -> Response:
 
 
 def _refused(request: Request, shown: Shown, status: int, detail: str, seconds: int = RETRY_AFTER_SECONDS) -> Response:
-    headers = {} if status == HTTPStatus.NOT_FOUND else {"Retry-After": str(seconds)}
+    headers = {} if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) else {"Retry-After": str(seconds)}
     if _wants_json(request):
         return problem_response(request, status, f"{detail}: {_said_phones(shown.phones)}", headers=headers)
     return _page(request, shown, status, headers)

@@ -17,7 +17,7 @@ from api.sessions import is_foreign
 from api.voice import Peer, Side
 from api.voice_exchange import FORBIDDEN, GONE, NOT_FOUND, TRY_AGAIN, UNAUTHORIZED, OpenCalls, VoiceExchange
 from core.errors import TemporaryError
-from emergency.model import Call, CallPoint
+from emergency.model import Call, ScannedCode
 
 router = APIRouter()
 
@@ -28,8 +28,8 @@ TakeOver = Annotated[bool, Query(description="Take the seat of a colleague who t
 class PointTokens(Protocol):
     """Whose a token on a wall is; `emergency.ports.CallPoints` has it."""
 
-    async def by_token(self, token: str) -> tuple[CallPoint, bool] | None:
-        """Return the point with this token, and whether the token is its present one. Raises `TemporaryError`."""
+    async def by_token(self, token: str) -> ScannedCode | None:
+        """Return what the token leads to, one that has ended as well. Raises `TemporaryError`."""
         ...
 
 
@@ -116,13 +116,13 @@ async def _open_call(websocket: WebSocket, voice: Voice, call_id: str) -> Call |
 
 
 async def _belongs(websocket: WebSocket, voice: Voice, call: Call, token: str) -> bool:
-    """Tell whether the call was made at the point with this token, present or former: sheets live long."""
+    """Tell whether the call was made at the point with this token, whatever became of the token meanwhile."""
     try:
         found = await voice.points.by_token(token)
     except TemporaryError:
         await websocket.close(TRY_AGAIN, "call points cannot be read now")
         return False
-    if found is None or not _made_at(call, found[0].id, found[0].lift):
+    if found is None or not _made_at(call, found.point.id, found.point.lift):
         await websocket.close(NOT_FOUND, "there is no such call")
         return False
     return True

@@ -24,6 +24,7 @@ from app.rules_view import RulesView
 from app.services import Service, Supervisor
 from app.settings import Settings
 from core.clock import Clock
+from emergency.tokens import PointTokens
 from storage.journal.sqlite import SqliteJournal
 from storage.records import (
     AlertActsAdapter,
@@ -61,6 +62,7 @@ class Api:
         self.registry: RegistryAdapter
         self.calling: Calling
         self.points: CallPointsAdapter
+        self.point_tokens: PointTokens
         self.new_token: str | None = None
 
     @contextlib.asynccontextmanager
@@ -74,7 +76,9 @@ class Api:
         try:
             await open_records(database, settings)
             self.records, self.registry = RecordsAdapter(database), RegistryAdapter(database)
-            self.points = CallPointsAdapter(database)
+            self.point_tokens = wiring.point_tokens(settings)
+            self.points = CallPointsAdapter(database, self.point_tokens)
+            await self.points.adopt()
             tokens = TokensAdapter(database)
             if not await tokens.names():
                 self.new_token = await tokens.add("first", clock.now())
@@ -141,6 +145,7 @@ class Api:
             calls=self.calling.switchboard,
             reader=self.calling.records,
             points=self.points,
+            tokens=self.point_tokens,
             places=self.calling.places,
             codes=ControllerCodesAdapter(database),
             plan_problem=lambda: self.calling.source.problem,

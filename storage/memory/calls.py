@@ -6,9 +6,10 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from core.clock import Clock, SystemClock
-from core.errors import Conflict, TemporaryError
-from emergency.model import Call, CallEvent, CallFilter, CallPoint, EventRow, OwnAlert, PageRow
+from core.errors import TemporaryError
+from emergency.model import Call, CallEvent, CallFilter, CallPoint, EventRow, OwnAlert, PageRow, ScannedCode
 from emergency.ports import AlertStep, CallCommit, Followed
+from emergency.tokens import PointTokens
 from storage.memory.desk import MemoryDeskRecords
 from storage.records.call_judging import Standing, Submission, judge, opening_of
 from storage.records.call_pages import intent_of, own_alert_id, own_steps
@@ -154,16 +155,21 @@ class MemoryAlertSteps:
 class MemoryCallPoints:
     """Implements ``emergency.ports.CallPoints`` until the process ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: PointTokens | None = None) -> None:
+        self.tokens = tokens or PointTokens(b"k" * 32)
         self.acts: list[tuple[str, str]] = []
         """Who kept which point, in order."""
         self._points: dict[str, CallPoint] = {}
-        self._tokens: dict[str, str] = {}
+        self._known: dict[str, tuple[str, int]] = {}
+        self._ends: dict[str, datetime] = {}
 
-    async def by_token(self, token: str) -> tuple[CallPoint, bool] | None:
-        """Return the point with this token, and whether the token is its present one."""
-        point = self._points.get(self._tokens.get(token, ""))
-        return None if point is None or point.removed_at is not None else (point, point.token == token)
+    async def by_token(self, token: str) -> ScannedCode | None:
+        """Return what the token leads to, one that has ended as well."""
+        point_id, generation = self._known.get(token, ("", 0))
+        point = self._points.get(point_id)
+        if point is None or point.removed_at is not None:
+            return None
+        return ScannedCode(point, generation < point.generation, self._ends.get(token))
 
     async def point(self, point_id: str) -> CallPoint | None:
         """Return one, removed ones too."""
@@ -174,10 +180,12 @@ class MemoryCallPoints:
         there = [point for point in self._points.values() if point.removed_at is None]
         return sorted((one for one in there if community in (None, one.community)), key=lambda point: point.id)
 
-    async def put(self, point: CallPoint, actor: str, now: datetime) -> None:
+    async def put(self, point: CallPoint, actor: str, now: datetime, *, former_until: datetime | None = None) -> None:
         """Keep ``point`` in place of its former version."""
-        if (owner := self._tokens.setdefault(point.token, point.id)) != point.id:
-            raise Conflict(f"call point {point.id}: its token belongs to {owner}; expected one that nobody has had")
+        for token, (point_id, generation) in self._known.items():
+            if former_until is not None and point_id == point.id and generation < point.generation:
+                self._ends[token] = min(self._ends.get(token, former_until), former_until)
+        self._known[self.tokens.of(point)] = (point.id, point.generation)
         known = self._points.get(point.id)
         created_at = known.created_at if known else point.created_at or now
         self._points[point.id] = replace(point, created_at=created_at)

@@ -79,7 +79,6 @@ call_points = Table(
     metadata,
     Column("id", PATH, primary_key=True),
     Column("community", FreeText, nullable=False),
-    Column("token", FreeText, nullable=False, unique=True),
     Column("name_zh", FreeText, nullable=False),
     Column("name_en", FreeText, nullable=False),
     Column("lift", FreeText, nullable=False),
@@ -93,12 +92,15 @@ call_points = Table(
     sqlite_with_rowid=False,
 )
 
-# Every token a point ever had: a sheet that still hangs somewhere is known for what it is.
+# Every token a point ever had, as its digest: a sheet that still hangs somewhere is known for what it is.
 call_point_tokens = Table(
     "call_point_tokens",
     metadata,
-    Column("token", FreeText, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
     Column("point_id", FreeText, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("ends_at", Instant, nullable=True),
+    Index("call_point_tokens_by_point", "point_id"),
     sqlite_with_rowid=False,
 )
 

@@ -22,11 +22,13 @@ from emergency.model import (
     Words,
 )
 from emergency.ports import AlertSteps, CallCommit, CallPoints, CallRecords, ControllerCodes
+from emergency.tokens import PointTokens
 from tests.contract.records_cases import START, after
 from tests.contract.records_desk_cases import Bench
 
 FOLLOWED_RULES = ("lift-trapped", "lift-alarm-button")
 LIFT_PATH = "garden/elevator/lift-1"
+TOKENS = PointTokens(b"key" * 11)
 PLACE = Place("garden", LIFT_PATH, name_zh="3 号楼电梯", name_en="Lift of block 3", contractor="tonghui")
 
 

@@ -22,7 +22,7 @@ from storage.records import (
     TokensAdapter,
     upgrade,
 )
-from tests.contract.records_call_cases import FOLLOWED_RULES, CallBench
+from tests.contract.records_call_cases import FOLLOWED_RULES, TOKENS, CallBench
 from tests.contract.records_cases import after
 from tests.contract.records_desk_cases import Bench, MemoryEngine, RealEngine
 
@@ -117,7 +117,7 @@ async def calls(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         records=CallRecordsAdapter(database, clock),
         elsewhere=CallRecordsAdapter(other, clock),
         steps=AlertStepsAdapter(database, FOLLOWED_RULES),
-        points=CallPointsAdapter(database),
+        points=CallPointsAdapter(database, TOKENS),
         codes=ControllerCodesAdapter(database),
         desk=Bench(desk, OutboxAdapter(database, clock), engine),
     )
@@ -130,4 +130,4 @@ def _memory_calls(clock: ManualClock) -> CallBench:
     records = MemoryCallRecords(desk, clock)
     steps = MemoryAlertSteps(records, FOLLOWED_RULES)
     bench = Bench(desk, desk.outbox, MemoryEngine(desk))
-    return CallBench(records, records, steps, MemoryCallPoints(), MemoryControllerCodes(), bench)
+    return CallBench(records, records, steps, MemoryCallPoints(TOKENS), MemoryControllerCodes(), bench)

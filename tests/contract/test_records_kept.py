@@ -28,7 +28,7 @@ from storage.records import (
     SessionsAdapter,
     SuppressionsAdapter,
 )
-from tests.contract.records_call_cases import FOLLOWED_RULES, LIFT_PATH, raising
+from tests.contract.records_call_cases import FOLLOWED_RULES, LIFT_PATH, TOKENS, raising
 from tests.contract.records_cases import GATE, LIFT, START, after
 from tests.contract.records_desk_cases import desk_commit, silence
 
@@ -61,7 +61,7 @@ async def test_a_database_that_is_away_is_a_temporary_error(records_database: Re
         CallRecordsAdapter(records_database).calls(CallFilter(), None, 1),
         CallRecordsAdapter(records_database).events("c1"),
         AlertStepsAdapter(records_database, FOLLOWED_RULES).steps(0, 1),
-        CallPointsAdapter(records_database).by_token("t1"),
+        CallPointsAdapter(records_database, TOKENS).by_token("t1"),
         ControllerCodesAdapter(records_database).code_matches(LIFT_PATH, "1"),
         ControllerCodesAdapter(records_database).set_code(LIFT_PATH, "1", "li", START),
         SessionsAdapter(records_database).begin(b"s", "t", START, START),

@@ -44,7 +44,7 @@ def over_records(world: World, database: RecordsDatabase) -> Dependencies:
             given.emergency,
             calls=switchboard(calls, world.clock),
             reader=calls,
-            points=CallPointsAdapter(database),
+            points=CallPointsAdapter(database, given.emergency.tokens),
             codes=ControllerCodesAdapter(database),
         ),
     )

@@ -19,12 +19,12 @@ from emergency.model import Call, Caller, CallPoint, PageKind, Place, Source, Wo
 from emergency.plan import EmergencyPlan
 from emergency.steps import CallRequest
 from emergency.switchboard import Switchboard
+from storage.memory.calls import MemoryCallPoints
 from tests.integration.pages import opened
 from tests.unit.api.calling import DirectoryTwin
 from tests.unit.api.twins import TelemetryTwin
 from tests.unit.api.world import TOKEN, World, application, empty_world
 
-WALL = "on-the-wall"
 CONTROLLER_CODE = "471147"
 LIFT = "xingfu/elevator/lift-3"
 _LATEST: dict[str, str | float | int | bool | None] = {
@@ -51,6 +51,8 @@ PLACE = Place(
 )
 GARAGE = Place("xingfu", "xingfu/elevator/lift-9", "", "地库", "地下车库货梯", "Goods lift, garage", "330109")
 CALLER = Caller("陈女士", "138 0000 0001", "门打不开，里面有老人")
+_POINT = CallPoint("block-3", "xingfu", PLACE.name_zh, PLACE.name_en, LIFT)
+WALL = MemoryCallPoints().tokens.of(_POINT)
 _FLOORS = ("B1", "1", "2", "3", "4", "5A", "6", "7", "8", "9", "10")
 
 
@@ -130,8 +132,7 @@ class DeskWorld:
 
     async def begin(self) -> None:
         """Hang the code on the wall, and keep the code of the lift's controller."""
-        point = CallPoint("block-3", "xingfu", WALL, PLACE.name_zh, PLACE.name_en, LIFT)
-        await self.world.calling.points.put(point, "wei", self.clock.now())
+        await self.world.calling.points.put(_POINT, "wei", self.clock.now())
         await self.world.calling.codes.set_code(LIFT, CONTROLLER_CODE, "wei", self.clock.now())
 
     def application(self) -> FastAPI:

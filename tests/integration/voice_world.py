@@ -16,7 +16,7 @@ from api.voice_exchange import VoiceExchange
 from api.voice_ice import IceSettings
 from core.clock import ManualClock
 from core.errors import TemporaryError
-from emergency.model import Call, CallPoint, CallState, Place, Source, Stamps
+from emergency.model import Call, CallPoint, CallState, Place, ScannedCode, Source, Stamps
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CALL = "call-1"
@@ -40,9 +40,9 @@ class VoiceWorld:
             raise TemporaryError("the records are away")
         return self.call_ if call_id == CALL else None
 
-    async def by_token(self, token: str) -> tuple[CallPoint, bool] | None:
-        points = {TOKEN: CallPoint("lobby", "xingfu", TOKEN, "", ""), "next": CallPoint("gate", "xingfu", "", "", "")}
-        return (points[token], True) if token in points else None
+    async def by_token(self, token: str) -> ScannedCode | None:
+        points = {TOKEN: CallPoint("lobby", "xingfu", "", ""), "next": CallPoint("gate", "xingfu", "", "")}
+        return ScannedCode(points[token]) if token in points else None
 
     async def staff(self, websocket: WebSocket) -> str | None:
         return websocket.query_params.get("as")

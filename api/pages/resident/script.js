@@ -9,7 +9,7 @@
   const all = function (query) { return Array.prototype.slice.call(document.querySelectorAll(query)); };
   const first = JSON.parse(body.getAttribute('data-state'));
   const token = body.getAttribute('data-token'), base = '/c/' + token;
-  const place = first.place, more = {};
+  const place = first.place, more = {}, idle = first.view === 'ended' ? 'ended' : 'idle';
   let view = first.view, call = first.call, kept = {}, since = 0, misses = 0, polling = 0;
   let tries = 0, again = 0, refusedByNetwork = false, dialled = false, answered = true;
   let voice = null, voiceDeadline = 0;
@@ -44,7 +44,7 @@
       part.hidden = !part.getAttribute('data-when').split(' ').some(function (word) { return words.indexOf(word) >= 0; });
     });
     body.className = view;
-    id('phones').className = view === 'unsent' || view === 'refused' || more['voice-failed'] ? 'dial' : '';
+    id('phones').className = view === 'unsent' || view === 'refused' || view === 'ended' || more['voice-failed'] ? 'dial' : '';
   }
 
   function show(next) {
@@ -121,9 +121,24 @@
 
   function notNow(answer) {
     if (answered) return;
+    if (answer.status === 410 && fromUs(answer)) { ended(); return; }
     if (answer.status === 429) show('refused');
     else if (answer.status < 500) show('unsent');
     retry(Math.min(LONGEST, 1000 * Number(answer.headers.get('Retry-After')) || 0));
+  }
+
+  // Others that stand between us say 404 and 410 too.
+  function fromUs(answer) {
+    return /problem.json/.test(answer.headers.get('Content-Type'));
+  }
+
+  // The code was replaced: no call can be made with it.
+  function ended() {
+    answered = true;
+    clearTimeout(again);
+    keep({});
+    show('ended');
+    id('said').focus();
   }
 
   function unreachable(error) {
@@ -194,12 +209,11 @@
     }
     asking.then(function (answer) {
       if (!answered || !call || asked !== call.id) return undefined;
-      // Others that stand between us say 404 too.
-      if (answer.status === 404 && /problem.json/.test(answer.headers.get('Content-Type'))) { forget(); return undefined; }
+      if (answer.status === 404 && fromUs(answer)) { forget(); return undefined; }
       if (!answer.ok) throw new Error(answer.status);
       return answer.json().then(function (told) {
         if (!answered || !call || asked !== call.id) return;
-        if (view === 'idle' && !told.open) { forget(); return; }
+        if (view === idle && !told.open) { forget(); return; }
         take(told);
         follow();
       });
@@ -216,7 +230,7 @@
     keep({});
     call = null;
     more.stale = false;
-    show('idle');
+    show(idle);
   }
 
   function takeBack(event) {
@@ -319,7 +333,7 @@
     if (call.open) keep({ call: call.id });
     take(call);
     follow();
-  } else if (kept.call && view === 'idle') {
+  } else if (kept.call && view === idle) {
     call = { id: kept.call, open: true };
     look();
   } else if (view === 'unkept' || (kept.key && view === 'idle')) { // Somebody tapped, and nobody has heard it yet.

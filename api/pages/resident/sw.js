@@ -17,8 +17,9 @@ function ours(answer) {
   return answer.headers.has('Anju-Page');
 }
 
+// 410 is the page of a code that was replaced: it shows its numbers, and takes the place of the one with the button.
 function keep(path, answer) {
-  if (answer.status !== 200 || !ours(answer)) return Promise.resolve();
+  if ((answer.status !== 200 && answer.status !== 410) || !ours(answer)) return Promise.resolve();
   return caches.open(KEPT).then((cache) => cache.put(path, answer));
 }
 

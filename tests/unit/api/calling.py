@@ -95,6 +95,7 @@ class Calling:
             calls=self.switchboard,
             reader=self.records,
             points=self.points,
+            tokens=self.points.tokens,
             places=PlacesTwin(),
             codes=self.codes,
             plan_problem=lambda: self.plan_problem,

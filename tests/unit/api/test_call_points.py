@@ -1,5 +1,6 @@
 """QR codes: made, changed, given a new token, removed."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -45,14 +46,50 @@ async def test_changing_a_point_keeps_its_token(lan: httpx.AsyncClient) -> None:
     assert (changed["community"], changed["name_zh"], changed["name_en"]) == ("anyang", "东", "")
 
 
-async def test_rotating_gives_a_new_token_and_keeps_the_former_one_known(lan: httpx.AsyncClient, world: World) -> None:
+@pytest.mark.parametrize(
+    ("said", "grace"),
+    [(None, timedelta(days=7)), ({"grace_days": 30}, timedelta(days=30)), ({"grace_days": 0}, timedelta(0))],
+    ids=["as a rule", "with a longer grace", "revoked at once"],
+)
+async def test_rotating_gives_a_new_token_and_the_former_one_an_end(
+    lan: httpx.AsyncClient, world: World, said: object, grace: timedelta
+) -> None:
     point = await add(lan)
-    rotated = (await lan.post(f"{POINTS}/{point['id']}/rotate")).json()
+    rotated = (await lan.post(f"{POINTS}/{point['id']}/rotate", json=said)).json()
     assert rotated["token"] != point["token"]
     assert rotated["generation"] == 2
     former = await world.calling.points.by_token(point["token"])
+    present = await world.calling.points.by_token(rotated["token"])
     assert former is not None
-    assert (former[0].id, former[1]) == (point["id"], False)
+    assert present is not None
+    assert (former.point.id, former.former, former.until) == (point["id"], True, world.clock.now() + grace)
+    assert (present.former, present.until) == (False, None)
+
+
+async def test_revoking_ends_former_tokens_now_and_the_present_one_stays(lan: httpx.AsyncClient, world: World) -> None:
+    point = await add(lan)
+    rotated = (await lan.post(f"{POINTS}/{point['id']}/rotate")).json()
+    revoked = await lan.post(f"{POINTS}/{point['id']}/revoke")
+    assert (revoked.status_code, revoked.json()) == (200, rotated)
+    former = await world.calling.points.by_token(point["token"])
+    present = await world.calling.points.by_token(rotated["token"])
+    assert (former and former.until, present and present.until) == (world.clock.now(), None)
+
+
+async def test_a_revoked_token_does_not_come_back_by_a_later_grace(lan: httpx.AsyncClient, world: World) -> None:
+    point = await add(lan)
+    for grace in (0, 90):
+        await lan.post(f"{POINTS}/{point['id']}/rotate", json={"grace_days": grace})
+    former = await world.calling.points.by_token(point["token"])
+    assert former is not None
+    assert former.until == world.clock.now()
+
+
+@pytest.mark.parametrize("said", [{"grace_days": -1}, {"grace_days": 91}, {"grace": 1}, {"grace_days": 0.5}])
+async def test_a_grace_has_bounds(lan: httpx.AsyncClient, world: World, said: object) -> None:
+    point = await add(lan)
+    assert (await lan.post(f"{POINTS}/{point['id']}/rotate", json=said)).status_code == 422
+    assert len(world.calling.points.acts) == 1
 
 
 async def test_removing_a_point(lan: httpx.AsyncClient, world: World) -> None:
@@ -62,7 +99,11 @@ async def test_removing_a_point(lan: httpx.AsyncClient, world: World) -> None:
     assert len(world.calling.points.acts) == 2
     assert (await lan.get(POINTS)).json()["items"] == []
     assert (await lan.get(f"{POINTS}/{point['id']}")).json()["removed_at"] is not None
-    for method, act, body in (("PUT", "", {"lift": CALLED}), ("POST", "/rotate", None)):
+    for method, act, body in (
+        ("PUT", "", {"lift": CALLED}),
+        ("POST", "/rotate", None),
+        ("POST", "/revoke", None),
+    ):
         answer = await lan.request(method, f"{POINTS}/{point['id']}{act}", json=body)
         assert (answer.status_code, answer.json()["detail"]) == (
             409, f"call point {point['id']} was removed: expected one in use",
@@ -99,7 +140,9 @@ async def test_points_that_cannot_be(lan: httpx.AsyncClient, world: World, body:
     assert world.calling.points.acts == []
 
 
-@pytest.mark.parametrize(("method", "act"), [("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/rotate")])
+@pytest.mark.parametrize(
+    ("method", "act"), [("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/rotate"), ("POST", "/revoke")]
+)
 async def test_what_is_not_there_is_a_404(lan: httpx.AsyncClient, method: str, act: str) -> None:
     body = {"lift": CALLED} if method == "PUT" else None
     answer = await lan.request(method, f"{POINTS}/nowhere{act}", json=body)

@@ -48,6 +48,7 @@ MAY_CONFLICT = {
     "end_alarm_of_emergency_call",
     "put_call_point",
     "rotate_call_point",
+    "revoke_former_tokens",
 }
 
 

@@ -108,12 +108,12 @@ async def test_staff_need_no_key(lan: httpx.AsyncClient) -> None:
 
 
 POINTS = {
-    "at a lift": (CallPoint("p1", "xingfu", "t", "轿厢", "car", CALLED), (CALLED, "3 号楼电梯", "3", "330106")),
+    "at a lift": (CallPoint("p1", "xingfu", "轿厢", "car", CALLED), (CALLED, "3 号楼电梯", "3", "330106")),
     "at a lift nobody told of": (
-        CallPoint("p1", "xingfu", "t", "轿厢", "car", "xingfu/elevator/lift-9", "5"),
+        CallPoint("p1", "xingfu", "轿厢", "car", "xingfu/elevator/lift-9", "5"),
         ("xingfu/elevator/lift-9", "轿厢", "5", ""),
     ),
-    "at an entrance": (CallPoint("p1", "xingfu", "t", "北门", "north gate", "", "1"), ("", "北门", "1", "")),
+    "at an entrance": (CallPoint("p1", "xingfu", "北门", "north gate", "", "1"), ("", "北门", "1", "")),
 }
 
 

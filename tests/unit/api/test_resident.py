@@ -173,6 +173,46 @@ async def test_a_former_code_says_so_and_still_calls(stranger: httpx.AsyncClient
     assert (await tap(stranger, FORMER))["id"] == (await tap(stranger))["id"]
 
 
+async def test_a_revoked_code_shows_numbers_and_raises_nothing(
+    stranger: httpx.AsyncClient, world: World, points: Points
+) -> None:
+    point = await points.point("p1")
+    assert point is not None
+    await points.put(point, "lan", world.clock.now(), former_until=world.clock.now())
+    answers = [
+        await stranger.get(f"/c/{FORMER}", headers=PAGE),
+        await stranger.post(f"/c/{FORMER}/calls", headers=PAGE),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.headers["anju-page"]) == (410, "ended")
+        assert "这张二维码已经停用" in seen(answer.text)
+        assert "这张二维码已经更换" not in seen(answer.text)
+        assert "一键呼叫" not in seen(answer.text)
+        assert re.findall(r'href="tel:(\d+)"', answer.text) == ["05711", "96333", "119"]
+    asked = await stranger.post(f"/c/{FORMER}/calls", headers=JSON)
+    assert (asked.status_code, "Duty room 0571 1" in asked.json()["detail"]) == (410, True)
+    assert calls_of(world) == []
+    assert (await tap(stranger))["state"] == "ringing"
+
+
+async def test_a_former_code_calls_until_its_grace_has_passed(
+    stranger: httpx.AsyncClient, world: World, points: Points
+) -> None:
+    point = await points.point("p1")
+    assert point is not None
+    await points.put(point, "lan", world.clock.now(), former_until=world.clock.now() + timedelta(days=1))
+    told = await tap(stranger, FORMER)
+    world.clock.advance(timedelta(days=1))
+    assert (await stranger.post(f"/c/{FORMER}/calls", headers=JSON)).status_code == 410
+    # Who called before is followed to the end.
+    for answer in (
+        await stranger.get(f"/c/{FORMER}/calls/{told['id']}", headers=JSON),
+        await stranger.get(f"/c/{FORMER}?call={told['id']}", headers=PAGE),
+        await stranger.post(f"/c/{FORMER}/calls/{told['id']}/abandon", headers=JSON),
+    ):
+        assert answer.status_code == 200
+
+
 async def test_an_entrance_has_a_call_of_its_own(stranger: httpx.AsyncClient, world: World) -> None:
     assert (await tap(stranger, ENTRANCE))["id"] != (await tap(stranger))["id"]
     assert {call.place.key for call in calls_of(world)} == {CALLED, "xingfu/point/p2"}

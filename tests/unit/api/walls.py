@@ -1,15 +1,16 @@
 """QR codes on the walls of a house with one lift, and the calls that came from them."""
 
 from core.errors import TemporaryError
-from emergency.model import Call, CallPoint
+from emergency.model import Call, CallPoint, ScannedCode
 from storage.memory.calls import MemoryCallPoints
 from tests.unit.api.calling import CALLED
 from tests.unit.api.twins import START
 from tests.unit.api.world import World
 
-TOKEN = "W8t2qkP0mJ5r_xYz-AbC12"
-FORMER = "former0000000000000000"
-ENTRANCE = "entrance00000000000000"
+_FIRST = CallPoint("p1", "xingfu", "", "", lift=CALLED)
+_LIFT = CallPoint("p1", "xingfu", "", "", lift=CALLED, generation=2)
+_GATE = CallPoint("p2", "xingfu", "北门", "<North> gate", building="5")
+FORMER, TOKEN, ENTRANCE = (MemoryCallPoints().tokens.of(point) for point in (_FIRST, _LIFT, _GATE))
 
 
 class Points(MemoryCallPoints):
@@ -19,7 +20,7 @@ class Points(MemoryCallPoints):
     broken = False
     """Whether reading fails as nobody expects it."""
 
-    async def by_token(self, token: str) -> tuple[CallPoint, bool] | None:
+    async def by_token(self, token: str) -> ScannedCode | None:
         if self.away:
             raise TemporaryError("records: away")
         if self.broken:
@@ -30,11 +31,7 @@ class Points(MemoryCallPoints):
 async def hang_up_codes(world: World) -> Points:
     """Put a code at the lift, whose token was changed once, and one at an entrance."""
     points = Points()
-    for point in (
-        CallPoint("p1", "xingfu", FORMER, "", "", lift=CALLED),
-        CallPoint("p1", "xingfu", TOKEN, "", "", lift=CALLED, generation=2),
-        CallPoint("p2", "xingfu", ENTRANCE, "北门", "<North> gate", building="5"),
-    ):
+    for point in (_FIRST, _LIFT, _GATE):
         await points.put(point, "lan", START)
     world.calling.points = points
     return points
