@@ -40,3 +40,7 @@ class Inventory:
     def of(self, device: DeviceKey) -> DeviceFacts:
         """Return what is known of ``device``; empty facts where nothing is."""
         return self._facts.get(device, _NOTHING)
+
+    def has(self, device: DeviceKey) -> bool:
+        """Tell whether anybody has told of ``device``."""
+        return device in self._facts

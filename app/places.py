@@ -1,13 +1,17 @@
 """What is known of a lift when help is called to it: what people told of it, and what it last said itself."""
 
+from collections.abc import Collection
+
 import structlog
 
 from alerts.history import DeviceRow
 from alerts.inventory import DeviceFacts
-from api.ports import Records, RegistryStore
+from api.ports import RegistryStore
 from core.devices import DeviceKey
 from core.errors import TemporaryError
 from emergency.model import Place, Value
+from emergency.ports import Standing
+from storage.records import RecordsAdapter
 
 _log = structlog.get_logger()
 _SHOWN = (
@@ -25,11 +29,21 @@ _SHOWN = (
 
 
 class KnownPlaces:
-    """`emergency.ports.Places` over the records."""
+    """`emergency.ports.KnownLifts` over the records."""
 
-    def __init__(self, records: Records, registry: RegistryStore) -> None:
+    def __init__(self, records: RecordsAdapter, registry: RegistryStore) -> None:
         self._records = records
         self._registry = registry
+
+    async def standing(self, paths: Collection[str]) -> Standing:
+        """Return how well lifts are known; nothing, where the records cannot be asked."""
+        try:
+            inventory = await self._registry.inventory()
+            heard = await self._records.first_heard(sorted(paths))
+        except TemporaryError as error:
+            _log.warning("place.unknown", lifts=len(paths), reason=str(error))
+            return Standing()
+        return Standing({path for path in paths if inventory.has(DeviceKey.from_path(path))}, heard)
 
     async def of_lift(self, path: str) -> Place:
         """Return the place of a lift; with what there is, where the records cannot be asked."""

@@ -1,6 +1,6 @@
 """What the emergency service needs from the outside."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -189,9 +189,24 @@ class Directory(Protocol):
         ...
 
 
+class Standing(Struct, frozen=True):
+    """How well lifts are known: those in the registry, and since when others have been heard, by path."""
+
+    registered: Collection[str] = frozenset()
+    first_heard: Mapping[str, datetime] = {}
+
+
 class Places(Protocol):
     """What is known of a place. Never raises: a call goes out with what there is."""
 
     async def of_lift(self, path: str) -> Place:
         """Return the place of a lift: names, building, rescue code, contractor, and what it last said."""
+        ...
+
+
+class KnownLifts(Places, Protocol):
+    """What is known of lifts, and how well. Never raises."""
+
+    async def standing(self, paths: Collection[str]) -> Standing:
+        """Return how well lifts are known."""
         ...

@@ -1,7 +1,7 @@
 """The part that never sleeps: climbs the ladders of all calls, and turns alerts of lifts into calls."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -9,16 +9,19 @@ import structlog
 from core.clock import Clock
 from core.errors import Conflict, Stale, TemporaryError
 from emergency.acts import EndAlarm, Join
-from emergency.ports import AlertStep, AlertSteps, CallRecords, Followed, Places
+from emergency.pending import Asked, PendingSteps, coalesced, pressed_after
+from emergency.ports import AlertStep, AlertSteps, CallRecords, Followed, KnownLifts, Standing
 from emergency.steps import CallRequest
 from emergency.switchboard import Switchboard
-from emergency.watch import asks_for
 
 _log = structlog.get_logger()
 # A press has to become a page at once; looking costs about a millisecond.
 LOOK_SECONDS = 0.1
 _RETRY_SECONDS = 1.0
-_STEPS_AT_ONCE = 100
+_STEPS_AT_ONCE = 1_000
+_PENDING_AT_MOST = 20_000
+# Between two such groups a new press is seen, and ladders climb.
+_LIFTS_AT_ONCE = 32
 _PASSED_OVER_AT_MOST = 10_000
 
 
@@ -41,7 +44,7 @@ class EmergencyService:
         switchboard: Switchboard,
         records: CallRecords,
         alert_steps: AlertSteps,
-        places: Places,
+        places: KnownLifts,
         clock: Clock,
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -54,6 +57,7 @@ class EmergencyService:
         self._pause = pause
         self._after: int | None = None
         self._kept = 0
+        self._pending = PendingSteps()
         self.stats = EmergencyStats()
 
     async def run(self) -> None:
@@ -69,71 +73,93 @@ class EmergencyService:
                 await self._pause(LOOK_SECONDS)
 
     async def turn(self) -> None:
-        """Do once what there is to do: ladders first, for they are about people who wait already."""
-        await self._switchboard.tick()
-        await self._follow()
-        for problem in self._switchboard.stuck.values():
-            self._note_problem(problem)
+        """Do all there is to do: ladders first, and again between lifts, for they are about people who wait already."""
+        while True:
+            await self._switchboard.tick()
+            await self._read_steps()
+            await self._serve()
+            for problem in self._switchboard.stuck.values():
+                self._note_problem(problem)
+            if not self._pending:
+                return
 
-    async def _follow(self) -> None:
+    async def _read_steps(self) -> None:
+        """Take new steps into the queue, so that a press behind a thousand others is seen at once."""
         if self._after is None:
             self._after = self._kept = await self._steps.followed()
         newest = await self._steps.last_sequence()
         if newest <= self._after:
             return
-        while steps := await self._steps.steps(self._after, _STEPS_AT_ONCE):
+        while len(self._pending) < _PENDING_AT_MOST:
+            steps = await self._steps.steps(self._after, _STEPS_AT_ONCE)
             for step in steps:
-                await self._take_or_pass(step)
+                self._pending.add(step)
                 self._after = step.sequence
+            if len(steps) < _STEPS_AT_ONCE:
+                self._after = max(self._after, newest)
+                return
+
+    async def _serve(self) -> None:
+        """Work on some lifts at the same time: their commits share transactions."""
+        if self._pending:
+            lifts = self._pending.take(_LIFTS_AT_ONCE, await self._standing())
+            came = await asyncio.gather(*map(self._take_or_pass, lifts), return_exceptions=True)
+            for error in came:
+                if error is not None:
+                    raise error
+        await self._keep_followed()
+
+    async def _standing(self) -> Standing:
+        """Ask how well lifts are known, where not all can be served at once."""
+        lifts = self._pending.lifts
+        return await self._places.standing(lifts) if len(lifts) > _LIFTS_AT_ONCE else Standing()
+
+    async def _keep_followed(self) -> None:
+        """Keep up to where all steps were taken. What is above is taken again after a kill, and is known by its key."""
+        oldest, after = self._pending.oldest(), self._after or 0
+        reached = after if oldest is None else oldest - 1
+        concerned = oldest is None and self._pending.newest > self._kept
         # What concerns no call is passed over in memory, and now and then in the records, so that no start is long.
-        self._after = max(self._after, newest)
-        if self._after - self._kept > _PASSED_OVER_AT_MOST:
-            await self._pass_over(self._after)
-        self.stats.followed = self._after
+        if concerned or reached - self._kept > _PASSED_OVER_AT_MOST:
+            await self._records.commit([], Followed(self._kept, reached))
+            self._kept = reached
+        self.stats.followed = after
 
-    async def _pass_over(self, sequence: int) -> None:
-        await self._records.commit([], Followed(self._kept, sequence))
-        self._kept = sequence
-
-    async def _take_or_pass(self, step: AlertStep) -> None:
+    async def _take_or_pass(self, steps: Sequence[AlertStep]) -> None:
         try:
-            await self._take(step)
+            for asked in coalesced(steps):
+                await self._take(asked)
         except (TemporaryError, Stale):
             raise
         except Exception as error:  # noqa: BLE001 - a task's border: one lift must not keep all others from being heard
-            self._note_problem(f"alert {step.alert} of {step.device}: {error!r}")
+            self._note_problem(f"alert {steps[0].alert} of {steps[0].device}: {error!r}")
 
-    async def _take(self, step: AlertStep) -> None:
-        asked = asks_for(step)
-        if isinstance(asked, EndAlarm):
-            await self._end_alarm(step, asked)
-        elif asked is not None:
-            await self._raise(step, asked)
+    async def _take(self, asked: Asked) -> None:
+        if isinstance(asked.act, EndAlarm):
+            await self._end_alarm(asked.step, asked.act)
+        else:
+            await self._raise(asked.step, asked.act)
 
     async def _raise(self, step: AlertStep, asked: Join) -> None:
         place = await self._places.of_lift(step.device)
         request = CallRequest(asked.source, place, ref=asked.ref)
-        followed = Followed(self._kept, step.sequence)
-        call, new = await self._switchboard.raise_call(request, step.device, followed=followed)
-        self._kept = step.sequence
+        call, new = await self._switchboard.raise_call(request, step.device, key=f"step/{asked.ref}")
         self.stats.raised += new
         self.stats.joined += not new
         _log.info("call.raised" if new else "call.joined", call=call.id, lift=step.device, rule=step.rule)
 
     async def _end_alarm(self, step: AlertStep, asked: EndAlarm) -> None:
         call = await self._records.open_at(step.device, drill=False)
-        if call is None:
-            await self._pass_over(step.sequence)
+        if call is None or pressed_after(call, step.sequence):
             return
         try:
-            await self._switchboard.act(call.id, asked, step.device, followed=Followed(self._kept, step.sequence))
+            await self._switchboard.act(call.id, asked, step.device)
         except Conflict as error:
             _log.info("call.reset_passed_over", call=call.id, lift=step.device, reason=str(error))
-            await self._pass_over(step.sequence)
-        self._kept = step.sequence
 
     def _away(self, reason: str) -> None:
         self._after = None  # Another one may have followed meanwhile.
+        self._pending = PendingSteps()
         self.stats.retries += 1
         self._note_problem(reason)
 

@@ -40,6 +40,10 @@ class MemoryCallRecords:
         """The sequence up to which the timelines of alerts were followed."""
         return self._standing.followed
 
+    def forget_followed(self) -> None:
+        """Be as after a kill before the followed sequence was kept: the calls are there, it is not."""
+        self._standing = replace(self._standing, followed=0)
+
     def fail(self, *, times: int, stored: bool = False) -> None:
         """Let the next ``times`` commits raise `TemporaryError`; with ``stored`` only the answer gets lost."""
         self._failures += [stored] * times

@@ -1,5 +1,6 @@
 """What the API reads from the records, and what people do to alerts."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +15,12 @@ from core.errors import Conflict
 from storage.records import rows, timeline
 from storage.records.alert_rows import find_alert, is_step_up
 from storage.records.database import RecordsDatabase
-from storage.records.statements import Parameters
+from storage.records.statements import Parameters, batched
 from storage.records.tables import alert_progress, alerts, devices, faults, transition_counter, transitions
 from storage.records.uninterrupted import uninterrupted
 
 AnyRow = Row[Any]
+_PATHS_AT_ONCE = 500  # Well below what either database takes as parameters of one statement.
 
 
 class RecordsAdapter:
@@ -46,6 +48,14 @@ class RecordsAdapter:
         """Return one device, or ``None``."""
         found = await self._read(rows.select_devices().where(devices.c.path == key.path))
         return rows.device_row(found[0]) if found else None
+
+    async def first_heard(self, paths: Sequence[str]) -> dict[str, datetime]:
+        """Return since when devices are known, by path; those that never spoke are left out."""
+        heard: dict[str, datetime] = {}
+        for some in batched(paths, _PATHS_AT_ONCE):
+            wanted = select(devices.c.path, devices.c.first_heard_at).where(devices.c.path.in_(some))
+            heard |= {row.path: row.first_heard_at for row in await self._read(wanted)}
+        return heard
 
     async def alerts(self, matching: AlertFilter, before: int | None, limit: int) -> list[AlertRow]:
         """Return alerts, newest number first, with numbers below ``before``."""

@@ -1,10 +1,16 @@
 """The service that follows alerts: a press raises or joins, a reset ends, each step counts once, whatever dies."""
 
+from collections.abc import Collection
+from datetime import timedelta
+
 import pytest
+from msgspec.structs import replace
 
 from core.errors import TemporaryError
-from emergency.model import Call, CallFilter, CallState, EventKind, Place
-from emergency.ports import AlertStep, Followed
+from emergency.acts import Close, Freed
+from emergency.model import Call, CallFilter, CallState, Cause, EventKind, Place
+from emergency.pending import PendingSteps
+from emergency.ports import AlertStep, Followed, Standing
 from emergency.service import EmergencyService
 from tests.unit.emergency.boards import Board
 from tests.unit.emergency.calls import LIFT, T0
@@ -36,12 +42,21 @@ class Timeline:
 
 
 class Lifts:
+    """Lifts of which nothing is known but those in ``standing``."""
+
+    def __init__(self, standing: Standing | None = None) -> None:
+        self._standing = standing or Standing()
+
+    async def standing(self, paths: Collection[str]) -> Standing:
+        del paths
+        return self._standing
+
     async def of_lift(self, path: str) -> Place:
         return Place(path.partition("/")[0], path)
 
 
-def service(board: Board, timeline: Timeline) -> EmergencyService:
-    return EmergencyService(board.switchboard, board.records, timeline, Lifts(), board.clock)
+def service(board: Board, timeline: Timeline, lifts: Lifts | None = None) -> EmergencyService:
+    return EmergencyService(board.switchboard, board.records, timeline, lifts or Lifts(), board.clock)
 
 
 async def calls(board: Board) -> list[Call]:
@@ -118,3 +133,96 @@ async def test_another_service_that_was_faster_is_followed() -> None:
     await slow.turn()
     assert board.records.followed == PRESSED.sequence
     assert len(await calls(board)) == 1
+
+
+def presses(count: int, lift: str = LIFT.lift, first: int = 10) -> list[AlertStep]:
+    """A button that is pressed and reset again and again."""
+    rules = ("car-alarm-button", "car-alarm-ended")
+    return [AlertStep(first + number, f"p{number}", rules[number % 2], lift, "firing", T0) for number in range(count)]
+
+
+def others(count: int, first: int) -> list[AlertStep]:
+    """One press at each of ``count`` lifts."""
+    lifts = (f"willow-court/elevator/other-{number:03}" for number in range(count))
+    return [
+        AlertStep(first + number, f"o{number}", "car-alarm-button", lift, "firing", T0)
+        for number, lift in enumerate(lifts)
+    ]
+
+
+async def test_a_thousand_presses_of_one_lift_are_a_few_commits_and_one_call() -> None:
+    board = Board()
+    await service(board, Timeline(board, *presses(1_000))).turn()
+    (call,) = await calls(board)
+    assert len(board.records.commits) <= 3
+    assert call.alarm
+    assert call.stamps.alarm_ended == T0, "the last step was the reset"
+    assert board.records.followed == 1_009
+
+
+async def test_a_press_after_the_last_of_many_resets_is_an_alarm_that_stands() -> None:
+    board = Board()
+    timeline = Timeline(board, *presses(999))
+    for _ in range(2):
+        board.restart()
+        await service(board, timeline).turn()
+    (call,) = await calls(board)
+    assert call.alarm
+    assert call.stamps.alarm_ended is None
+
+
+async def test_steps_that_are_taken_again_after_a_kill_change_nothing() -> None:
+    board = Board()
+    timeline = Timeline(board, PRESSED, RESET, replace(AGAIN, sequence=9, alert="a9"))
+    await service(board, timeline).turn()
+    before = await calls(board)
+    board.records.forget_followed()
+    await service(board, timeline).turn()
+    assert await calls(board) == before
+    assert before[0].stamps.alarm_ended is None, "it was pressed again after the reset"
+
+
+async def test_a_call_that_was_closed_is_not_raised_again_by_a_step_that_is_taken_again() -> None:
+    board = Board()
+    timeline = Timeline(board, TRAPPED)
+    await service(board, timeline).turn()
+    (call,) = await calls(board)
+    await board.switchboard.act(call.id, Freed(), "li")
+    await board.switchboard.act(call.id, Close(Cause.CONTROL), "li")
+    board.records.forget_followed()
+    await service(board, timeline).turn()
+    assert [each.id for each in await calls(board)] == [call.id]
+
+
+async def test_a_lift_that_pressed_once_goes_before_one_that_was_served_just_now() -> None:
+    queue = PendingSteps()
+    for step in presses(6):
+        queue.add(step)
+    for step in others(40, 100):
+        queue.add(step)
+    assert [steps[0].device for steps in queue.take(1, Standing())] == [LIFT.lift]
+    for step in presses(2, first=200):
+        queue.add(step)
+    rest = [steps[0].device for steps in queue.take(100, Standing())]
+    assert rest[-1] == LIFT.lift
+    assert len(rest) == 41
+
+
+async def test_known_lifts_go_first_then_those_heard_longest() -> None:
+    queue = PendingSteps()
+    steps = others(40, 100)
+    for step in steps:
+        queue.add(step)
+    lifts = [step.device for step in steps]
+    standing = Standing({lifts[30]}, {lifts[20]: T0 - timedelta(hours=1), lifts[10]: T0})
+    assert [taken[0].device for taken in queue.take(4, standing)] == [lifts[30], lifts[20], lifts[10], lifts[0]]
+
+
+async def test_another_lifts_press_does_not_wait_for_a_thousand_of_strangers() -> None:
+    board = Board()
+    strangers = others(200, 100)
+    timeline = Timeline(board, *strangers, replace(PRESSED, sequence=900))
+    await service(board, timeline, Lifts(Standing({LIFT.lift}))).turn()
+    raised = [commit.call.place.lift for commit in board.records.commits]
+    assert len(raised) == 201
+    assert LIFT.lift in raised[:32]
