@@ -1,36 +1,99 @@
-"""The only place that reads the wall clock; everything pure takes ``now`` as an argument."""
+"""The only place that reads clocks; everything pure takes ``now`` as an argument.
 
+Two clocks are read. The *wall clock* is the machine's idea of date and time: it stamps what people and records see, and
+it may jump, when somebody or NTP sets it. The *steady clock* counts what has really passed, suspended time included: it
+never jumps, and every deadline, pause and "how long since" is measured by it. Both give instants of the same kind, so
+they may not be mixed: an instant of the steady clock is shown to people as that of the wall clock that is `wall_ahead`
+further.
+"""
+
+import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+_CENTISECOND = timedelta(milliseconds=10)
 
 
 class Clock(Protocol):
     """Tells the time."""
 
     def now(self) -> datetime:
-        """Return the present instant, aware, in UTC."""
+        """Return the present instant of the wall clock, aware, in UTC."""
+        ...
+
+    def steady(self) -> datetime:
+        """Return the present instant of the steady clock, aware, in UTC; never smaller than one returned before."""
         ...
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clocks.
+
+    ``anchor`` is the steady instant at which the machine was booted; all processes that compare steady instants have to
+    be given the same one. Without it both clocks agree when the object is made.
+    """
+
+    def __init__(self, anchor: datetime | None = None) -> None:
+        self.anchor = datetime.now(UTC) - since_boot() if anchor is None else anchor
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def steady(self) -> datetime:
+        return self.anchor + since_boot()
 
 
 class ManualClock:
     """A clock that tests move by hand."""
 
     def __init__(self, start: datetime) -> None:
-        self._now = start
+        self._now = self._steady = start
 
     def now(self) -> datetime:
         return self._now
 
+    def steady(self) -> datetime:
+        return self._steady
+
     def advance(self, by: timedelta) -> None:
-        """Move the clock forward by ``by``."""
+        """Let ``by`` pass: both clocks move forward."""
         self._now += by
+        self._steady += by
+
+    def jump(self, by: timedelta) -> None:
+        """Set the wall clock forward or back by ``by``; no time passes."""
+        self._now += by
+
+
+def since_boot() -> timedelta:
+    """Return how long ago the machine was booted, the time that it was suspended included where the system tells."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return timedelta(microseconds=time.clock_gettime_ns(clock) // 1_000)
+
+
+def wall_ahead(clock: Clock) -> timedelta:
+    """Return how far the wall clock is ahead of the steady one now, negative when behind.
+
+    To 10 ms: the two cannot be read at one instant, and what is shown of one deadline must not differ each time.
+    """
+    return round((clock.now() - clock.steady()) / _CENTISECOND) * _CENTISECOND
+
+
+class Moment(NamedTuple):
+    """One instant by both clocks; ``ahead`` as `wall_ahead` gives it."""
+
+    steady: datetime
+    ahead: timedelta = timedelta(0)
+
+    @property
+    def wall(self) -> datetime:
+        """The instant by the wall clock."""
+        return self.steady + self.ahead
+
+
+def moment(clock: Clock) -> Moment:
+    """Return the present instant by both clocks."""
+    return Moment(clock.steady(), wall_ahead(clock))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -31,7 +31,7 @@ class Dispatch(Struct, frozen=True, tag=True):
 
 
 class OnTheWay(Struct, frozen=True, tag=True):
-    """``name`` goes, and says when they will be there."""
+    """``name`` goes, and says when they will be there, by the wall clock."""
 
     name: str
     arrives_at: datetime | None = None

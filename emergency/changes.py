@@ -27,11 +27,15 @@ LATE_AGAIN = timedelta(minutes=5)
 
 
 class Change:
-    """One call on its way from one version to the next. ``rules`` are those of its place."""
+    """One call on its way from one version to the next. ``rules`` are those of its place.
 
-    def __init__(self, call: Call, rules: Rules) -> None:
+    Every instant given is one of the steady clock; what is kept for people to read is ``ahead`` of it.
+    """
+
+    def __init__(self, call: Call, rules: Rules, ahead: timedelta) -> None:
         self.call = call
         self.rules = rules
+        self._ahead = ahead
         self._before = call
         self._events: list[CallEvent] = []
         self._tellings: list[Telling] = []
@@ -44,12 +48,27 @@ class Change:
     def stamp(self, name: str, at: datetime) -> None:
         """Remember that something happened, the first time it does."""
         if getattr(self.call.stamps, name) is None:
-            self.set(stamps=msgspec.structs.replace(self.call.stamps, **{name: at}))
+            stamps = msgspec.structs.replace(self.call.stamps, **{name: self.wall(at)})
+            self.set(stamps=stamps, timed=msgspec.structs.replace(self.call.measured, **{name: at}))
+
+    def unstamp(self, *names: str) -> None:
+        """Forget that something happened."""
+        none = dict.fromkeys(names)
+        timed = self.call.timed and msgspec.structs.replace(self.call.timed, **none)
+        self.set(stamps=msgspec.structs.replace(self.call.stamps, **none), timed=timed)
+
+    def wall(self, at: datetime) -> datetime:
+        """Return what the wall clock shows at ``at``."""
+        return at + self._ahead
+
+    def timed(self, shown: datetime) -> datetime:
+        """Return the steady instant at which the wall clock, as it goes now, shows ``shown``."""
+        return shown - self._ahead
 
     def note(self, kind: EventKind, at: datetime, actor: str, text: str = "", **facts: Value) -> None:
         """Write a step of its history."""
         known: dict[str, Value] = {name: value for name, value in facts.items() if value not in (None, "")}
-        self._events.append(CallEvent(kind, at, actor, known, text))
+        self._events.append(CallEvent(kind, self.wall(at), actor, known, text))
 
     def tell(self, kind: PageKind, steps: range) -> None:
         """Have the people of ``steps`` told."""
@@ -89,8 +108,8 @@ class Change:
 
     def run_clock(self, now: datetime) -> None:
         """Begin the rescue clock anew."""
-        stamps = msgspec.structs.replace(self.call.stamps, half_time=None, overdue=None)
-        self.set(stamps=stamps, rescue_from=now, rescue_by=now + self.rules.rescue)
+        self.unstamp("half_time", "overdue")
+        self.set(rescue_from=self.wall(now), clock_from=now, rescue_by=now + self.rules.rescue)
 
     def raise_alert(self, rule: str, at: datetime, zh: str, en: str) -> None:
         """Raise an alert about this call; a drill raises none, and one that is raised already stays as it is."""
@@ -107,7 +126,7 @@ class Change:
     def _alert(self, rule: str, at: datetime, zh: str, en: str, *, firing: bool) -> OwnAlert:
         call = self.call
         device = call.place.lift or f"{call.place.community}/system/{call.place.point or 'emergency-calls'}"
-        return OwnAlert(rule, device, call.rescue_from or call.stamps.raised, at, firing, zh, en)
+        return OwnAlert(rule, device, call.rescue_from or call.stamps.raised, self.wall(at), firing, zh, en)
 
     def decided(self) -> Decision:
         """Return what was decided: the call with its next instant, one version further."""

@@ -93,7 +93,10 @@ class MonthFigures(Struct, frozen=True):
 
 
 def month_figures(calls: Iterable[Call], now: datetime) -> MonthFigures:
-    """Return what ``calls``, chosen by the caller, come to as they stand at ``now``."""
+    """Return what ``calls``, chosen by the caller, come to as they stand at ``now``.
+
+    They are taken as `on_the_wall` shows them, and so is ``now``.
+    """
     every = sorted(calls, key=lambda call: call.number)
     real = [call for call in every if not call.drill]
     overdue = sorted((call for call in real if _is_overdue(call, now)), key=contractor_of)
@@ -118,7 +121,7 @@ def figures_of(calls: Sequence[Call], now: datetime) -> Figures:
         overdue=sum(_is_overdue(call, now) for call in counted),
         answer=_answers(counted, now),
         arrival=_arrivals(counted, now),
-        release=_spread([_seconds(call.stamps.on_site, call.stamps.freed) for call in counted]),
+        release=_spread([_seconds(call.measured.on_site, call.measured.freed) for call in counted]),
     )
 
 
@@ -156,7 +159,7 @@ def _arrivals(calls: Sequence[Call], now: datetime) -> Spread:
             return True
         return False if clock_state(call, now) is ClockState.ON_TIME else None
 
-    times = [_seconds(_began(call), call.stamps.on_site or call.stamps.freed) for call in calls]
+    times = [_seconds(_began(call), call.measured.on_site or call.measured.freed) for call in calls]
     targets = {_seconds(_began(call), call.rescue_by) for call in calls}
     return _spread(times, targets.pop() if len(targets) == 1 else None, [late(call) for call in calls])
 
@@ -176,7 +179,7 @@ def _spread(
 
 
 def _began(call: Call) -> datetime:
-    return call.stamps.rang or call.stamps.raised
+    return call.measured.rang or call.measured.raised
 
 
 def _seconds(since: datetime | None, until: datetime | None) -> float | None:
@@ -185,7 +188,7 @@ def _seconds(since: datetime | None, until: datetime | None) -> float | None:
 
 def _answered(call: Call) -> datetime | None:
     """Return when somebody answered who was still waited for: whoever closes what was taken back answers nobody."""
-    return None if _stopped_unanswered(call) is not None else call.stamps.answered
+    return None if _stopped_unanswered(call) is not None else call.measured.answered
 
 
 def _is_taken_back(call: Call) -> bool:
@@ -195,7 +198,7 @@ def _is_taken_back(call: Call) -> bool:
 
 def _stopped_unanswered(call: Call) -> datetime | None:
     """Return when a person took the call back before anybody answered; what a machine calls too is not taken back."""
-    abandoned, answered = call.stamps.abandoned, call.stamps.answered
+    abandoned, answered = call.measured.abandoned, call.measured.answered
     if abandoned is None or call.alarm or call.source in _MACHINES or (answered is not None and answered <= abandoned):
         return None
     return abandoned
@@ -203,11 +206,11 @@ def _stopped_unanswered(call: Call) -> datetime | None:
 
 def _is_overdue(call: Call, now: datetime) -> bool:
     state = clock_state(call, now)
-    return state in _LATE or (call.stamps.overdue is not None and state is not ClockState.ON_TIME)
+    return state in _LATE or (call.measured.overdue is not None and state is not ClockState.ON_TIME)
 
 
 def _overdue(call: Call) -> OverdueCall:
-    began = _began(call)
+    began = call.stamps.rang or call.stamps.raised
     return OverdueCall(
         id=call.id,
         number=call.number,

@@ -115,7 +115,7 @@ class Caller(Struct, frozen=True):
 
 
 class Stamps(Struct, frozen=True):
-    """When each thing first happened, by whom."""
+    """When each thing first happened."""
 
     raised: datetime
     rang: datetime | None = None
@@ -132,7 +132,7 @@ class Stamps(Struct, frozen=True):
 
 
 class Responder(Struct, frozen=True):
-    """Who was asked to go, or is going."""
+    """Who was asked to go, or is going; ``arrives_at`` is an instant of the steady clock."""
 
     name: str
     phone: str = ""
@@ -141,7 +141,12 @@ class Responder(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """A call at one version. ``version`` rises with every change; 0 is a call nobody has kept yet."""
+    """A call at one version. ``version`` rises with every change; 0 is a call nobody has kept yet.
+
+    ``stamps`` are instants of the wall clock, as people read them. What is waited for, and how long anything took, goes
+    by the steady clock (`core.clock`): ``next_at``, ``climb_at``, ``rescue_by``, ``clock_from`` and ``timed`` are
+    instants of that one; `emergency.rescue.on_the_wall` shows them to people.
+    """
 
     id: str
     source: Source
@@ -162,7 +167,7 @@ class Call(Struct, frozen=True):
     climb_at: datetime | None = None
     """When the next step is told unless somebody takes it; ``None`` while somebody has."""
     rescue_from: datetime | None = None
-    """When the rescue clock began anew, ``None`` where it runs since the call was raised."""
+    """When the rescue clock began anew, by the wall clock; ``None`` where it runs since the call was raised."""
     rescue_by: datetime | None = None
     """When somebody has to be on site: the end of the rescue clock."""
     answered_by: str = ""
@@ -176,6 +181,15 @@ class Call(Struct, frozen=True):
     """People in the car, as far as somebody told."""
     alerts: tuple[str, ...] = ()
     """Rules of our own alerts about this call that fire now."""
+    clock_from: datetime | None = None
+    """When the rescue clock began; ``None`` for a call kept before both clocks were told apart."""
+    timed: Stamps | None = None
+    """``stamps`` by the steady clock; ``None`` as above."""
+
+    @property
+    def measured(self) -> Stamps:
+        """What durations are taken from."""
+        return self.timed or self.stamps
 
     @property
     def open(self) -> bool:

@@ -82,7 +82,7 @@ class CallRecords(Protocol):
         ...
 
     async def due(self, now: datetime, limit: int) -> list[Call]:
-        """Return open calls whose ``next_at`` has come, the longest due first."""
+        """Return open calls whose ``next_at`` has come at ``now`` of the steady clock, the longest due first."""
         ...
 
     async def next_due(self) -> datetime | None:

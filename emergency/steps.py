@@ -1,11 +1,12 @@
 """The state machine of a call: what follows from being raised, from an act, and from time that passes. Pure.
 
 The same call, act and instant always give the same decision. Time is cut as one likes: a call that nobody looked at for
-five minutes comes to stand exactly as one that was looked at every second.
+five minutes comes to stand exactly as one that was looked at every second. ``now`` is an instant of the steady clock;
+the wall clock, which is ``ahead`` of it, stamps. So setting the wall clock moves nothing that is waited for.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -32,6 +33,7 @@ from emergency.own_rules import OVERDUE, UNANSWERED
 from emergency.rescue import STOPPED, half_at
 
 CALLER = "caller"
+_LEVEL = timedelta(0)
 _ALARMS = (Source.CAR_BUTTON, Source.ALERT)
 
 
@@ -46,13 +48,15 @@ class CallRequest(Struct, frozen=True):
     ref: str = ""
 
 
-def raised(request: CallRequest, call_id: str, actor: str, now: datetime, rules: Rules) -> Decision:
+def raised(
+    request: CallRequest, call_id: str, actor: str, now: datetime, rules: Rules, *, ahead: timedelta = _LEVEL
+) -> Decision:
     """Return the new call, its first step told."""
     call = Call(
         id=call_id,
         source=request.source,
         place=request.place,
-        stamps=Stamps(raised=now),
+        stamps=Stamps(raised=now + ahead),
         drill=request.drill,
         caller=request.caller,
         ladder=rules.ladder,
@@ -60,20 +64,24 @@ def raised(request: CallRequest, call_id: str, actor: str, now: datetime, rules:
         alarm=request.source is Source.CAR_BUTTON,
         joined=(request.ref,) if request.ref else (),
         people=request.people,
+        clock_from=now,
+        timed=Stamps(raised=now),
     )
-    change = Change(call, rules)
+    change = Change(call, rules, ahead)
     change.note(EventKind.RAISED, now, actor, request.caller.text, source=request.source.value, people=request.people)
     change.climb(now)
     return change.decided()
 
 
-def act(call: Call, what: acts.Act, actor: str, now: datetime, rules: Rules) -> Decision | None:
+def act(
+    call: Call, what: acts.Act, actor: str, now: datetime, rules: Rules, *, ahead: timedelta = _LEVEL
+) -> Decision | None:
     """Return what follows from ``what``; ``None`` where it was so before. Raises `Conflict` where it cannot be."""
     if not call.open:
         if isinstance(what, acts.Close) and what.cause is call.cause:
             return None
         raise Conflict(f"call {call.id} is closed: expected an open one")
-    change = Change(call, rules)
+    change = Change(call, rules, ahead)
     if isinstance(what, _TAKING):
         _let_the_clock_run(change, now)
         if call.state is CallState.ABANDONED and not isinstance(what, acts.Close):
@@ -83,9 +91,9 @@ def act(call: Call, what: acts.Act, actor: str, now: datetime, rules: Rules) -> 
     return decided if decided.events else None
 
 
-def tick(call: Call, now: datetime, rules: Rules) -> Decision | None:
+def tick(call: Call, now: datetime, rules: Rules, *, ahead: timedelta = _LEVEL) -> Decision | None:
     """Return what has come due by ``now``, in its order and at its instants; ``None`` where nothing has."""
-    change = Change(call, rules)
+    change = Change(call, rules, ahead)
     while (due := _due(change.call, now)) is not None:
         due[1](change, due[0], now)
     decided = change.decided()
@@ -170,7 +178,8 @@ def _join(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
     change.set(joined=(*call.joined, what.ref), people=call.people if what.people is None else what.people)
     if what.source is Source.CAR_BUTTON:
         # A press after its alarm was ended is another alarm.
-        change.set(alarm=True, stamps=msgspec.structs.replace(call.stamps, alarm_ended=None))
+        change.set(alarm=True)
+        change.unstamp("alarm_ended")
     if call.caller == Caller():
         change.set(caller=caller)
     facts = {"source": what.source.value, "ref": what.ref, "name": caller.name, "phone": caller.phone}
@@ -183,20 +192,23 @@ def _join(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
 
 def _seemed_over(change: Change, now: datetime) -> bool:
     """A rescue that takes longer on site than it may take to come is one that nobody wrote the end of."""
-    call, arrived = change.call, change.call.stamps.on_site
+    call, arrived = change.call, change.call.measured.on_site
     forgotten = call.state is CallState.ON_SITE and arrived is not None and now - arrived > change.rules.rescue
     return forgotten or call.state in (CallState.ABANDONED, CallState.FREED)
 
 
 def _ring_again(change: Change, now: datetime) -> None:
     """Somebody asks for help where all seemed over: everything from the beginning, clock and ladder."""
-    ended = change.call.stamps.alarm_ended
     for rule in (UNANSWERED, OVERDUE):
         change.end_alert(rule, now, "再次求助，重新开始", "help is asked for again")
-    stamps = Stamps(raised=change.call.stamps.raised, alarm_ended=ended)
-    change.set(state=CallState.RINGING, told=0, responder=None, answered_by="", stamps=stamps)
+    change.set(state=CallState.RINGING, told=0, responder=None, answered_by="")
+    change.unstamp(*(field.name for field in msgspec.structs.fields(Stamps) if field.name not in _KEPT))
     change.run_clock(now)
     change.climb(now)
+
+
+_KEPT = ("raised", "alarm_ended")
+"""What stays so when a call rings again."""
 
 
 def _answer(change: Change, _what: acts.Answer, actor: str, now: datetime) -> None:
@@ -241,16 +253,17 @@ def _on_the_way(change: Change, what: acts.OnTheWay, actor: str, now: datetime) 
     known = change.call.responder
     contractor = what.contractor or (known.contractor if known and known.name == what.name else "")
     phone = what.phone or (known.phone if known and known.name == what.name else "")
-    responder = Responder(what.name, phone, what.arrives_at, contractor)
-    change.set(state=CallState.ON_THE_WAY, responder=responder, climb_at=_waited_for(change.call, what, now))
+    arrives_at = what.arrives_at and change.timed(what.arrives_at)
+    responder = Responder(what.name, phone, arrives_at, contractor)
+    change.set(state=CallState.ON_THE_WAY, responder=responder, climb_at=_waited_for(change.call, arrives_at, now))
     arrives = what.arrives_at.isoformat() if what.arrives_at else None
     change.note(EventKind.ON_THE_WAY, now, actor, name=what.name, arrives_at=arrives, contractor=contractor)
 
 
-def _waited_for(call: Call, what: acts.OnTheWay, now: datetime) -> datetime | None:
+def _waited_for(call: Call, arrives_at: datetime | None, now: datetime) -> datetime | None:
     """Return until when whoever goes is waited for; the rescue clock decides where they do not say."""
-    if what.arrives_at is not None:
-        return max(what.arrives_at, now) + LATE_AGAIN
+    if arrives_at is not None:
+        return max(arrives_at, now) + LATE_AGAIN
     return None if call.stamps.overdue is None else now + LATE_AGAIN
 
 

@@ -9,7 +9,7 @@ from typing import cast
 
 import msgspec
 
-from core.clock import Clock
+from core.clock import Clock, Moment, moment
 from core.errors import Stale, TemporaryError
 from emergency import steps
 from emergency.acts import Act, Join
@@ -17,6 +17,7 @@ from emergency.ladder import LadderStep, Rules, rules_of
 from emergency.model import Call, Decision, Page, PageKind, Telling, Words
 from emergency.plan import EmergencyPlan
 from emergency.ports import CallCommit, CallRecords, Directory, Followed, Recipient
+from emergency.rescue import on_the_wall
 from emergency.steps import CallRequest
 
 Wording = Callable[[Call, PageKind, LadderStep | None], tuple[Words, Words]]
@@ -94,26 +95,29 @@ class Switchboard:
             await self._records.commit([], followed)
 
     def _raised(self, there: Call | None, request: CallRequest, actor: str, ref: str, call_id: str) -> Decision | None:
-        now = self._clock.now()
+        now = moment(self._clock)
         if there is None:
-            return steps.raised(request, call_id, actor, now, rules_of(self.plan, request.place))
+            rules = rules_of(self.plan, request.place)
+            return steps.raised(request, call_id, actor, now.steady, rules, ahead=now.ahead)
         join = Join(request.source, request.ref or ref, request.caller.text, request.people, request.caller)
-        return steps.act(there, join, actor, now, self.rules(there))
+        return steps.act(there, join, actor, now.steady, self.rules(there), ahead=now.ahead)
 
     async def act(self, call_id: str, what: Act, actor: str, *, followed: Followed | None = None) -> Call | None:
         """Do ``what`` to a call; ``None`` where there is no such call. `Conflict` where it does not stand so."""
         return await self._change(
-            call_id, lambda call, now: steps.act(call, what, actor, now, self.rules(call)), followed
+            call_id,
+            lambda call, now: steps.act(call, what, actor, now.steady, self.rules(call), ahead=now.ahead),
+            followed,
         )
 
     async def _change(
-        self, call_id: str, decide: Callable[[Call, datetime], Decision | None], followed: Followed | None = None
+        self, call_id: str, decide: Callable[[Call, Moment], Decision | None], followed: Followed | None = None
     ) -> Call | None:
         for _ in range(_ATTEMPTS):
             call = await self._records.call(call_id)
             if call is None:
                 return None
-            decided = decide(call, self._clock.now())
+            decided = decide(call, moment(self._clock))
             try:
                 if decided is None:
                     await self._pass_over(followed)
@@ -125,12 +129,12 @@ class Switchboard:
         raise TemporaryError(f"call {call_id}: too much happened at once, try again")
 
     async def tick(self) -> datetime | None:
-        """Do what is due, of all calls; return when something is due next, ``None`` while nothing is.
+        """Do what is due, of all calls; return when something is due next by the steady clock, ``None`` for never.
 
         A call that cannot be decided, by a mistake of ours, holds up no other: ``stuck`` names it with the error.
         """
         stuck: dict[str, str] = {}
-        while due := await self._records.due(self._clock.now(), _DUE_AT_ONCE):
+        while due := await self._records.due(self._clock.steady(), _DUE_AT_ONCE):
             ticking = (self._change(call.id, self._ticked) for call in due)
             for call, came in zip(due, await asyncio.gather(*ticking, return_exceptions=True), strict=True):
                 if isinstance(came, TemporaryError) or (came is not None and not isinstance(came, Call | Exception)):
@@ -142,23 +146,22 @@ class Switchboard:
         self.stuck = stuck
         return await self._records.next_due()
 
-    def _ticked(self, call: Call, now: datetime) -> Decision | None:
-        return steps.tick(call, now, self.rules(call))
+    def _ticked(self, call: Call, now: Moment) -> Decision | None:
+        return steps.tick(call, now.steady, self.rules(call), ahead=now.ahead)
 
     async def _keep(self, decided: Decision, *, key: str = "", followed: Followed | None = None) -> None:
-        now = self._clock.now()
-        whole, pages = await self._with_pages(decided, now)
+        whole, pages = await self._with_pages(decided, moment(self._clock))
         await self._records.commit([CallCommit(whole.call, whole.events, pages, whole.alerts, key)], followed)
         if pages:
             self.on_pages()
 
-    async def _with_pages(self, decided: Decision, now: datetime) -> tuple[Decision, tuple[Page, ...]]:
+    async def _with_pages(self, decided: Decision, now: Moment) -> tuple[Decision, tuple[Page, ...]]:
         """Address the tellings. After a step that reaches nobody now, and shows nobody to dial, the next is told."""
         rules, version = self.rules(decided.call), decided.call.version
         pages = await self._pages(decided.call, decided.tellings, rules, now)
         while _nobody_called(decided.tellings, pages) and _may_climb(decided.call, rules):
-            early = msgspec.structs.replace(decided.call, climb_at=now)
-            further = steps.tick(early, now, rules)
+            early = msgspec.structs.replace(decided.call, climb_at=now.steady)
+            further = steps.tick(early, now.steady, rules, ahead=now.ahead)
             if further is None:
                 break
             call = msgspec.structs.replace(further.call, version=version)
@@ -166,20 +169,20 @@ class Switchboard:
             decided = Decision(call, decided.events + further.events, further.tellings, decided.alerts + further.alerts)
         return decided, pages
 
-    async def _pages(self, call: Call, tellings: Sequence[Telling], rules: Rules, now: datetime) -> tuple[Page, ...]:
-        pages: dict[tuple[PageKind, str], Page] = {}
+    async def _pages(self, call: Call, tellings: Sequence[Telling], rules: Rules, now: Moment) -> tuple[Page, ...]:
+        call, pages = on_the_wall(call, now.ahead), dict[tuple[PageKind, str], Page]()
         for telling in tellings:
             for index in telling.steps:
                 if index < len(rules.steps):
                     step = rules.steps[index]
-                    found = await self._directory.resolve(step.targets, now, rota_only=call.drill)
+                    found = await self._directory.resolve(step.targets, now.wall, rota_only=call.drill)
                     for recipient in found:
                         page = self._page(call, telling.kind, step, index, recipient, now)
                         pages.setdefault((telling.kind, recipient.receiver), page)
         return tuple(pages.values())
 
     def _page(
-        self, call: Call, kind: PageKind, step: LadderStep, index: int, recipient: Recipient, now: datetime
+        self, call: Call, kind: PageKind, step: LadderStep, index: int, recipient: Recipient, now: Moment
     ) -> Page:
         zh, en = self._wording(call, kind, step)
         return Page(
@@ -189,7 +192,7 @@ class Switchboard:
             receiver=recipient.receiver,
             person=recipient.person,
             kind=kind,
-            at=now,
+            at=now.wall,
             step=index,
             community=call.place.community,
             drill=call.drill,

@@ -33,10 +33,12 @@ from api.routes.telemetry import TelemetrySeries
 from api.series import MAXIMUM_POINTS, choose_signals
 from api.stream import EventStream, Wanted
 from api.times import Utc
+from core.clock import wall_ahead
 from core.devices import DeviceKey
 from core.telemetry import Series
 from emergency.acts import Act
 from emergency.model import Call, Caller, Source
+from emergency.rescue import on_the_wall
 from emergency.steps import CallRequest
 
 router = APIRouter(prefix="/emergency-calls", tags=["emergency calls"])
@@ -201,7 +203,8 @@ async def known_call(given: Dependencies, call_id: str) -> Call:
 
 def shown(given: Dependencies, call: Call) -> EmergencyCall:
     """Return ``call`` in its wire form, as it stands now."""
-    return EmergencyCall.of(call, given.emergency.calls.rules(call), given.clock.now())
+    seen = on_the_wall(call, wall_ahead(given.clock))
+    return EmergencyCall.of(seen, given.emergency.calls.rules(call), given.clock.now())
 
 
 async def done(given: Dependencies, call_id: str, what: Act, actor: str) -> EmergencyCall:

@@ -10,8 +10,10 @@ from api.call_figures import GroupedBy, MonthOfCalls
 from api.dependencies import Dependencies, Given
 from api.pagination import MAXIMUM_LIMIT
 from api.parameters import Community
+from core.clock import wall_ahead
 from emergency.figures import month_figures, month_of
 from emergency.model import Call, CallFilter
+from emergency.rescue import on_the_wall
 
 router = APIRouter(prefix="/emergency-figures", tags=["emergency calls"])
 Month = Annotated[
@@ -38,10 +40,10 @@ async def get_emergency_figures(
 
 
 async def _raised(given: Dependencies, matching: CallFilter) -> list[Call]:
-    """Return all matching calls, read in pages."""
-    calls: list[Call] = []
+    """Return all matching calls, by the wall clock, read in pages."""
+    calls, ahead = list[Call](), wall_ahead(given.clock)
     while True:
         some = await given.emergency.reader.calls(matching, calls[-1].number if calls else None, MAXIMUM_LIMIT)
-        calls += some
+        calls += (on_the_wall(call, ahead) for call in some)
         if len(some) < MAXIMUM_LIMIT:
             return calls

@@ -22,12 +22,14 @@ from msgspec.structs import replace
 from api.call_places import place_of_point
 from api.dependencies import Dependencies, Given
 from api.problems import RETRY_AFTER_SECONDS, problem_response
-from api.resident_page import Phone, Shown, belongs, phones_of, place_key, policy, rendered, voice, worker
+from api.resident_page import Phone, Progress, Shown, belongs, phones_of, place_key, policy, rendered, voice, worker
 from api.resident_progress import progress
 from api.routes.emergency_calls import key_of
+from core.clock import wall_ahead
 from core.errors import Conflict, TemporaryError
 from emergency.acts import Abandon
 from emergency.model import Call, CallFilter, CallPoint, CallState, Place, ScannedCode, Source
+from emergency.rescue import on_the_wall
 from emergency.steps import CALLER, CallRequest
 from emergency.throttle import Reason, Throttle, Verdict, network_of
 
@@ -77,7 +79,7 @@ async def get_page(
             own = await _call_of(given, found.point, call)
             if own is None:
                 return _page(request, shown, 410 if shown.view == "ended" else 200)
-            return _page(request, replace(shown, view="call", call=progress(own, given.clock.now(), given.zone)))
+            return _page(request, replace(shown, view="call", call=_progress(given, own)))
     except TemporaryError:
         return _page(request, Shown(lang, "idle", token), 503)
 
@@ -252,8 +254,13 @@ def _led(token: str, lang: str, call_id: str = "") -> Response:
 
 
 def _json(given: Dependencies, call: Call, status: int = 200) -> Response:
-    body = msgspec.json.encode(progress(call, given.clock.now(), given.zone))
-    return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
+    return Response(
+        msgspec.json.encode(_progress(given, call)), status, {"Cache-Control": "no-store"}, "application/json"
+    )
+
+
+def _progress(given: Dependencies, call: Call) -> Progress:
+    return progress(on_the_wall(call, wall_ahead(given.clock)), given.clock.now(), given.zone)
 
 
 def _no_call(request: Request, token: str, lang: str) -> Response:
