@@ -22,6 +22,7 @@ from app.rights import PRIVATE_UMASK
 from app.run import App
 from app.services import Supervisor
 from app.settings import Settings, load
+from app.steady_clock import open_clock, read_clock
 from core.clock import SystemClock
 from core.errors import AnjuError, StartupError
 from simulators.fleet import PlannedIncident
@@ -86,8 +87,9 @@ def run(
 ) -> None:
     """Run everything in one process: broker, ingest, alerts, API, and the demo community."""
     settings = _started(config)
+    wiring.require_writable(settings.var)
     simulation = SimulationOptions(broker=wiring.simulator_address(settings)) if demo else None
-    _until_signalled(App(settings, SystemClock(), simulation=simulation).run)
+    _until_signalled(App(settings, open_clock(settings.var), simulation=simulation).run)
     print("\nstopped", flush=True)
 
 
@@ -99,7 +101,7 @@ def ingest(config: Config = None) -> None:
 
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
-        async with parts.Ingest(settings, SystemClock(), Doorbell(), supervisor).opened() as services:
+        async with parts.Ingest(settings, open_clock(settings.var), Doorbell(), supervisor).opened() as services:
             await supervisor.run(stopping, services)
 
     _until_signalled(running)
@@ -113,7 +115,7 @@ def alerts(config: Config = None) -> None:
 
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
-        async with parts.Alerts(settings, SystemClock(), None, supervisor).opened() as services:
+        async with parts.Alerts(settings, open_clock(settings.var), None, supervisor).opened() as services:
             await supervisor.run(stopping, services)
 
     _until_signalled(running)
@@ -127,7 +129,7 @@ def api(config: Config = None) -> None:
 
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
-        part = parts.Api(settings, SystemClock(), supervisor)
+        part = parts.Api(settings, open_clock(settings.var), supervisor)
         async with part.opened() as services:
             if part.new_token:
                 print(f"API token (shown only now): {part.new_token}", flush=True)
@@ -189,7 +191,8 @@ def check_config(config: Config = None) -> None:
 @cli.command()
 def health(part: Annotated[str, typer.Argument(help="ingest, alerts or api")], config: Config = None) -> None:
     """Exit with 0 while the part's heartbeat is fresh, else with 1 (for health checks of containers)."""
-    said = heartbeat.read(load(config).var, part, SystemClock().now())
+    var = load(config).var
+    said = heartbeat.read(var, part, read_clock(var).steady())
     print(f"{part}: {said.status}: {said.detail}")
     if said.status == "down":
         sys.exit(1)

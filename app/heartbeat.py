@@ -31,6 +31,8 @@ class Heartbeat(msgspec.Struct, frozen=True):
     detail: str
     figures: dict[str, float] = {}
     problems: dict[str, str] = {}
+    steady: datetime | None = None
+    """``at`` by the steady clock (`core.clock`)."""
 
 
 class Pulse(msgspec.Struct, frozen=True):
@@ -56,7 +58,7 @@ async def beat(
     while True:
         said = pulse()
         try:
-            write(target, Heartbeat(clock.now(), said.status, said.detail, said.figures, dict(said.problems)))
+            write(target, _of(said, clock))
         except OSError as error:
             if failed != str(error):
                 _log.warning("heartbeat.unwritten", part=part, reason=str(error))
@@ -64,6 +66,10 @@ async def beat(
         else:
             failed = ""
         await asyncio.sleep(every_seconds)
+
+
+def _of(said: Pulse, clock: Clock) -> Heartbeat:
+    return Heartbeat(clock.now(), said.status, said.detail, said.figures, dict(said.problems), clock.steady())
 
 
 def write(target: Path, heartbeat: Heartbeat) -> None:
@@ -93,6 +99,7 @@ def _overwrite(target: Path, text: bytes) -> None:
 def read(folder: Path, part: str, now: datetime) -> Heartbeat:
     """Return the last heartbeat of ``part``; one that is missing or stale reads as *down*, with the reason.
 
+    ``now`` is an instant of the steady clock: a wall clock that is set makes no heartbeat stale, or fresh for hours.
     One that cannot be read for a reason of the reader's own (no file descriptor is left) reads as *degraded*: nothing
     is known of the part then.
     """
@@ -104,7 +111,7 @@ def read(folder: Path, part: str, now: datetime) -> Heartbeat:
         return Heartbeat(now, "degraded", f"{part}: heartbeat cannot be read: {error.strerror}")
     except msgspec.DecodeError as error:
         return Heartbeat(now, "down", f"{part}: unreadable heartbeat: {error}")
-    if now - heartbeat.at > STALE_AFTER:
+    if abs(now - (heartbeat.steady or heartbeat.at)) > STALE_AFTER:
         return msgspec.structs.replace(
             heartbeat, status="down", detail=f"{part} was last heard at {heartbeat.at}", problems={}
         )

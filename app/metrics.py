@@ -29,7 +29,7 @@ class FiguresCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("anju_part_up", "1 while the part's heartbeat is fresh and not down", labels=["part"])
         for part in PARTS:
-            said = heartbeat.read(self._folder, part, self._clock.now())
+            said = heartbeat.read(self._folder, part, self._clock.steady())
             up.add_metric([part], float(said.status != "down"))
             for name, value in said.figures.items():
                 yield _family(part, name, value)

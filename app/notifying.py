@@ -107,7 +107,7 @@ class Notifying:
 
     def _health(self) -> dict[str, str | None]:
         """Return what is wrong with every component, as far as the parts tell: ``None`` for nothing."""
-        now = self._clock.now()
+        now = self._clock.steady()
         ingest, api = (heartbeat.read(self._settings.var, part, now) for part in ("ingest", "api"))
         away = ingest.figures.get("broker_connected", 1.0) == 0.0
         alive = ingest.status != "down"

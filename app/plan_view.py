@@ -34,6 +34,6 @@ class PlanView:
         return self._source.problem or await asyncio.to_thread(self._of_desk)
 
     def _of_desk(self) -> str:
-        said = heartbeat.read(self._var, "alerts", self._clock.now())
+        said = heartbeat.read(self._var, "alerts", self._clock.steady())
         refused = said.status == "degraded" and said.detail.startswith(PROBLEM)
         return said.detail.removeprefix(PROBLEM) if refused else ""

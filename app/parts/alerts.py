@@ -16,6 +16,7 @@ from app.opening import open_records, require_same_journal
 from app.rule_source import RuleSource
 from app.services import Service, Supervisor
 from app.settings import Settings
+from app.steady_clock import ClockWatch
 from core.clock import Clock
 from emergency.asking import AlarmTestAsking
 from emergency.service import EmergencyService
@@ -30,6 +31,7 @@ class Alerts:
         self._clock = clock
         self._doorbell = waiting
         self._supervisor = supervisor
+        self._clock_watch = ClockWatch(clock, settings.var)
         self.rules: RuleSource
         self.service: AlertService
         self.notifying: Notifying
@@ -71,6 +73,7 @@ class Alerts:
                     "emergency calls": Service(self.emergency.run),
                     "emergency plan of ladders": Service(self.calling.follow_plan),
                     "tests of car alarms": Service(self.asking.run),
+                    "clock watch": Service(self._clock_watch.run),
                     **telling,
                     "alerts heartbeat": Service(lambda: heartbeat.beat(settings.var, "alerts", clock, self.pulse)),
                 }
@@ -98,6 +101,7 @@ class Alerts:
                 "calls_raised_total": calls.raised,
                 "calls_joined_total": calls.joined,
                 "alarm_tests_asked_total": self.asking.asked,
+                "clock_jumps_total": self._clock_watch.jumps,
                 **self.notifying.figures(),
             },
             components,
@@ -105,7 +109,7 @@ class Alerts:
 
     def problems(self) -> dict[str, str]:
         """Return what is wrong with components of this part, by their names."""
-        return self._supervisor.problems()
+        return {**self._supervisor.problems(), **self._clock_watch.problems()}
 
     def _of_files(self) -> Iterator[str]:
         for name, problem in (("rules", self.rules.problem), ("emergency plan", self.calling.source.problem)):

@@ -58,7 +58,7 @@ class HealthChecks:
 
     def _part(self, part: str) -> HealthCheck:
         async def state() -> ComponentState:
-            return _state(heartbeat.read(self._settings.var, part, self._clock.now()))
+            return _state(heartbeat.read(self._settings.var, part, self._clock.steady()))
 
         return state
 

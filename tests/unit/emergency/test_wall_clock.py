@@ -1,4 +1,4 @@
-"""A wall clock that is set forward or back: what was said is stamped by it, and nobody waits a second longer or less."""
+"""A wall clock that is set forward or back stamps what is said; nobody waits a second longer or less."""
 
 from datetime import timedelta
 
