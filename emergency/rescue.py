@@ -68,5 +68,5 @@ def on_the_wall(call: Call, ahead: timedelta) -> Call:
         rescue_by=shown(call.rescue_by),
         clock_from=shown(call.clock_from),
         responder=responder and replace(responder, arrives_at=shown(responder.arrives_at)),
-        timed=timed and Stamps(*(shown(getattr(timed, field.name)) for field in fields(Stamps))),
+        timed=timed and replace(timed, **{field.name: shown(getattr(timed, field.name)) for field in fields(Stamps)}),
     )

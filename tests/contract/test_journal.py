@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ KINDS = ("sqlite", "memory")
 Make = Callable[..., Journal]
 
 
-def _empty(kind: str, path: Path, **options: int) -> Journal:
+def _empty(kind: str, path: Path, **options: Any) -> Journal:
     if kind == "memory":
         return MemoryJournal(**options)
     journal = SqliteJournal(path, **options)
