@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from app import drill_cli, emergency_cli, heartbeat, logging, parts, plan_cli, rules_cli, wiring
+from app import descriptors, drill_cli, emergency_cli, heartbeat, logging, parts, plan_cli, rules_cli, wiring
 from app.channels import Channels
 from app.doorbell import Doorbell
 from app.emergency_plan import read_emergency_plan
@@ -57,6 +57,7 @@ def main() -> None:
 def _started(config: Path | None) -> Settings:
     settings = load(config)
     logging.set_up(settings.log, ZoneInfo(settings.time.zone))
+    descriptors.raise_limit()
     return settings
 
 

@@ -4,6 +4,9 @@ import socket
 
 from core.errors import StartupError
 
+# While descriptors are short nothing is accepted for up to two seconds; clients wait here meanwhile.
+_BACKLOG = 1_024
+
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens on ``host``:``port`` (0: any free one); raises `StartupError`."""
@@ -12,7 +15,7 @@ def listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-        listening.listen(128)
+        listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
         raise StartupError(

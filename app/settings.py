@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -180,6 +181,41 @@ class ApiSettings(Section):
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: Port = Field(8000, description="Port to listen on")
+    max_connections: int = Field(
+        1_000, ge=16, le=60_000, description="Connections at once; fewer where the limit of open files leaves fewer"
+    )
+    max_connections_per_address: int = Field(
+        100, ge=4, le=60_000, description="Of them for one IPv4 address or IPv6 /64; behind a proxy: requests at once"
+    )
+    trusted_proxies: list[str] | None = Field(
+        None,
+        description="Addresses or networks of reverse proxies: believed in X-Forwarded-For, and under the limit for all"
+        " connections only; default what FORWARDED_ALLOW_IPS says, else this machine",
+    )
+    header_timeout_seconds: float = Field(10, ge=1, le=120, description="A request's header must be complete by then")
+    body_timeout_seconds: float = Field(30, ge=1, le=600, description="A request's body must be complete by then")
+    write_timeout_seconds: float = Field(
+        30, ge=1, le=600, description="A client that takes nothing of an answer for this long is cut off"
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: list[str] | None) -> list[str] | None:
+        for proxy in proxies or []:
+            if proxy != "*":
+                try:
+                    ip_network(proxy, strict=False)
+                except ValueError as error:
+                    raise ValueError(f"{proxy!r} is no address; expected one such as 10.0.0.5 or 10.0.0.0/8") from error
+        return proxies
+
+    @property
+    def proxies(self) -> list[str]:
+        """The reverse proxies in force."""
+        if self.trusted_proxies is not None:
+            return self.trusted_proxies
+        named = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+        return [host.strip() for host in named.split(",") if host.strip()]
 
 
 class LogSettings(Section):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 from alerts.engine import Engine
 from alerts.service import AlertService
-from app import heartbeat, wiring
+from app import descriptors, heartbeat, wiring
 from app.alarm_tests import alarm_test_asking
 from app.calling import Calling
 from app.doorbell import Doorbell, Poll, Waiting
@@ -109,7 +109,7 @@ class Alerts:
 
     def problems(self) -> dict[str, str]:
         """Return what is wrong with components of this part, by their names."""
-        return {**self._supervisor.problems(), **self._clock_watch.problems()}
+        return {**self._supervisor.problems(), **self._clock_watch.problems(), **descriptors.problems()}
 
     def _of_files(self) -> Iterator[str]:
         for name, problem in (("rules", self.rules.problem), ("emergency plan", self.calling.source.problem)):

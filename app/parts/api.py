@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Mapping
 from zoneinfo import ZoneInfo
 
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from api.app import create_app
 from api.dependencies import Dependencies, EmergencyParts
-from app import heartbeat, wiring
+from app import descriptors, heartbeat, wiring
 from app.backtester import Backtester
 from app.calling import Calling
 from app.heartbeat import Pulse
@@ -58,6 +60,7 @@ class Api:
         self._clock = clock
         self._supervisor = supervisor
         self._plan = PlanSource(settings.notify.plan)
+        self._server: Server | None = None
         self.records: RecordsAdapter
         self.registry: RegistryAdapter
         self.calling: Calling
@@ -87,8 +90,7 @@ class Api:
             await self.calling.load()
             application = create_app(await self._dependencies(database, tokens, journal, store))
             yield {
-                # The server closes its sockets when it ends; a restarted one listens on a copy again.
-                "http server": Service(lambda: Server(application).serve_on([listening.dup()])),
+                "http server": Service(lambda: self._serve(application, listening)),
                 "notification plan": Service(self._follow_plan),
                 "emergency plan": Service(self.calling.follow_plan),
                 "api heartbeat": Service(lambda: heartbeat.beat(settings.var, "api", clock, self._pulse)),
@@ -152,15 +154,24 @@ class Api:
             ice=wiring.ice(self._settings),
         )
 
+    async def _serve(self, application: FastAPI, listening: socket.socket) -> None:
+        # The server closes its sockets when it ends; a restarted one listens on a copy again.
+        self._server = Server(application, self._settings.api)
+        await self._server.serve_on([listening.dup()])
+
     async def _follow_plan(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             await self._plan.changed()
 
     def _pulse(self) -> Pulse:
-        components = self._supervisor.problems()
+        components = {**self._supervisor.problems(), **descriptors.problems()}
+        figures: dict[str, float] = {}
+        if self._server is not None:
+            components |= self._server.problems()
+            figures = self._server.figures()
         if problem := self._plan.problem:
-            return Pulse("degraded", f"{PROBLEM}{problem}", {}, components)
+            return Pulse("degraded", f"{PROBLEM}{problem}", figures, components)
         if problem := self.calling.source.problem:
-            return Pulse("degraded", f"emergency plan: {problem}", {}, components)
-        return Pulse("degraded" if components else "up", "serving", {}, components)
+            return Pulse("degraded", f"emergency plan: {problem}", figures, components)
+        return Pulse("degraded" if components else "up", "serving", figures, components)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 
-from app import heartbeat, wiring
+from app import descriptors, heartbeat, wiring
 from app.doorbell import Doorbell
 from app.heartbeat import Pulse
 from app.services import Service, Supervisor
@@ -81,7 +81,8 @@ class Ingest:
     def pulse(self) -> Pulse:
         """Return how ingest does, with its counters."""
         link, received, written = self.session.state, self.session.stats, self.writer.stats
-        up, problems = link.status is SessionStatus.CONNECTED, self._supervisor.problems()
+        up = link.status is SessionStatus.CONNECTED
+        problems = {**self._supervisor.problems(), **descriptors.problems()}
         return Pulse(
             "up" if up and not problems else "degraded",
             f"broker: {link.status.value} {link.detail}".strip() + f"; telemetry: {written.detail or 'writing'}",

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -48,13 +48,17 @@ def influx_settings(influx: Influx) -> dict[str, object]:
 
 
 class Anju:
-    """One `anju PART` on the folder ``var``; may be killed and started again, and never outlives its `with` block."""
+    """One `anju PART` on the folder ``var``; may be killed and started again, and never outlives its `with` block.
 
-    def __init__(self, part: str, var: Path, settings: Mapping[str, object]) -> None:
+    ``prefix`` is a command that becomes it, such as one that sets limits.
+    """
+
+    def __init__(self, part: str, var: Path, settings: Mapping[str, object], *, prefix: Sequence[str] = ()) -> None:
         self.part = part
         self.var = var
         self.log = var.parent / f"{part}.log"
         self._environment = environment(var, settings)
+        self._prefix = tuple(prefix)
         self._child: subprocess.Popen[bytes] | None = None
         self._started_at = SystemClock().now()
 
@@ -69,7 +73,7 @@ class Anju:
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C in the terminal reaches pytest, which then stops the part.
             self._child = subprocess.Popen(
-                [*COMMAND, self.part],
+                [*self._prefix, *COMMAND, self.part],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,71 @@
+"""uvicorn's protocols, with the gate told at which phase each connection is."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from app.serving.gate import ConnectionGate, Phase, Slot
+
+
+class GatedWebSocket(WebSocketsSansIOProtocol):
+    """A WebSocket: it keeps its place until it ends. uvicorn's pings find out clients that are gone."""
+
+    def __init__(self, *, gate: ConnectionGate, slot: Slot, **others: Any) -> None:
+        super().__init__(**others)
+        self._gate = gate
+        self._slot = slot
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._gate.leave(self._slot)
+
+
+class GatedHttp(H11Protocol):
+    """HTTP/1.1 on one connection."""
+
+    def __init__(
+        self, config: uvicorn.Config, state: ServerState, app_state: dict[str, Any], gate: ConnectionGate, slot: Slot
+    ) -> None:
+        super().__init__(config, state, app_state)
+        self._gate = gate
+        self._slot = slot
+        self._request: object = None
+        self.ws_protocol_class = partial(GatedWebSocket, gate=gate, slot=slot)  # type: ignore[assignment]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._slot.transport = transport
+        self._gate.enter(self._slot, Phase.REQUEST_HEAD)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._gate.leave(self._slot)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._note_phase()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        super().handle_websocket_upgrade(event)
+        self._gate.enter(self._slot, Phase.RESPONSE)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._note_phase()
+
+    def _note_phase(self) -> None:
+        if self.transport.get_protocol() is not self:
+            return  # It is a WebSocket by now.
+        cycle = self.cycle
+        over = cycle is None or cycle.response_complete
+        request = None if over else cycle
+        phase = Phase.REQUEST_HEAD if over else Phase.REQUEST_BODY if cycle.more_body else Phase.RESPONSE
+        if phase is not self._slot.phase or request is not self._request:
+            self._request = request
+            self._gate.enter(self._slot, phase)
