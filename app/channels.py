@@ -77,9 +77,16 @@ class Channels:
             name = reference[1]
             if not self._environment.get(name):
                 raise StartupError(f"receiver {receiver.name}: environment variable {name} is not set")
-            return self._environment[name]
+            return _encodable(self._environment[name], f"receiver {receiver.name}: environment variable {name}")
 
         return _REFERENCE.sub(value, text)
+
+
+def _encodable(text: str, where: str) -> str:
+    """Return ``text``; raises `StartupError` where bytes of the environment are no UTF-8: nothing could send them."""
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise StartupError(f"{where}: not UTF-8: expected text")
+    return text
 
 
 def _key(receiver: Receiver, plan: Plan, secrets: tuple[str, ...]) -> tuple[object, ...]:

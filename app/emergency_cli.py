@@ -8,8 +8,8 @@ import typer
 
 from alerts.dispatch.plan import targets_of
 from app import settings
+from app.emergency_plan import emergency_text
 from app.plan_source import read_plan
-from core.errors import StartupError
 from emergency.plan import EmergencyPlan
 from emergency.plan_loading import check_plan
 
@@ -30,7 +30,7 @@ def check(
     targets = targets_of(read_plan(settings.load(config).notify.plan))
     broken = False
     for file in files:
-        plan, mistakes = check_plan(_text(file), str(file), targets)
+        plan, mistakes = check_plan(emergency_text(file), str(file), targets)
         broken = broken or bool(mistakes)
         for mistake in mistakes:
             print(mistake, file=sys.stderr)
@@ -42,12 +42,3 @@ def check(
 
 def _counted(plan: EmergencyPlan) -> str:
     return f"{len(plan.contacts)} contacts, {len(plan.ladders)} ladders, {len(plan.communities)} communities"
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise StartupError(f"emergency plan {file}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise StartupError(f"emergency plan {file}: not UTF-8 at byte {error.start}") from None

@@ -8,8 +8,8 @@ import msgspec
 import structlog
 
 from alerts.dispatch.plan import Plan, targets_of
-from app.files import fingerprint
-from core.errors import PermanentError, StartupError
+from app.files import fingerprint, read_text
+from core.errors import PermanentError
 from emergency.plan import EmergencyPlan
 from emergency.plan_loading import check_plan, default_plan, load_plan
 
@@ -64,9 +64,10 @@ class EmergencyPlanSource:
 
     def _read(self) -> tuple[EmergencyPlan, str]:
         """Return the plan of the file, and the first mistake about a target that nobody knows."""
-        text, notify = _text(self._path), self._notify()
-        if text is None:
+        notify = self._notify()
+        if self._path is None:
             return built_in(notify), ""
+        text = emergency_text(self._path)
         plan = load_plan(text, str(self._path))
         _, mistakes = check_plan(text, str(self._path), targets_of(notify))
         return plan, str(mistakes[0]) if mistakes else ""
@@ -78,8 +79,7 @@ class EmergencyPlanSource:
 
 def read_emergency_plan(path: Path | None, notify: Plan) -> EmergencyPlan:
     """Return the plan in ``path``, or the built-in one; raises `RuleError` or `StartupError`, also for its targets."""
-    text = _text(path)
-    return built_in(notify) if text is None else load_plan(text, str(path), targets_of(notify))
+    return built_in(notify) if path is None else load_plan(emergency_text(path), str(path), targets_of(notify))
 
 
 def built_in(notify: Plan) -> EmergencyPlan:
@@ -90,12 +90,6 @@ def built_in(notify: Plan) -> EmergencyPlan:
     return msgspec.structs.replace(plan, contacts=contacts)
 
 
-def _text(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise StartupError(f"emergency plan {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise StartupError(f"emergency plan {path}: not UTF-8 at byte {error.start}") from None
+def emergency_text(path: Path) -> str:
+    """Return what stands in ``path``; raises `RuleError`."""
+    return read_text(path, "an emergency plan")

@@ -10,8 +10,8 @@ from alerts.dispatch.plan import Plan
 from alerts.dispatch.plan_loading import load_plan
 from alerts.notify.book import Channel
 from app.channels import Channels
-from app.files import fingerprint
-from core.errors import PermanentError, StartupError
+from app.files import fingerprint, read_text
+from core.errors import PermanentError
 
 _log = structlog.get_logger()
 PROBLEM = "plan: "
@@ -77,10 +77,5 @@ def read_plan(path: Path | None) -> Plan:
 
 
 def plan_text(path: Path) -> str:
-    """Return what stands in ``path``; raises `StartupError`."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise StartupError(f"notification plan {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise StartupError(f"notification plan {path}: not UTF-8 at byte {error.start}") from None
+    """Return what stands in ``path``; raises `RuleError`."""
+    return read_text(path, "a notification plan")

@@ -1,6 +1,7 @@
 """The rules in force, read again whenever a file or the rule book changes; what is broken changes nothing."""
 
 import asyncio
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +13,7 @@ from alerts.packs import BUILTIN, builtin_text
 from alerts.rules import Rule, RuleError
 from alerts.rules.book import BUILTIN_SOURCE, RuleInForce, differences, enabled, merged
 from alerts.rules.loading import Loaded, check_file
-from app.files import Fingerprint, fingerprint
+from app.files import Fingerprint, UnreadableFile, fingerprint, read_text
 from core.errors import TemporaryError
 
 _Print = tuple[Fingerprint, ...]
@@ -129,17 +130,34 @@ class RuleSource:
         return found | {str(path): _checked(path) for path in self._expanded()}
 
     def _expanded(self) -> Iterator[Path]:
+        """Yield the rule files; a folder that cannot be listed stands for itself: reading it says what is wrong."""
         for path in self._paths:
-            if path.is_dir():
-                yield from sorted(path.glob("*.yaml"))
+            if os.path.isdir(path):
+                try:
+                    yield from listed(path)
+                except OSError:
+                    yield path
             else:
                 yield path
 
 
+def listed(folder: Path) -> list[Path]:
+    """Return the rule files in ``folder`` by name; raises `OSError`, where `Path.glob` would find nothing."""
+    return [folder / name for name in sorted(os.listdir(folder)) if name.endswith(".yaml")]
+
+
+def rules_text(path: Path) -> str:
+    """Return what stands in ``path``; raises `RuleError`."""
+    return read_text(path, "a rule file")
+
+
 def _checked(path: Path) -> Loaded:
     try:
-        return check_file(path.read_text(encoding="utf-8"), str(path))
+        if os.path.isdir(path):
+            listed(path)
+        return check_file(rules_text(path), str(path))
     except OSError as error:
-        return Loaded([], [], [], [], [], [RuleError(str(path), 1, f"{error.strerror}: expected a rule file")])
-    except UnicodeDecodeError as error:
-        return Loaded([], [], [], [], [], [RuleError(str(path), 1, f"not UTF-8 at byte {error.start}")])
+        wrong = UnreadableFile(str(path), 1, f"{error.strerror}: expected a folder of rule files")
+        return Loaded([], [], [], [], [], [wrong])
+    except RuleError as error:
+        return Loaded([], [], [], [], [], [error])

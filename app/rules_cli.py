@@ -21,6 +21,7 @@ from alerts.ruletests import Difference, TestResult, run_series
 from app import backtest_words, settings, wiring
 from app.backtest import Span, run_backtest
 from app.backtester import opened
+from app.rule_source import rules_text
 from core.clock import SystemClock
 from core.durations import PATTERN, microseconds
 from core.errors import StartupError
@@ -35,7 +36,7 @@ def check(files: Files) -> None:
     """Check rule files: every mistake with file, line and what was expected."""
     broken = False
     for file in files:
-        loaded = check_file(_text(file), str(file))
+        loaded = check_file(rules_text(file), str(file))
         broken = broken or bool(loaded.mistakes)
         for mistake in loaded.mistakes:
             print(mistake, file=sys.stderr)
@@ -85,7 +86,7 @@ def _chosen(rule: str, present: Sequence[Rule]) -> Sequence[Rule]:
 
 
 def _valid(file: Path) -> Loaded:
-    loaded = check_file(_text(file), str(file))
+    loaded = check_file(rules_text(file), str(file))
     for mistake in loaded.mistakes:
         print(mistake, file=sys.stderr)
     if loaded.mistakes:
@@ -136,7 +137,7 @@ def run_tests(
     if builtin:
         failed = not _run("built-in pack", builtin_tests())
     for file in files or ():
-        loaded = check_file(_text(file), str(file))
+        loaded = check_file(rules_text(file), str(file))
         for mistake in loaded.mistakes:
             print(mistake, file=sys.stderr)
         failed = bool(loaded.mistakes) or not _run(str(file), loaded) or failed
@@ -179,12 +180,3 @@ def _table(differences: Sequence[Difference]) -> Iterator[str]:
 def _clock(since: timedelta) -> str:
     """Return a span as rule files write instants: 90s, 1.5s."""
     return f"{since.total_seconds():g}s" if since < timedelta(hours=1) else str(since)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise StartupError(f"rule file {file}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise StartupError(f"rule file {file}: not UTF-8: {error.reason} at byte {error.start}") from None

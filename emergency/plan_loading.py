@@ -130,6 +130,8 @@ def _twice(key: str, names: Sequence[str]) -> Iterator[tuple[Path, str]]:
 
 
 def _repeats(names: Sequence[str]) -> Iterator[tuple[int, str]]:
+    before: set[str] = set()
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if name in before:
             yield index, name
+        before.add(name)

@@ -16,6 +16,7 @@ def webhook_address(url: str) -> httpx.URL:
     """
     try:
         address = httpx.URL(url)
+        _ = address.host  # Decoded only here: a name such as xn-- has no form that people read.
     except (httpx.InvalidURL, ValueError) as error:
         raise PermanentError("webhook: not a URL; expected https://HOST/PATH") from error
     if address.scheme not in ("https", "http") or not address.host:

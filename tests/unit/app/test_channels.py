@@ -49,6 +49,7 @@ def test_every_receiver_gets_the_messenger_of_its_channel() -> None:
         pytest.param({}, "receiver centre: environment variable HOOK_SECRET is not set", id="not set"),
         pytest.param(ENVIRONMENT | {"HOOK_SECRET": ""}, "HOOK_SECRET is not set", id="empty"),
         pytest.param(ENVIRONMENT | {"HOOK_SECRET": "short"}, "receiver centre: ", id="too short a secret"),
+        pytest.param(ENVIRONMENT | {"HOOK_SECRET": "\udcff" * 20}, "HOOK_SECRET: not UTF-8", id="no UTF-8"),
         pytest.param(ENVIRONMENT | {"MAIL": "nothing://known"}, "receiver li-mail: ", id="unknown service"),
     ],
 )
@@ -59,6 +60,12 @@ def test_what_cannot_be_made_is_refused_by_name_and_without_its_secret(
         channels(environment).of(plan())
     assert expected in str(raised.value)
     assert not any(value in str(raised.value) for value in environment.values() if value)
+
+
+@pytest.mark.parametrize("url", ["http://xn--/", "http://[::1", "http://a:port/"])
+def test_a_url_that_is_none_is_refused_by_the_name_of_its_receiver(url: str) -> None:
+    with pytest.raises(StartupError, match="receiver centre: webhook"):
+        channels().of(plan(TEXT.replace("http://127.0.0.1:9/hook", url)))
 
 
 def test_an_unchanged_receiver_keeps_its_messenger() -> None:

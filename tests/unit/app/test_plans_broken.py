@@ -46,7 +46,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, written: bytes | None, told
         path.write_bytes(written)
     result = anju("plan", "check", path)
     assert result.exit_code == 1
-    assert f"notification plan {path}: {told}" in str(result.exception)
+    assert f"{path}:1: {told}" in str(result.exception)
 
 
 async def test_the_plan_in_force_stays_whatever_takes_the_place_of_its_file(tmp_path: Path) -> None:

@@ -83,5 +83,5 @@ def test_the_built_in_pack_passes_its_own_tests() -> None:
 @pytest.mark.parametrize("command", ["check", "test"])
 def test_a_file_that_is_not_there(command: str, tmp_path: Path) -> None:
     result = anju("rules", command, tmp_path / "none.yaml")
-    assert f"rule file {tmp_path / 'none.yaml'}: No such file" in str(result.exception)
+    assert f"{tmp_path / 'none.yaml'}:1: No such file" in str(result.exception)
     assert result.exit_code == 1
