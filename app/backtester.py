@@ -129,6 +129,8 @@ class Backtester:
             notes = []
             try:
                 present = await found.rules.load()
+                if refused := found.rules.refused:
+                    notes.append(f"compared with the rules in force, not with those at hand: {refused}")
             except RuleError as error:
                 notes.append(f"compared with nothing, because the rules at hand are refused: {error}")
             return await run_backtest(rules, present, span, found.sources, notes)

@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 from alerts.dispatch.plan import Plan
 from app.directory import PlanDirectory
 from app.emergency_plan import EmergencyPlanSource
+from app.last_good import LastGood
 from app.places import KnownPlaces
 from app.settings import Settings
 from core.clock import Clock
+from core.configuration import EMERGENCY
 from emergency.service import EmergencyService
 from emergency.switchboard import Switchboard
 from emergency.watch import RULES
@@ -17,6 +19,7 @@ from emergency.wording import PageWording
 from storage.records import (
     AlertStepsAdapter,
     CallRecordsAdapter,
+    GoodConfigurationsAdapter,
     RecordsAdapter,
     RecordsDatabase,
     RegistryAdapter,
@@ -35,7 +38,8 @@ class Calling:
     def __init__(self, settings: Settings, clock: Clock, database: RecordsDatabase, notify: Callable[[], Plan]) -> None:
         self._clock = clock
         self._database = database
-        self.source = EmergencyPlanSource(settings.emergency.plan, notify)
+        good = LastGood(GoodConfigurationsAdapter(database), EMERGENCY, clock)
+        self.source = EmergencyPlanSource(settings.emergency.plan, notify, good)
         self.records = CallRecordsAdapter(database, clock)
         self.places = KnownPlaces(RecordsAdapter(database), RegistryAdapter(database))
         self.switchboard = Switchboard(

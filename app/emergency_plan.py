@@ -1,14 +1,16 @@
 """The emergency plan, read again whenever its file changes; a broken one changes nothing."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
 from alerts.dispatch.plan import Plan, targets_of
-from app.files import fingerprint, read_text
+from app.files import UnreadableFile, fingerprint, read_text
+from app.last_good import LastGood, going_on, going_on_built_in
 from core.errors import PermanentError
 from emergency.plan import EmergencyPlan
 from emergency.plan_loading import check_plan, default_plan, load_plan
@@ -16,61 +18,120 @@ from emergency.plan_loading import check_plan, default_plan, load_plan
 _log = structlog.get_logger()
 
 
+class _Read(NamedTuple):
+    """A plan, the first mistake about a target that nobody knows, and the texts it was read from, by file."""
+
+    plan: EmergencyPlan
+    unknown: str
+    texts: Mapping[str, str]
+
+
 class EmergencyPlanSource:
     """The plan in ``path``, or the built-in one without. ``notify`` gives the notification plan that its targets name.
 
     ``problem`` says what is in the way of the newest version of the file, or of somebody whom the plan in force wants
-    told; empty when nothing is. The two plans may change in either order: both are looked at.
+    told; empty when nothing is. The two plans may change in either order: both are looked at. ``last_good`` is what a
+    start with a broken file goes on with.
     """
 
-    def __init__(self, path: Path | None, notify: Callable[[], Plan]) -> None:
+    def __init__(self, path: Path | None, notify: Callable[[], Plan], last_good: LastGood | None = None) -> None:
         self._path = path
         self._notify = notify
+        self._last_good = last_good
         self._seen: object = None
         self.plan: EmergencyPlan
         self.problem = ""
+        self._instead = ""
+        """What is in force since a start with a broken file, as `problem` says it."""
 
     async def load(self) -> EmergencyPlan:
-        """Return the plan at a start; raises `RuleError` (file, line, what was expected) or `StartupError`.
+        """Return the plan at a start; where the file is broken the one that was good last, which ``problem`` says.
 
+        Raises `RuleError` (file, line, what was expected) while there never was a good one, and `TemporaryError`.
         Targets that the notification plan does not have are a ``problem`` and no reason not to start: whoever can be
         told must be told, whatever else is wrong.
         """
         self._seen = await self._prints()
-        self.plan, unknown = await asyncio.to_thread(self._read)
-        self._tell(unknown)
+        try:
+            read = await asyncio.to_thread(self._read)
+        except PermanentError as error:
+            self.plan = await self._fall_back(error)
+            return self.plan
+        self.plan = read.plan
+        self._took(read)
+        await self._keep()
         return self.plan
 
     async def look(self) -> None:
         """Take over a plan that has changed; cheap, to be called every second. Never raises."""
+        await self._look()
+        await self._keep()
+
+    async def _look(self) -> None:
         seen = await self._prints()
         if seen == self._seen:
             return
-        self._seen = seen
         try:
-            plan, unknown = await asyncio.to_thread(self._read)
+            read = await asyncio.to_thread(self._read)
         except PermanentError as error:
-            self._tell(str(error))
+            # A file that cannot be read now may be later, without any change of it.
+            self._seen = None if isinstance(error, UnreadableFile) else seen
+            self._tell(f"{error}{self._instead}")
             return
-        if plan != self.plan and not unknown:
-            self.plan = plan
-            _log.info("emergency_plan.reloaded", communities=len(plan.communities), contacts=len(plan.contacts))
-        self._tell(unknown)
+        self._seen = seen
+        if not read.unknown:
+            self._instead = ""
+        if read.plan != self.plan and not read.unknown:
+            self.plan = read.plan
+            _log.info(
+                "emergency_plan.reloaded", communities=len(read.plan.communities), contacts=len(read.plan.contacts)
+            )
+        self._took(read)
+
+    async def _fall_back(self, broken: PermanentError) -> EmergencyPlan:
+        """Return the plan that was good last, the built-in one where that is understood no more.
+
+        Raises ``broken`` where there never was one.
+        """
+        if isinstance(broken, UnreadableFile):
+            self._seen = None
+        kept = None if self._last_good is None else await self._last_good.read()
+        if kept is None:
+            raise broken
+        try:
+            plan = (await asyncio.to_thread(self._checked, kept.texts)).plan
+            self._instead = going_on(kept)
+        except PermanentError as misfit:
+            plan = built_in(self._notify())
+            self._instead = going_on_built_in(kept, misfit)
+        self._tell(f"{broken}{self._instead}")
+        return plan
+
+    def _took(self, read: _Read) -> None:
+        """Tell what is unknown; what is not wholly right is nothing to go back to."""
+        self._tell(read.unknown)
+        if self._last_good is not None and not read.unknown:
+            self._last_good.took(read.texts)
+
+    async def _keep(self) -> None:
+        if self._last_good is not None:
+            await self._last_good.keep()
 
     def _tell(self, problem: str) -> None:
         if problem and problem != self.problem:
             _log.warning("emergency_plan.wrong", reason=problem)
         self.problem = problem
 
-    def _read(self) -> tuple[EmergencyPlan, str]:
-        """Return the plan of the file, and the first mistake about a target that nobody knows."""
-        notify = self._notify()
+    def _read(self) -> _Read:
         if self._path is None:
-            return built_in(notify), ""
-        text = emergency_text(self._path)
-        plan = load_plan(text, str(self._path))
-        _, mistakes = check_plan(text, str(self._path), targets_of(notify))
-        return plan, str(mistakes[0]) if mistakes else ""
+            return _Read(built_in(self._notify()), "", {})
+        return self._checked({str(self._path): emergency_text(self._path)})
+
+    def _checked(self, texts: Mapping[str, str]) -> _Read:
+        [(name, text)] = texts.items()
+        plan = load_plan(text, name)
+        _, mistakes = check_plan(text, name, targets_of(self._notify()))
+        return _Read(plan, str(mistakes[0]) if mistakes else "", texts)
 
     async def _prints(self) -> object:
         file = None if self._path is None else await asyncio.to_thread(fingerprint, self._path)
@@ -78,7 +139,7 @@ class EmergencyPlanSource:
 
 
 def read_emergency_plan(path: Path | None, notify: Plan) -> EmergencyPlan:
-    """Return the plan in ``path``, or the built-in one; raises `RuleError` or `StartupError`, also for its targets."""
+    """Return the plan in ``path``, or the built-in one; raises `RuleError`, also for its targets."""
     return built_in(notify) if path is None else load_plan(emergency_text(path), str(path), targets_of(notify))
 
 

@@ -16,11 +16,19 @@ from alerts.notify.trimming import OutboxTrimming
 from alerts.ports import Registry
 from app import heartbeat
 from app.channels import Channels
+from app.last_good import LastGood
 from app.plan_source import PROBLEM, PlanSource
 from app.services import Service
 from app.settings import Settings
 from core.clock import Clock
-from storage.records import DeskRecordsAdapter, OutboxAdapter, RecordsDatabase, RotaOverridesAdapter
+from core.configuration import PLAN
+from storage.records import (
+    DeskRecordsAdapter,
+    GoodConfigurationsAdapter,
+    OutboxAdapter,
+    RecordsDatabase,
+    RotaOverridesAdapter,
+)
 
 _log = structlog.get_logger()
 LOOK_EVERY_SECONDS = 1.0
@@ -47,7 +55,8 @@ class Notifying:
         self._problems = problems
         self._announced = 0
         channels = Channels(settings, clock, os.environ, links)
-        self._source = PlanSource(settings.notify.plan, channels)
+        good = LastGood(GoodConfigurationsAdapter(database), PLAN, clock)
+        self._source = PlanSource(settings.notify.plan, channels, good)
         self._book = MessengerBook()
         self.desk: DeskService
         self.deliverer: Deliverer
@@ -56,6 +65,11 @@ class Notifying:
     def plan(self) -> Plan:
         """The plan in force."""
         return self._source.plan
+
+    @property
+    def plan_problem(self) -> str:
+        """Why the newest plan is not in force; empty when it is."""
+        return self._source.problem
 
     @property
     def problem(self) -> str:

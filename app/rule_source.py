@@ -2,21 +2,31 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from alerts.history import RuleRevisionRow
 from alerts.packs import BUILTIN, builtin_text
 from alerts.rules import Rule, RuleError
-from alerts.rules.book import BUILTIN_SOURCE, RuleInForce, differences, enabled, merged
-from alerts.rules.loading import Loaded, check_file
+from alerts.rules.book import BOOK_SOURCE, BUILTIN_SOURCE, Merged, RuleInForce, differences, enabled, merged
+from alerts.rules.loading import check_file
 from app.files import Fingerprint, UnreadableFile, fingerprint, read_text
+from app.last_good import LastGood, going_on, going_on_built_in
 from core.errors import TemporaryError
 
 _Print = tuple[Fingerprint, ...]
+
+
+class _Read(NamedTuple):
+    """The texts of files by name, and why others could not be read."""
+
+    texts: dict[str, str]
+    mistakes: list[RuleError]
+
+
 _log = structlog.get_logger()
 
 
@@ -37,43 +47,63 @@ class RuleSource:
 
     ``paths`` are rule files, and folders of which every ``*.yaml`` counts, in the order of their names. ``problem``
     says what is in the way of a change, empty when nothing is; ``version`` rises with every change that was taken.
+    ``last_good`` is what a start with a broken file goes on with.
     """
 
-    def __init__(self, *, builtin: bool, paths: Sequence[Path] = (), book: Revisions | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        builtin: bool,
+        paths: Sequence[Path] = (),
+        book: Revisions | None = None,
+        last_good: LastGood | None = None,
+    ) -> None:
         self._builtin = builtin
         self._paths = paths
         self._book = book
+        self._last_good = last_good
         self._listed: list[RuleInForce] = []
         self._seen: tuple[_Print, int] | None = None
-        self._refused = ""
+        self.refused = ""
+        """Why what is newest is not in force; empty when it is."""
+        self._instead = ""
+        """What is in force since a start with a broken file, as `refused` says it."""
         self._away = ""
         self.version = 0
 
     @property
     def problem(self) -> str:
-        return self._away or self._refused
+        return self._away or self.refused
 
     async def load(self) -> Sequence[Rule]:
-        """Return the rules at a start. Raises `RuleError` for what is wrong in a file, and `TemporaryError`.
+        """Return the rules at a start; where a file is broken those that were good last, which ``problem`` says.
 
-        A rule of the book that a newer Anju does not understand is left out and named in ``problem``: no person could
-        mend it if nothing started.
+        Raises `RuleError` for what is wrong in a file while there never were good ones, and `TemporaryError`. A rule of
+        the book that a newer Anju does not understand is left out and named in ``problem``: no person could mend it if
+        nothing started.
         """
         seen = await self._look()  # Before the files are read: what is saved meanwhile is seen to have changed.
-        files = await asyncio.to_thread(self._files)
-        for loaded in files.values():
-            if loaded.mistakes:
-                raise loaded.mistakes[0]
-        found = merged(files, await self._revisions())
-        for mistake in found.mistakes:
-            if mistake.filename in files:
-                raise mistake
-        self._refuse(found.mistakes)
-        self._seen, self._listed, self.version = seen, found.listed, 1
-        return enabled(found.listed)
+        read, revisions = await asyncio.to_thread(self._read), await self._revisions()
+        found = await asyncio.to_thread(self._merged, read.texts, revisions)
+        broken = [*read.mistakes, *_of_files(found)]
+        self.version = 1
+        if broken:
+            self._listed = await self._fall_back(broken[0], revisions)
+        else:
+            self._refuse(found.mistakes)
+            self._listed = found.listed
+            self._took(read)
+        self._seen = seen if not read.mistakes else None
+        await self._keep()
+        return enabled(self._listed)
 
     async def changed(self) -> Sequence[Rule] | None:
         """Return the rules if they are others than before, ``None`` if not; cheap, to be asked every second."""
+        taken = await self._changed()
+        await self._keep()
+        return taken
+
+    async def _changed(self) -> Sequence[Rule] | None:
         try:
             seen = await self._look()
             self._away = ""
@@ -83,11 +113,16 @@ class RuleSource:
         except TemporaryError as error:
             self._miss(f"rule book: {error}")
             return None
-        found = merged(await asyncio.to_thread(self._files), revisions)
+        read = await asyncio.to_thread(self._read)
+        if read.mistakes:  # Not remembered as seen: rights and descriptors may be mended without the file's knowing.
+            self._refuse(read.mistakes)
+            return None
         self._seen = seen
+        found = await asyncio.to_thread(self._merged, read.texts, revisions)
         if found.mistakes:
             self._refuse(found.mistakes)
             return None
+        self._took(read)
         return self._take(found.listed)
 
     def in_force(self) -> Sequence[RuleInForce]:
@@ -100,18 +135,44 @@ class RuleSource:
 
     def _take(self, listed: list[RuleInForce]) -> Sequence[Rule] | None:
         before, now = enabled(self._listed), enabled(listed)
-        self._listed, self._refused = listed, ""
+        self._listed, self.refused, self._instead = listed, "", ""
         if before == now:
             return None
         self.version += 1
         _log.info("rules.reloaded", version=self.version, rules=len(now), **differences(before, now))
         return now
 
+    async def _fall_back(self, broken: RuleError, revisions: Sequence[RuleRevisionRow]) -> list[RuleInForce]:
+        """Return the rules that were good last, the built-in ones where those are understood no more.
+
+        Raises ``broken`` where there never were any.
+        """
+        kept = None if self._last_good is None else await self._last_good.read()
+        if kept is None:
+            raise broken
+        found = await asyncio.to_thread(self._merged, kept.texts, revisions)
+        misfits = _of_files(found)
+        if misfits:
+            found = merged({BUILTIN_SOURCE: check_file(builtin_text(), BUILTIN)}, revisions)
+        self._instead = going_on_built_in(kept, misfits[0]) if misfits else going_on(kept)
+        self._refuse([broken])
+        return found.listed
+
     def _refuse(self, mistakes: Sequence[RuleError]) -> None:
-        for mistake in mistakes:
-            _log.warning("rules.refused", reason=str(mistake))
         more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-        self._refused = f"{mistakes[0]}{more}" if mistakes else ""
+        refused = f"{mistakes[0]}{more}{self._instead}" if mistakes else ""
+        if refused != self.refused:
+            for mistake in mistakes:
+                _log.warning("rules.refused", reason=f"{mistake}{self._instead}")
+        self.refused = refused
+
+    def _took(self, read: _Read) -> None:
+        if self._last_good is not None:
+            self._last_good.took(read.texts)
+
+    async def _keep(self) -> None:
+        if self._last_good is not None:
+            await self._last_good.keep()
 
     def _miss(self, problem: str) -> None:
         if self._away != problem:
@@ -125,9 +186,20 @@ class RuleSource:
     async def _revisions(self) -> Sequence[RuleRevisionRow]:
         return () if self._book is None else await self._book.newest()
 
-    def _files(self) -> dict[str, Loaded]:
-        found = {BUILTIN_SOURCE: check_file(builtin_text(), BUILTIN)} if self._builtin else {}
-        return found | {str(path): _checked(path) for path in self._expanded()}
+    def _read(self) -> _Read:
+        texts: dict[str, str] = {}
+        mistakes: list[RuleError] = []
+        for path in self._expanded():
+            try:
+                texts[str(path)] = rules_text(path)
+            except RuleError as error:
+                mistakes.append(error)
+        return _Read(texts, mistakes)
+
+    def _merged(self, texts: Mapping[str, str], revisions: Sequence[RuleRevisionRow]) -> Merged:
+        """Return what follows from the texts of files, by name, with the built-in pack and the rule book."""
+        loaded = {BUILTIN_SOURCE: check_file(builtin_text(), BUILTIN)} if self._builtin else {}
+        return merged(loaded | {name: check_file(text, name) for name, text in texts.items()}, revisions)
 
     def _expanded(self) -> Iterator[Path]:
         """Yield the rule files; a folder that cannot be listed stands for itself: reading it says what is wrong."""
@@ -148,16 +220,14 @@ def listed(folder: Path) -> list[Path]:
 
 def rules_text(path: Path) -> str:
     """Return what stands in ``path``; raises `RuleError`."""
-    return read_text(path, "a rule file")
-
-
-def _checked(path: Path) -> Loaded:
     try:
         if os.path.isdir(path):
             listed(path)
-        return check_file(rules_text(path), str(path))
     except OSError as error:
-        wrong = UnreadableFile(str(path), 1, f"{error.strerror}: expected a folder of rule files")
-        return Loaded([], [], [], [], [], [wrong])
-    except RuleError as error:
-        return Loaded([], [], [], [], [], [error])
+        raise UnreadableFile(str(path), 1, f"{error.strerror}: expected a folder of rule files") from None
+    return read_text(path, "a rule file")
+
+
+def _of_files(found: Merged) -> list[RuleError]:
+    """Return the mistakes of files: those of the rule book stop no start."""
+    return [mistake for mistake in found.mistakes if not mistake.filename.startswith(f"{BOOK_SOURCE}: ")]

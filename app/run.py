@@ -89,6 +89,8 @@ class App:
         }
         print("\nAnju 安居 is running; Ctrl-C stops it.")
         print("\n".join(f"  {name:<10} {value}" for name, value in rows.items() if value), end="\n\n", flush=True)
+        for component, problem in self.alerts.refused().items():
+            terminal.alarm(f"配置文件有误，未生效 / a configuration file is refused: {component}: {problem}")
         if not reaches_people(self.alerts.notifying.plan):
             terminal.warn(
                 "按当前通知方案，告警和求助不会发给任何人，只到主题和 webhook。\n"

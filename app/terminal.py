@@ -21,6 +21,11 @@ def warn(text: str) -> None:
     print(f"\x1b[33m{text}\x1b[0m\n" if is_live() else f"{text}\n", flush=True)
 
 
+def alarm(text: str) -> None:
+    """Print ``text`` and a blank line, in red where somebody watches."""
+    print(f"\x1b[31m{text}\x1b[0m\n" if is_live() else f"{text}\n", flush=True)
+
+
 async def show_live(line: Callable[[], Awaitable[str]], *, every_seconds: float = EVERY_SECONDS) -> None:
     """Show the newest ``line`` until cancelled; what is written meanwhile to either standard stream goes above it."""
     # Standard error may lead into a file: then it stays there.

@@ -9,8 +9,11 @@ from zoneinfo import ZoneInfo
 from alerts.notify.confirming import ConfirmLinks
 from api.voice_ice import IceSettings
 from app import rights
+from app.last_good import LastGood
 from app.rule_source import RuleSource
 from app.settings import Settings
+from core import configuration
+from core.clock import Clock
 from core.errors import StartupError
 from emergency.tokens import PointTokens
 from ingest.decoders.native import NativeDecoder
@@ -18,7 +21,7 @@ from ingest.session import SessionSettings
 from ingest.writer_state import WriterSettings
 from simulators.link import BrokerAddress
 from storage.journal.sqlite import SqliteJournal
-from storage.records import RecordsDatabase, RuleBookAdapter
+from storage.records import GoodConfigurationsAdapter, RecordsDatabase, RuleBookAdapter
 from storage.telemetry.embedded import EmbeddedTelemetry
 from storage.telemetry.influx import InfluxTelemetry
 
@@ -124,10 +127,19 @@ def _kept_key(path: Path) -> bytes:
     return key
 
 
-def rule_source(settings: Settings, database: RecordsDatabase | None) -> RuleSource:
-    """Return where the rules come from: built-in pack and files, and before them those kept in ``database``."""
+def rule_source(settings: Settings, database: RecordsDatabase | None, keeping: Clock | None = None) -> RuleSource:
+    """Return where the rules come from: built-in pack and files, and before them those kept in ``database``.
+
+    With ``keeping``, what is taken over is kept there for a start with broken files.
+    """
     book = None if database is None else RuleBookAdapter(database)
-    return RuleSource(builtin=settings.rules.builtin, paths=settings.rules.files, book=book)
+    good = None if database is None else last_good(database, configuration.RULES, keeping)
+    return RuleSource(builtin=settings.rules.builtin, paths=settings.rules.files, book=book, last_good=good)
+
+
+def last_good(database: RecordsDatabase, kind: str, keeping: Clock | None) -> LastGood:
+    """Return the last good version of one ``kind`` of configuration; without ``keeping`` it is only read."""
+    return LastGood(GoodConfigurationsAdapter(database), kind, keeping)
 
 
 def session_settings(settings: Settings) -> SessionSettings:

@@ -11,6 +11,7 @@ from app.alarm_tests import alarm_test_asking
 from app.calling import Calling
 from app.doorbell import Doorbell, Poll, Waiting
 from app.heartbeat import Pulse
+from app.last_good import components
 from app.notifying import Notifying
 from app.opening import open_records, require_same_journal
 from app.rule_source import RuleSource
@@ -51,7 +52,7 @@ class Alerts:
         try:
             await open_records(database, settings)
             await require_same_journal(journal, RecordsAdapter(database), settings)
-            self.rules = wiring.rule_source(settings, database)
+            self.rules = wiring.rule_source(settings, database, clock)
             self.service = AlertService(
                 journal,
                 wiring.decoder(settings),
@@ -88,9 +89,9 @@ class Alerts:
         calls = self.emergency.stats
         problems = (stats.detail, calls.detail, self.notifying.problem, *self._of_files(), self.asking.detail)
         problem = next(filter(None, problems), "")
-        components = self.problems()
+        wrong = self.problems()
         return Pulse(
-            "degraded" if problem or components else "up",
+            "degraded" if problem or wrong else "up",
             problem or "deciding and telling",
             {
                 "evaluated_total": stats.evaluated,
@@ -104,12 +105,18 @@ class Alerts:
                 "clock_jumps_total": self._clock_watch.jumps,
                 **self.notifying.figures(),
             },
-            components,
+            wrong,
         )
 
     def problems(self) -> dict[str, str]:
         """Return what is wrong with components of this part, by their names."""
-        return {**self._supervisor.problems(), **self._clock_watch.problems(), **descriptors.problems()}
+        wrong = {**self._supervisor.problems(), **self._clock_watch.problems(), **descriptors.problems()}
+        return {**wrong, **self.refused()}
+
+    def refused(self) -> dict[str, str]:
+        """Return which configuration is not in force as its files say it, by component, each with the reason."""
+        plan, emergency = self.notifying.plan_problem, self.calling.source.problem
+        return components(rules=self.rules.refused, plan=plan, emergency=emergency)
 
     def _of_files(self) -> Iterator[str]:
         for name, problem in (("rules", self.rules.problem), ("emergency plan", self.calling.source.problem)):

@@ -15,6 +15,7 @@ from app import descriptors, heartbeat, wiring
 from app.backtester import Backtester
 from app.calling import Calling
 from app.heartbeat import Pulse
+from app.last_good import components
 from app.metrics import FiguresCollector
 from app.network import listen
 from app.opening import open_records
@@ -26,6 +27,7 @@ from app.rules_view import RulesView
 from app.services import Service, Supervisor
 from app.settings import Settings
 from core.clock import Clock
+from core.configuration import PLAN
 from emergency.tokens import PointTokens
 from storage.journal.sqlite import SqliteJournal
 from storage.records import (
@@ -59,7 +61,7 @@ class Api:
         self._settings = settings
         self._clock = clock
         self._supervisor = supervisor
-        self._plan = PlanSource(settings.notify.plan)
+        self._plan: PlanSource
         self._server: Server | None = None
         self.records: RecordsAdapter
         self.registry: RegistryAdapter
@@ -85,6 +87,8 @@ class Api:
             tokens = TokensAdapter(database)
             if not await tokens.names():
                 self.new_token = await tokens.add("first", clock.now())
+            # Only read here: the part that tells people also knows whether the secrets of receivers are there.
+            self._plan = PlanSource(settings.notify.plan, None, wiring.last_good(database, PLAN, None))
             await self._plan.load()
             self.calling = Calling(settings, clock, database, lambda: self._plan.plan)
             await self.calling.load()
@@ -109,7 +113,7 @@ class Api:
         store: InfluxTelemetry | EmbeddedTelemetry,
     ) -> Dependencies:
         settings, clock = self._settings, self._clock
-        rules, outbox = wiring.rule_source(settings, database), OutboxAdapter(database, clock)
+        rules, outbox = wiring.rule_source(settings, database, clock), OutboxAdapter(database, clock)
         await rules.load()
         metrics = CollectorRegistry()
         metrics.register(FiguresCollector(settings.var, clock, journal))
@@ -165,13 +169,13 @@ class Api:
             await self._plan.changed()
 
     def _pulse(self) -> Pulse:
-        components = {**self._supervisor.problems(), **descriptors.problems()}
+        plan, emergency = self._plan.problem, self.calling.source.problem
+        # Not the rules, which are looked at only when somebody asks for them: the alert engine tells of those.
+        wrong = {**self._supervisor.problems(), **descriptors.problems()}
+        wrong |= components(rules="", plan=plan, emergency=emergency)
         figures: dict[str, float] = {}
         if self._server is not None:
-            components |= self._server.problems()
+            wrong |= self._server.problems()
             figures = self._server.figures()
-        if problem := self._plan.problem:
-            return Pulse("degraded", f"{PROBLEM}{problem}", figures, components)
-        if problem := self.calling.source.problem:
-            return Pulse("degraded", f"emergency plan: {problem}", figures, components)
-        return Pulse("degraded" if components else "up", "serving", figures, components)
+        detail = f"{PROBLEM}{plan}" if plan else f"emergency plan: {emergency}" if emergency else "serving"
+        return Pulse("degraded" if wrong else "up", detail, figures, wrong)

@@ -65,4 +65,6 @@ class HealthChecks:
 
 def _state(said: Heartbeat | Pulse, *, vital: bool = True) -> ComponentState:
     problems = [f"{name}: {problem}" for name, problem in said.problems.items()]
-    return ComponentState(ComponentStatus(said.status), "; ".join(filter(None, [said.detail, *problems])), vital)
+    # The detail may be the first of the problems.
+    detail = "" if any(problem in said.detail for problem in said.problems.values()) else said.detail
+    return ComponentState(ComponentStatus(said.status), "; ".join(filter(None, [detail, *problems])), vital)

@@ -1,4 +1,4 @@
-"""The tables of what people keep: suppressions, rules, facts of devices, and who stands in for whom.
+"""The tables of what people keep: suppressions, rules, plans, facts of devices, and who stands in for whom.
 
 Rows are ended or replaced by newer ones, never removed: their authors and instants are the audit.
 """
@@ -45,6 +45,16 @@ rule_revisions = Table(
     Column("comment", FreeText, nullable=False),
     Column("at", Instant, nullable=False),
     UniqueConstraint("rule", "revision"),
+)
+
+# Replaced by the next good version; the texts are the files' as JSON, by name.
+good_configurations = Table(
+    "good_configurations",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("texts", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 device_facts = Table(
