@@ -11,20 +11,23 @@ from itertools import count
 
 import msgspec
 
-from alerts import lifecycle, steps
+from alerts import clocks, lifecycle, steps
 from alerts.assignments import Assignments
+from alerts.clocks import Verdict
 from alerts.inventory import Inventory
-from alerts.memory import Heard, Microseconds, RuleState
+from alerts.memory import DeviceState, Heard, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition, TransitionKind
 from alerts.posts import Post
 from alerts.rules.model import Rule
 from alerts.sites import Site, new_site, restored_site
+from alerts.trees import CompiledRule
 from core.clock import from_microseconds, to_microseconds
 from core.devices import Channel, DeviceKey
 from core.observations import Observation
 from core.wire.payloads import Presence, PresenceStatus
 
 _TELEMETRY, _EVENT = Channel.TELEMETRY, Channel.EVENT
+_LIVE = Verdict.LIVE
 _NEVER = 0
 
 
@@ -44,7 +47,15 @@ class Engine:
         """Those that are not retired any more, of which silence is not measured anew yet."""
         self._watchers: dict[DeviceKey, dict[str, Site]] = {}
         """By device: those that are compared with it, by path."""
+        self._wrong_clocks: dict[DeviceKey, Microseconds] = {}
         self.evaluated = 0
+        self.judged: Observation | None = None
+        """The newest observation, with the skew that its instant tells of."""
+
+    @property
+    def wrong_clocks(self) -> Mapping[DeviceKey, Microseconds]:
+        """Return how far the clocks that are steadily wrong lag behind ours, in the order in which that was noticed."""
+        return self._wrong_clocks
 
     def restore(self, states: Mapping[str, bytes]) -> None:
         """Take over what `dirty` gave out before; raises `PermanentError` for bytes that it did not write."""
@@ -53,6 +64,11 @@ class Engine:
             self._sites[site.device.key] = site
             self._note_retirement(site)
             self._take_stock(site)
+        wrong = [
+            site for site in self._sites.values() if (track := site.device.state.track) is not None and track.wrong
+        ]
+        for site in sorted(wrong, key=_wrong_since):
+            self._note_clock(site)
 
     def replace_rules(self, rules: Iterable[Rule]) -> None:
         """Put other rules in force from the next message or `advance` on, which tells what follows from that.
@@ -79,33 +95,38 @@ class Engine:
         changed = self._orphaned or self._returned
         said = self._expire(now) if changed or (timers and timers[0][0] <= now) else []
         site = self._sites.get(observation.device) or self._meet(observation.device, now)
+        self.judged = observation
         if not site.dirty:
             site.dirty = True
             self._dirty.append(site)
-        state = site.device.state
+        state, received = site.device.state, now
         # Our clock may be set back; a device's own time in here never runs backwards.
         state.clock = now = max(now, state.clock)
         state.position = observation.position
         channel = observation.channel
         if channel is _TELEMETRY:
             state.heard.telemetry = state.heard.anything = now
-            if observation.late or (state.newest_telemetry is not None and observation.at < state.newest_telemetry):
-                self._observe_late(site, site.roster.telemetry, observation, now, said)
+            newest = state.newest_telemetry
+            verdict = self._judge(site, observation, newest, received)
+            if verdict is not _LIVE:
+                self._observe_aside(site, site.roster.telemetry, observation, verdict, now, said)
                 return said
-            state.newest_telemetry = observation.at
+            state.newest_telemetry = clocks.moved(newest, observation.at, observation.received_at)
             self._observe_telemetry(site, observation, now, said)
             self._tell_watchers(site, observation, said)
         elif channel is _EVENT:
             state.heard.event = state.heard.anything = now
-            if observation.late or (state.newest_event is not None and observation.at < state.newest_event):
-                self._observe_late(site, site.roster.event, observation, now, said)
+            newest = state.newest_event
+            verdict = self._judge(site, observation, newest, received)
+            if verdict is not _LIVE:
+                self._observe_aside(site, site.roster.event, observation, verdict, now, said)
                 return said
-            state.newest_event = observation.at
+            state.newest_event = clocks.moved(newest, observation.at, observation.received_at)
             posts = [post for post in site.roster.event if not post.silence or post.id in state.rules]
             self._take(site, posts, observation, now, said)
             self._tell_watchers(site, observation, said)
         else:
-            self._observe_presence(site, observation, now, said)
+            self._observe_presence(site, observation, received, now, said)
         return said
 
     def advance(self, now: datetime) -> list[Transition]:
@@ -137,6 +158,12 @@ class Engine:
         for site in self._sites.values():
             self._hear(site, instant, instant - newest)
         return True
+
+    def doubt_offline(self, now: datetime) -> None:
+        """Let each *offline* that has raised nothing yet count from ``now`` on: nobody listened whether it went on."""
+        for site in self._sites.values():
+            if site.doubt_offline(to_microseconds(now)):
+                self._soil(site)
 
     def _observe_telemetry(
         self, site: Site, observation: Observation, now: Microseconds, said: list[Transition]
@@ -175,31 +202,84 @@ class Engine:
                 self._settle(site, post)
 
     def _observe_presence(
-        self, site: Site, observation: Observation, now: Microseconds, said: list[Transition]
+        self, site: Site, observation: Observation, received: Microseconds, now: Microseconds, said: list[Transition]
     ) -> None:
         # A will's `at` is the instant of connecting, older than the birth's: presence goes by arrival alone. And it is
         # the broker that speaks of an offline device, so the device was not heard.
-        body = observation.body
+        body, state = observation.body, site.device.state
         if not isinstance(body, Presence) or body.status is not PresenceStatus.OFFLINE:
-            heard = site.device.state.heard
-            heard.presence = heard.anything = now
+            state.heard.presence = state.heard.anything = now
+            clocks.hear_birth(state, observation, received)
+            self._take_back(site)
+        else:
+            clocks.hear_will(state, received)
         self._take(site, site.roster.presence, observation, now, said)
 
-    def _observe_late(
-        self, site: Site, posts: list[Post], observation: Observation, now: Microseconds, said: list[Transition]
-    ) -> None:
-        """What is late says nothing of now, but that somebody speaks; and rules that ask for it take it."""
-        states = site.device.state.rules
-        concerned = [post for post in site.roster.silences if post.silence and post.id in states]
-        age = now - to_microseconds(observation.at)
-        concerned += [
-            post
-            for post in posts
-            if post.absence or ((limit := post.rule.policy.max_late) is not None and age <= limit)
-        ]
-        self._step_all(site, concerned, observation, now, said)
-        for post in concerned:
+    def _judge(self, site: Site, observation: Observation, newest: datetime | None, received: Microseconds) -> Verdict:
+        state = site.device.state
+        verdict = clocks.judge(state, observation, newest, received)
+        if state.track is not None:
+            self.judged = clocks.judged(observation, verdict, state)
+            self._take_back(site)
+            self._note_clock(site)
+            if clocks.is_done(state):
+                state.track = None
+        return verdict
+
+    def _note_clock(self, site: Site) -> None:
+        track = site.device.state.track
+        if track is not None and track.wrong:
+            self._wrong_clocks[site.device.key] = track.wrong
+        else:
+            self._wrong_clocks.pop(site.device.key, None)
+
+    def _take_back(self, site: Site) -> None:
+        """Undo what only messages made pending that are now proven to have been stored; what fires goes on."""
+        state = site.device.state
+        for rule, before in clocks.take_before(state).items():
+            known, post = state.rules.get(rule), site.roster.posts.get(rule)
+            if post is None or known is None or known.phase is Phase.FIRING:
+                continue
+            if before is None:
+                del state.rules[rule]
+            else:
+                state.rules[rule] = before
+            site.drawn = None
             self._settle(site, post)
+
+    def _observe_aside(
+        self,
+        site: Site,
+        posts: list[Post],
+        observation: Observation,
+        verdict: Verdict,
+        now: Microseconds,
+        said: list[Transition],
+    ) -> None:
+        """Take a message whose instant does not say how things are now: by its arrival, as history, or as a sound."""
+        states = site.device.state.rules
+        silences = [post for post in site.roster.silences if post.silence and post.id in states]
+        counted = self._counted(site, posts) if verdict is Verdict.ARRIVAL else []
+        age = now - to_microseconds(observation.at)
+        aside = [post for post in posts if post not in counted and post.takes_late(age)]
+        if verdict is Verdict.ARRIVAL:
+            clocks.keep_before(site.device.state, [post.id for post in counted])
+            arrived = msgspec.structs.replace(observation, at=observation.received_at, late=False)
+            self._step_all(site, [*silences, *counted], arrived, now, said)
+        else:
+            self._step_all(site, silences, observation, now, said)
+        if aside:
+            self._step_all(site, aside, msgspec.structs.replace(observation, late=True), now, said)
+        if counted:
+            site.drawn = None
+        for post in (*silences, *counted, *aside):
+            self._settle(site, post)
+
+    def _counted(self, site: Site, posts: list[Post]) -> list[Post]:
+        """Return the posts that take a message by its arrival: of a clock known to be wrong, also those of absences."""
+        track = site.device.state.track
+        known = track is not None and track.wrong
+        return [post for post in posts if post.rule.counts_by_arrival or (known and post.absence)]
 
     def _take(
         self, site: Site, posts: Sequence[Post], observation: Observation, now: Microseconds, said: list[Transition]
@@ -228,6 +308,7 @@ class Engine:
     ) -> None:
         site.device.state.rules[post.id] = state
         if transition is not None:
+            transition = _remarked(transition, post.rule, site.device.state)
             if transition.kind is TransitionKind.FIRING:
                 said.append(_pending(transition, state.since_position))
             said.append(transition)
@@ -306,8 +387,12 @@ class Engine:
             self._hear(site, now, now)
 
     def _hear(self, site: Site, now: Microseconds, unheard: Microseconds) -> None:
-        """Measure silence as if the device had spoken ``now`` on every channel; wait ``unheard`` longer for events."""
+        """Measure silence as if the device had spoken ``now`` on every channel; wait ``unheard`` longer for events.
+
+        Likewise an *offline*: it is as if the broker had said it now.
+        """
         site.device.state.heard = Heard(now, now, now, now)
+        site.doubt_offline(now)
         site.wait_longer(unheard, now)
         self._soil(site)
 
@@ -337,3 +422,19 @@ def _pending(firing: Transition, position: int) -> Transition:
     return msgspec.structs.replace(
         firing, kind=TransitionKind.PENDING, at=firing.pending_since, reason=reason, position=position
     )
+
+
+_SAID_OF_NOW = (TransitionKind.FIRING, TransitionKind.REPEATED, TransitionKind.SEVERITY_CHANGED)
+
+
+def _remarked(transition: Transition, rule: CompiledRule, state: DeviceState) -> Transition:
+    """Return ``transition`` with a word on the device's clock, where its messages count by their arrival."""
+    track = state.track
+    if track is None or not track.by_arrival or not rule.counts_by_arrival or transition.kind not in _SAID_OF_NOW:
+        return transition
+    return msgspec.structs.replace(transition, reason=clocks.remark(transition.reason, track.by_arrival))
+
+
+def _wrong_since(site: Site) -> tuple[Microseconds, str]:
+    track = site.device.state.track
+    return (0 if track is None else track.measured_since, site.device.path)

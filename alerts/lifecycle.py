@@ -8,7 +8,7 @@ from alerts.model import Reason, Transition
 from alerts.policy import worse
 from alerts.trees import CompiledRule, Leaves
 from alerts.watches.happenings import EventWatch
-from alerts.watches.silence import AbsenceWatch
+from alerts.watches.silence import AbsenceWatch, SilenceWatch
 from alerts.watches.watch import Reading
 from core.observations import Observation
 from core.wire.payloads import GateEvent, ThermalEvent, ThermalTelemetry
@@ -54,6 +54,15 @@ def waits(rule: CompiledRule, state: RuleState) -> Iterable[tuple[AbsenceWatch, 
         watch = rule.watches[index]
         for leaves in state.parts.values():
             if isinstance(watch, AbsenceWatch):
+                yield watch, leaves[index]
+
+
+def silences(rule: CompiledRule, state: RuleState | None) -> Iterable[tuple[SilenceWatch, Leaf]]:
+    """Yield what waits for silence, with its memory; a rule at rest has none."""
+    for index in rule.silences:
+        watch = rule.watches[index]
+        for leaves in () if state is None else state.parts.values():
+            if isinstance(watch, SilenceWatch):
                 yield watch, leaves[index]
 
 

@@ -35,7 +35,7 @@ _REGION = tuple(name for name in Region.__struct_fields__ if name != "region")
 
 
 class Latest(Struct):
-    """One signal's newest value, and the device's instant of it."""
+    """One signal's newest value, and the device's instant of it, which is never beyond its arrival."""
 
     value: Value
     at: datetime
@@ -133,15 +133,15 @@ def _merge(sight: _Sight) -> None:
                 label = _EVENT if name == "type" else name
                 if (part, label) not in filled:
                     filled.add((part, label))
-                    _set(signals, label, getattr(body, name), observation.at)
+                    _set(signals, label, getattr(body, name), _instant(observation), observation.received_at)
     sight.waiting.clear()
 
 
-def _set(signals: dict[str, Latest], name: str, value: Value, at: datetime) -> None:
+def _set(signals: dict[str, Latest], name: str, value: Value, at: datetime, received_at: datetime) -> None:
     known = signals.get(name)
     if known is None:
         signals[name] = Latest(value, at)
-    elif at >= known.at:
+    elif at >= known.at or known.at > received_at:
         known.value, known.at = value, at
 
 
@@ -174,4 +174,5 @@ def _sources(body: Body) -> Iterable[tuple[str, Body | Region, tuple[str, ...]]]
 
 
 def _instant(observation: Observation) -> datetime:
-    return observation.at
+    # A clock that is ahead must not keep out what comes after it.
+    return min(observation.at, observation.received_at)

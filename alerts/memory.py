@@ -138,6 +138,43 @@ class Heard(Struct, array_like=True):
     presence: Microseconds
 
 
+class ClockTrack(Struct, array_like=True):
+    """What ``alerts.clocks`` knows of a device's clock, while there is anything to know; a *lag* is ours minus its."""
+
+    gap_from: Microseconds = 0
+    """When it was last heard before its last absence."""
+    returned_until: Microseconds = 0
+    """Until when messages may still be those it stored while it was away."""
+    declared: bool = False
+    """Whether the broker told of that absence."""
+    right: bool = False
+    """Whether its clock was right since its return."""
+    doubted_at: Microseconds = 0
+    """When the first message came that may have been stored."""
+    least_lag: Microseconds = 0
+    """The least lag of those that may have been, each a step from the one before."""
+    proven: bool = False
+    """Whether it did store messages."""
+    stored_until: Microseconds = 0
+    """Until when that proof holds."""
+    offline_at: Microseconds = 0
+    """When the broker said that it is away, if it has not been heard since."""
+    overtaken_at: Microseconds = 0
+    """When the last message came that was older than a newer one, without being late."""
+    overtaken_lag: Microseconds = 0
+    measured: int = 0
+    """How many messages agree about its clock."""
+    measured_wrong: bool = False
+    measured_lag: Microseconds = 0
+    measured_since: Microseconds = 0
+    wrong: Microseconds = 0
+    """The lag of a clock that is steadily wrong; below zero: ahead."""
+    by_arrival: Microseconds = 0
+    """The lag of the newest message, where that was taken by its arrival."""
+    before: dict[str, RuleState | None] = {}
+    """What rules remembered before they took messages that are in doubt; ``None``: at rest."""
+
+
 class DeviceState(Struct, array_like=True):
     """All the engine remembers of one device."""
 
@@ -153,6 +190,9 @@ class DeviceState(Struct, array_like=True):
     """Of a lift, the newest value of every signal that a rule on watch compares."""
     retired: bool = False
     """Whether the device was out of service when this was written: its silence then proves nothing later."""
+    arrived: Microseconds = 0
+    """When (ours) its newest message came, by the journal alone: unlike ``heard``, nothing else moves it."""
+    track: ClockTrack | None = None
 
 
 class Device(Struct):

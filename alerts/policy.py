@@ -15,6 +15,8 @@ class Policy:
         self.lasting = microseconds(rule.lasting)
         self.keep_firing_for = microseconds(rule.keep_firing_for)
         self.max_late = microseconds(rule.max_late) if rule.late == "accept" else None
+        self.by_arrival = _by_arrival(rule)
+        """Whether messages with an instant that cannot be believed count by their arrival."""
         self.gap_after = microseconds(rule.gap_after)
         self.calendar = None if rule.schedule is None else Calendar(rule.schedule)
         chatter = _chatter(rule)
@@ -26,6 +28,13 @@ class Policy:
 def worse(one: Severity, other: Severity) -> bool:
     """Tell whether ``one`` matters more than ``other``."""
     return _WORST_FIRST.index(one) < _WORST_FIRST.index(other)
+
+
+def _by_arrival(rule: Rule) -> bool:
+    if rule.by_arrival is not None:
+        return rule.by_arrival
+    # Silence would cost a life there; a message too many costs a look.
+    return rule.protected or rule.severity is Severity.CRITICAL
 
 
 def _chatter(rule: Rule) -> Chatter | None:

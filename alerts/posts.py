@@ -51,6 +51,11 @@ class Post:
         # A part that nothing is known of yet can hold by that alone, by silence since, or beside a peer: kept then.
         self._prunes = rule.by_part and not (rule.silences or rule.peers or rule.stands)
 
+    def takes_late(self, age: Microseconds) -> bool:
+        """Tell whether a message that is ``age`` old is taken as late."""
+        limit = self.rule.policy.max_late
+        return self.absence or (limit is not None and age <= limit)
+
     def sees_change(self, before: Drawn | None, drawn: Drawn) -> bool:
         """Tell whether ``drawn``, after ``before``, can change what the rule says."""
         return self.pick is None or before is None or self.pick(before) != self.pick(drawn)

@@ -33,6 +33,8 @@ SETTLING = timedelta(milliseconds=250)
 
 # Longer than any restart of this part alone, shorter than the patience of a rule that waits for silence.
 UNHEARD_FOR = timedelta(seconds=60)
+# The least patience of the built-in rules with an *offline*: one from before so long an absence proves nothing now.
+OFFLINE_UNHEARD_FOR = timedelta(seconds=10)
 # Under this prefix the live view keeps its state beside the engine's; no community can be called so.
 _LIVE = "live:"
 _log = structlog.get_logger()
@@ -91,6 +93,7 @@ class AlertService:
         self._committed = 0
         self._pending_commit: Commit | None = None
         self._caught_up = False
+        self._received_at: datetime | None = None
         self._asked_at = self._committed_at = self._told_at = datetime.min.replace(tzinfo=UTC)
         self.stats = AlertStats()
         self._persist = Persistence(self.stats, pause)
@@ -171,19 +174,30 @@ class AlertService:
 
     def _pass_time(self, now: datetime) -> None:
         if not self._caught_up:
+            self._forgive_silence(now)
             self._caught_up = True
-            if self._engine.forgive_silence(now, UNHEARD_FOR):
-                _log.info("alerts.silence_forgiven", reason="nothing at all was received before the start")
         self._transitions += self._engine.advance(now - SETTLING)
+
+    def _forgive_silence(self, now: datetime) -> None:
+        """Let nothing be raised by a silence before ``now`` in which nothing at all was received: it was ours."""
+        before, self._received_at = self._received_at, now
+        if before is not None and now - before < OFFLINE_UNHEARD_FOR:
+            return
+        self._engine.doubt_offline(now)
+        if self._engine.forgive_silence(now, UNHEARD_FOR):
+            _log.info("alerts.silence_forgiven", reason="nothing at all was received before")
 
     def _decide(self, entries: list[Entry]) -> None:
         for entry in entries:
+            if not self._caught_up:
+                # The first message after an absence must not let what was due meanwhile happen.
+                self._forgive_silence(entry.received_at)
             if entry.duplicate:
                 continue
             observation = self._decode(entry)
             if isinstance(observation, Observation):
                 self._transitions += self._engine.observe(observation)
-                self._live.observe(observation)
+                self._live.observe(self._engine.judged or observation)
                 if (fault := fault_of(observation)) is not None:
                     self._faults.append(fault)
         self._read = entries[-1].position

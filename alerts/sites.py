@@ -102,6 +102,14 @@ class Site:
             for watch, leaf in lifecycle.waits(post.rule, self.awake(post)):
                 watch.wait_longer(leaf, by, now)
 
+    def doubt_offline(self, now: Microseconds) -> bool:
+        """Let an *offline* that has raised nothing yet stand from ``now`` on; tell whether there was any."""
+        doubted = False
+        for post in self.roster.silences:
+            for watch, leaf in lifecycle.silences(post.rule, self.device.state.rules.get(post.id)):
+                doubted = watch.doubt_offline(leaf, now) or doubted
+        return doubted
+
     def peers(self) -> Iterator[DeviceKey]:
         """Yield the other devices that this one is compared with."""
         key = self.device.key

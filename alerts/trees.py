@@ -95,6 +95,8 @@ class CompiledRule:
         self.stands = self._stands()
         self.only_silence = len(self.silences) == len(self.watches) and not self.stands
         self.only_absence = len(self.silences) + len(self.absences) == len(self.watches) and not self.stands
+        self.counts_by_arrival = self.policy.by_arrival and not self.only_silence
+        """Whether a message whose instant cannot be believed is taken as said now."""
         self.by_part = rule.kind in _WITH_PARTS and not self.only_silence
         self.has_parts = self.by_part or (rule.kind is DeviceKind.GATEWAY and bool(self.events))
         """Whether it can hold for several parts of a device, which are told one by one."""

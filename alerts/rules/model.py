@@ -50,6 +50,8 @@ class Rule(_Strict, frozen=True):
     The alert is *pending* from the instant ``condition`` holds and *fires* when it has held for ``for``; while
     ``at_once`` holds it fires without waiting. It is resolved when neither has held for ``keep_firing_for``, or, where
     ``clears_when`` is given, when that holds. ``late: accept`` lets events up to ``max_late`` old raise it as well.
+    With ``by_arrival`` messages count when they arrive, whatever the device's clock shows, unless they were provably
+    stored and forwarded; left out, that is so for critical and protected rules.
     While it is open it has the worst severity of ``levels`` whose conditions hold, and ``severity`` where none does.
 
     Silence is no recovery (``gaps: keep``): what is pending goes on counting, since a lift may lose its link with
@@ -78,6 +80,7 @@ class Rule(_Strict, frozen=True):
     gap_after: Duration | None = None
     late: Literal["ignore", "accept"] = "ignore"
     max_late: Duration | None = None
+    by_arrival: bool | None = None
 
 
 class RuleFile(_Strict, frozen=True):

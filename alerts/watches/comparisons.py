@@ -63,7 +63,7 @@ class PastWatch(OwnWatch):
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
         value = self._read(reading if self.signal.of_region else observation.body)
         if self._stay is not None:
-            value = self._stayed(leaf, value, observation)
+            value = self._stayed(leaf, value, observation, now)
         past = leaf.past
         if value is None or past is None:
             return
@@ -104,17 +104,17 @@ class PastWatch(OwnWatch):
         values_zh, values_en = "/".join(zh for zh, _ in named), "/".join(en for _, en in named)
         return f"{zh}处于{values_zh}的时间", f"time of {en} {values_en}", " s"
 
-    def _stayed(self, leaf: Leaf, value: object, observation: Observation) -> float | None:
+    def _stayed(self, leaf: Leaf, value: object, observation: Observation, now: Microseconds) -> float | None:
         """Return the seconds of a stay that this message ends; one whose beginning was not seen has none."""
         if value is None:
             return None
         inside, known = value in self._values, bool(leaf.window)
         if inside is leaf.raw and known:
             return None
-        at, began = to_microseconds(observation.at), leaf.changed_at
+        at, began = min(to_microseconds(observation.at), now), leaf.changed_at
         leaf.raw, leaf.window = inside, INSTANT.pack(at)
         leaf.changed_at = at if inside and known else _NEVER
-        return None if inside or not began else (at - began) / 1_000_000
+        return None if inside or not began or at < began else (at - began) / 1_000_000
 
     def _take(self, past: Past, value: float, day: int) -> None:
         if day > past.day:

@@ -49,15 +49,16 @@ class EventWatch(OwnWatch):
         begins = self._filter.accepts(event)
         if not begins and event.type not in self._clears_on:
             return
-        at = to_microseconds(observation.at)
-        if at < leaf.changed_at:
-            return  # Only late ones get here: a newer event has told more since.
+        # What a clock that is ahead has stamped must not seem newer than what comes after it.
+        at = min(to_microseconds(observation.at), now)
+        if observation.late and at < leaf.changed_at:
+            return  # A newer event has told more since.
         if self.repeats:
             # A button that is held down, or a gateway that says everything twice, is one happening.
             leaf.raw = (
                 begins and identity(event) in standing(leaf.opened) and at - leaf.changed_at >= self._repeat_after
             )
-        leaf.changed_at = at
+        leaf.changed_at = max(at, leaf.changed_at)
         if begins:
             self._begin(leaf, event, now)
         else:

@@ -102,14 +102,14 @@ class RateWatch(OwnWatch):
     def begin(self) -> Leaf:
         return Leaf()
 
-    def observe(
-        self, leaf: Leaf, observation: Observation, reading: Reading, _now: Microseconds, _heard: Heard
-    ) -> None:
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
         value = self._read(reading if self.signal.of_region else observation.body)
         if value is None:
             return
-        at = to_microseconds(observation.at)
+        at = min(to_microseconds(observation.at), now)
         samples = samples_since(leaf.window, at - self._window)
+        if samples and newest(samples)[0] - at > self._window // _SAMPLES:
+            samples = b""  # The device's clock was set back: what was measured by it before tells of no time since.
         if samples:
             since, then = sample_at(samples)
             # Half a window is the least that can be trusted: over less, the sensor's noise looks like a rise.

@@ -43,6 +43,13 @@ class SilenceWatch(OwnWatch):
             leaf.raw = False
         leaf.truth = self._holds(leaf, now, heard)
 
+    def doubt_offline(self, leaf: Leaf, now: Microseconds) -> bool:
+        """Let an *offline* count from ``now`` on, unless it holds already; tell whether there was one."""
+        if not leaf.raw or leaf.truth:
+            return False
+        leaf.changed_at = max(leaf.changed_at, now)
+        return True
+
     def due(self, leaf: Leaf, heard: Heard) -> Microseconds:
         if leaf.truth:
             return _NEVER

@@ -1,12 +1,15 @@
 """The engine as plainly as it can be written: every rule remembers everything everywhere and is always asked."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from alerts import lifecycle
+import msgspec
+
+from alerts import clocks, lifecycle
 from alerts.assignments import Assignments
-from alerts.engine import _pending
-from alerts.memory import Device, DeviceState, Heard, RuleState
+from alerts.clocks import Verdict
+from alerts.engine import _pending, _remarked
+from alerts.memory import Device, DeviceState, Heard, Phase, RuleState
 from alerts.model import Transition, TransitionKind
 from alerts.rules import Rule
 from alerts.trees import CompiledRule
@@ -14,6 +17,8 @@ from core.clock import to_microseconds
 from core.devices import Channel, DeviceKey
 from core.observations import Observation
 from core.wire.payloads import Presence, PresenceStatus
+
+_encode = msgspec.msgpack.encode
 
 
 class PlainEngine:
@@ -24,16 +29,26 @@ class PlainEngine:
         self._devices: dict[DeviceKey, tuple[Device, dict[CompiledRule, RuleState]]] = {}
 
     def observe(self, observation: Observation) -> list[Transition]:
-        now = to_microseconds(observation.received_at)
-        said = self._expire(now)
-        device, states = self._devices.get(observation.device) or self._meet(observation.device, now)
+        received = to_microseconds(observation.received_at)
+        said = self._expire(received)
+        device, states = self._devices.get(observation.device) or self._meet(observation.device, received)
         own = device.state
-        own.clock, own.position = max(now, own.clock), observation.position
-        for rule in self._concerned(observation, own):
-            if rule in states:
-                self._step(rule, device, states, observation, said)
-        tells_now = observation.channel is not Channel.PRESENCE and not observation.late
-        if tells_now and getattr(own, f"newest_{observation.channel.value}") == observation.at:
+        own.clock, own.position = max(received, own.clock), observation.position
+        self._hear(observation, own)
+        channel, newest = observation.channel, f"newest_{observation.channel.value}"
+        if channel is Channel.PRESENCE:
+            self._hear_presence(observation, own, received)
+            verdict = Verdict.LIVE
+        else:
+            verdict = clocks.judge(own, observation, getattr(own, newest), received)
+        self._take_back(own, states)
+        if verdict is not Verdict.LIVE:
+            self._take_aside(observation, verdict, device, states, said)
+            return said
+        for rule in [rule for rule in states if rule.by_channel[channel]]:
+            self._step(rule, device, states, observation, said)
+        if channel is not Channel.PRESENCE:
+            setattr(own, newest, clocks.moved(getattr(own, newest), observation.at, observation.received_at))
             self._tell_watchers(observation, own.clock, said)
         return said
 
@@ -58,32 +73,59 @@ class PlainEngine:
                 device.state.clock, device.state.position = max(device.state.clock, now), observation.position
             for rule in rules:
                 step = lifecycle.step_by_peer(rule, states[rule], observation, device.state.clock, device)
-                self._note(rule, states, *step, said)
+                self._note(rule, device, states, *step, said)
 
-    def _concerned(self, observation: Observation, own: DeviceState) -> list[CompiledRule]:
-        """Take what the message says of the device, and return the rules that may look at it."""
-        channel, body = observation.channel, observation.body
-        _, states = self._devices[observation.device]
-        listening = [rule for rule in states if rule.by_channel[channel]]
-        if channel is Channel.PRESENCE:
-            if not isinstance(body, Presence) or body.status is not PresenceStatus.OFFLINE:
-                own.heard.presence = own.heard.anything = own.clock
-            return listening
-        setattr(own.heard, channel.value, own.clock)
-        own.heard.anything = own.clock
-        newest = f"newest_{channel.value}"
-        before = getattr(own, newest)
-        if observation.late or (before is not None and observation.at < before):
-            age = timedelta(microseconds=own.clock) - timedelta(microseconds=to_microseconds(observation.at))
-            silent = [rule for rule in states if rule.only_silence]
-            limits = [(rule, rule.policy.max_late) for rule in listening]
-            return silent + [
-                rule
-                for rule, limit in limits
-                if (rule.only_absence and rule.absences) or (limit is not None and age <= timedelta(microseconds=limit))
-            ]
-        setattr(own, newest, observation.at)
-        return listening
+    def _hear(self, observation: Observation, own: DeviceState) -> None:
+        body = observation.body
+        if not isinstance(body, Presence) or body.status is not PresenceStatus.OFFLINE:
+            setattr(own.heard, observation.channel.value, own.clock)
+            own.heard.anything = own.clock
+
+    def _hear_presence(self, observation: Observation, own: DeviceState, received: int) -> None:
+        body = observation.body
+        if isinstance(body, Presence) and body.status is PresenceStatus.OFFLINE:
+            clocks.hear_will(own, received)
+        else:
+            clocks.hear_birth(own, observation, received)
+
+    def _take_back(self, own: DeviceState, states: dict[CompiledRule, RuleState]) -> None:
+        before = clocks.take_before(own)
+        for rule in states:
+            known = before.get(rule.id)
+            if known is not None and states[rule].phase is not Phase.FIRING:
+                states[rule] = known
+
+    def _take_aside(
+        self,
+        observation: Observation,
+        verdict: Verdict,
+        device: Device,
+        states: dict[CompiledRule, RuleState],
+        said: list[Transition],
+    ) -> None:
+        """Take a message that is late or was overtaken: silence hears it, some count it as said now, some as late."""
+        own, counts = device.state, verdict is Verdict.ARRIVAL
+        now_said = msgspec.structs.replace(observation, at=observation.received_at, late=False)
+        listening = [rule for rule in states if rule.by_channel[observation.channel]]
+        known = own.track is not None and own.track.wrong != 0
+        counted = [
+            rule
+            for rule in listening
+            if counts and (rule.counts_by_arrival or (known and rule.only_absence and bool(rule.absences)))
+        ]
+        if counts and own.track is not None and own.track.doubted_at and own.arrived <= own.track.returned_until:
+            for rule in counted:
+                own.track.before.setdefault(rule.id, msgspec.msgpack.decode(_encode(states[rule]), type=RuleState))
+        for rule in [rule for rule in states if rule.only_silence]:
+            self._step(rule, device, states, now_said if counts else observation, said)
+        for rule in counted:
+            self._step(rule, device, states, now_said, said)
+        age = own.clock - to_microseconds(observation.at)
+        for rule in listening:
+            limit = rule.policy.max_late
+            late = (rule.only_absence and bool(rule.absences)) or (limit is not None and age <= limit)
+            if late and rule not in counted:
+                self._step(rule, device, states, msgspec.structs.replace(observation, late=True), said)
 
     def _expire(self, until: int) -> list[Transition]:
         said: list[Transition] = []
@@ -113,11 +155,12 @@ class PlainEngine:
         said: list[Transition],
     ) -> None:
         now = device.state.clock
-        self._note(rule, states, *lifecycle.step(rule, states[rule], observation, now, device), said)
+        self._note(rule, device, states, *lifecycle.step(rule, states[rule], observation, now, device), said)
 
     def _note(
         self,
         rule: CompiledRule,
+        device: Device,
         states: dict[CompiledRule, RuleState],
         state: RuleState,
         transition: Transition | None,
@@ -125,6 +168,7 @@ class PlainEngine:
     ) -> None:
         states[rule] = state
         if transition is not None:
+            transition = _remarked(transition, rule, device.state)
             if transition.kind is TransitionKind.FIRING:
                 said.append(_pending(transition, state.since_position))
             said.append(transition)

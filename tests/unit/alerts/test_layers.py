@@ -10,6 +10,7 @@ PURE = {
     "__init__",
     "assignments",
     "backtest",
+    "clocks",
     "dispatch/__init__",
     "dispatch/audiences",
     "dispatch/briefs",
