@@ -159,10 +159,14 @@ class Engine:
             self._hear(site, instant, instant - newest)
         return True
 
-    def doubt_offline(self, now: datetime) -> None:
-        """Let each *offline* that has raised nothing yet count from ``now`` on: nobody listened whether it went on."""
+    def doubt_offline(self, now: datetime, unheard_for: timedelta) -> None:
+        """Let each *offline* count from ``now`` on, if nothing was decided for ``unheard_for``; for starts as well."""
+        instant = to_microseconds(now)
+        newest = max((site.device.state.clock for site in self._sites.values()), default=_NEVER)
+        if instant - newest < unheard_for // timedelta(microseconds=1):
+            return
         for site in self._sites.values():
-            if site.doubt_offline(to_microseconds(now)):
+            if site.doubt_offline(instant):
                 self._soil(site)
 
     def _observe_telemetry(

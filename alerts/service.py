@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 
+from alerts import clocks
 from alerts.engine import Engine
 from alerts.faults import fault_of
 from alerts.inventory import Inventory
@@ -118,6 +119,10 @@ class AlertService:
             await self._finish()
             raise
 
+    def problems(self) -> dict[str, str]:
+        """Return the devices whose clocks are steadily wrong, as components (`alerts.clocks.problems`)."""
+        return clocks.problems(self._engine.wrong_clocks)
+
     def _restore(self, states: Mapping[str, bytes]) -> None:
         prefix = len(_LIVE)
         self._live.restore({path[prefix:]: state for path, state in states.items() if path.startswith(_LIVE)})
@@ -183,7 +188,7 @@ class AlertService:
         before, self._received_at = self._received_at, now
         if before is not None and now - before < OFFLINE_UNHEARD_FOR:
             return
-        self._engine.doubt_offline(now)
+        self._engine.doubt_offline(now, OFFLINE_UNHEARD_FOR)
         if self._engine.forgive_silence(now, UNHEARD_FOR):
             _log.info("alerts.silence_forgiven", reason="nothing at all was received before")
 

@@ -50,7 +50,9 @@ class Device(BaseModel):
     online: bool | None = Field(description="Null while it has never said.")
     first_heard_at: Utc
     last_heard_at: Utc
-    skew_seconds: float | None = Field(description="How far its clock was ahead when it last had to be corrected.")
+    skew_seconds: float | None = Field(
+        description="Device time less ours, where it was last not believed: below zero, its clock is slow."
+    )
     open_alerts: int
     name: Bilingual = Field(description="What people call it; its own name where nobody has told one.")
     facts: Facts

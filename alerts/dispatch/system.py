@@ -33,19 +33,21 @@ class SystemWatch:
         self._changed: dict[str, ComponentMemory | None] = {}
         self._unwatched: set[str] = set()
         """Restored without an alert: what they are reported to be may be older than this start."""
+        self._unreported: set[str] = set()
+        """Restored with an alert and not reported since: the part that reports on them may not be up yet."""
         self._began: Microseconds = _NEVER
 
     def restore(self, states: Mapping[str, bytes]) -> None:
         """Take over what `dirty` gave out before, whatever else there may be.
 
         What was away without an alert yet is watched for `WATCHED_AGAIN` first: nobody knows how it fared meanwhile.
+        For as long, what has an alert and is not reported at all is not believed to be healthy.
         """
         for key, state in states.items():
             if key.startswith(_STATE):
                 name = key.removeprefix(_STATE)
                 memory = self._components[name] = msgspec.msgpack.decode(state, type=ComponentMemory)
-                if not memory.alert:
-                    self._unwatched.add(name)
+                (self._unreported if memory.alert else self._unwatched).add(name)
 
     def dirty(self) -> dict[str, bytes | None]:
         """Return the states that changed since the last call, by key; ``None`` deletes."""
@@ -63,10 +65,13 @@ class SystemWatch:
         """
         instant = to_microseconds(now)
         self._began = self._began or instant
+        self._unreported -= health.keys()
+        if instant >= self._began + WATCHED_AGAIN:
+            self._unreported.clear()
         said: list[Transition] = []
         for name in sorted(health.keys() | self._components.keys()):
             rule = rule_of(name)
-            if rule is not None:
+            if rule is not None and name not in self._unreported:
                 said += self._step(name, rule, health.get(name), instant)
         return said
 

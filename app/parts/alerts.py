@@ -91,7 +91,7 @@ class Alerts:
         problem = next(filter(None, problems), "")
         wrong = self.problems()
         return Pulse(
-            "degraded" if problem or wrong else "up",
+            "degraded" if problem or any(not name.startswith("device-") for name in wrong) else "up",
             problem or "deciding and telling",
             {
                 "evaluated_total": stats.evaluated,
@@ -111,7 +111,7 @@ class Alerts:
     def problems(self) -> dict[str, str]:
         """Return what is wrong with components of this part, by their names."""
         wrong = {**self._supervisor.problems(), **self._clock_watch.problems(), **descriptors.problems()}
-        return {**wrong, **self.refused()}
+        return {**wrong, **self.service.problems(), **self.refused()}
 
     def refused(self) -> dict[str, str]:
         """Return which configuration is not in force as its files say it, by component, each with the reason."""

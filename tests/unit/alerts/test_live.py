@@ -56,6 +56,18 @@ def test_older_values_do_not_replace_newer_ones() -> None:
     assert latest(view) == {"": {"speed_mps": 1.0, "floor": "3"}}
 
 
+def test_a_value_stamped_ahead_does_not_keep_out_what_comes_after_it() -> None:
+    talk, view = Talk(), LiveView()
+    view.observe(talk.lift(298, received=0, speed_mps=1.0))
+    assert msgspec.json.decode(sighting(view).latest)[""]["speed_mps"]["at"] == "2026-08-14T07:00:00Z"
+    view.observe(talk.lift(2, speed_mps=2.0))
+    assert latest(view) == {"": {"speed_mps": 2.0}}
+    together = LiveView()
+    for observation in (talk.lift(298, received=0, speed_mps=1.0), talk.lift(2, speed_mps=2.0)):
+        together.observe(observation)
+    assert latest(together) == {"": {"speed_mps": 2.0}}
+
+
 def test_late_messages_only_tell_that_the_device_was_heard() -> None:
     talk, view = Talk(), LiveView()
     view.observe(talk.lift(0, speed_mps=1.0))

@@ -9,13 +9,15 @@ import pytest
 
 from alerts.engine import Engine
 from alerts.inventory import DeviceFacts, Inventory
-from alerts.model import Commit, Snapshot, Transition, TransitionKind
+from alerts.model import Commit, DeviceSighting, Snapshot, Transition, TransitionKind
 from alerts.rules import Rule
 from alerts.service import SETTLING, SLICE, AlertService
 from core.clock import ManualClock
 from core.errors import Fenced, TemporaryError
 from core.observations import Entry, Observation, Rejection, RejectionReason
 from core.wire.payloads import ElevatorEventType as Lift
+from core.wire.payloads import GateEventType as Gate
+from core.wire.payloads import PresenceStatus
 from storage.memory.records import MemoryAlertRecords
 from tests.unit.alerts.settling import Settling
 from tests.unit.alerts.talk import LIFT, START, Talk, instant, rule, told
@@ -343,6 +345,54 @@ async def test_a_night_switched_off_does_not_make_every_device_missing(away: flo
     async with started([SILENT], journal, records, now=instant(away)) as world:
         await world.pass_seconds(290)
         assert told(world.transitions) == expected
+
+
+GONE = rule("elevator", "{kind: missing, nothing_for: 5m, offline_for: 30s}", rule_id="silent")
+
+
+@pytest.mark.parametrize(
+    ("away", "again", "expected"),
+    [
+        pytest.param(20, 45, [], id="back after a short absence of ours"),
+        pytest.param(150, 175, [], id="back after a longer one"),
+        pytest.param(150, None, [(182, "firing")], id="it stays away: its patience counts from our return"),
+        pytest.param(5, None, [(32, "firing")], id="nobody noticed that we were away"),
+    ],
+)
+async def test_an_offline_from_before_our_absence_proves_nothing_after_it(
+    away: float, again: float | None, expected: list[object]
+) -> None:
+    talk, journal, records = Talk(), Journal(), MemoryAlertRecords()
+    journal.hear(talk.lift(0), talk.presence(2, PresenceStatus.OFFLINE))
+    async with started([GONE], journal, records, now=instant(2)):
+        pass
+    # Somebody else is the first to speak after our return: before anything is told of the lift.
+    journal.hear(talk.gate(2 + away, Gate.GRANTED))
+    async with started([GONE], journal, records, now=instant(2 + away)) as world:
+        await world.pass_seconds(1)
+        if again is not None:
+            journal.hear(talk.presence(again, PresenceStatus.ONLINE), talk.lift(again + 1))
+        await world.pass_seconds(100)
+    assert told(world.transitions) == expected
+
+
+def sightings(records: MemoryAlertRecords) -> list[DeviceSighting]:
+    return [each for commit in records.commits for each in commit.sightings]
+
+
+async def test_the_skew_of_a_slow_clock_is_seen_and_told_of() -> None:
+    talk, journal, records = Talk(), Journal(), MemoryAlertRecords()
+    journal.hear(*(talk.lift(at - 400, received=at, late=True) for at in range(0, 100, 10)))
+    async with started([BUTTON], journal, records, now=instant(100)) as world:
+        await world.pass_seconds(2)
+        assert sightings(records)[-1].skew == timedelta(seconds=-400)
+        assert list(world.service.problems()) == [f"device-clock/{LIFT.path}"]
+    async with started([BUTTON], journal, records, now=instant(103)) as world:
+        assert list(world.service.problems()) == [f"device-clock/{LIFT.path}"]
+        journal.hear(*(talk.lift(at) for at in range(110, 200, 10)))
+        await world.pass_seconds(100)
+        assert sightings(records)[-1].skew is None
+        assert world.service.problems() == {}
 
 
 async def test_alerts_of_rules_that_are_gone_are_resolved_at_the_start() -> None:

@@ -51,6 +51,25 @@ def test_a_receiver_that_fails_is_told_of_at_once_and_by_name() -> None:
     assert kinds(watch.observe({}, instant(1))) == [("notification-failed", RESOLVED)]
 
 
+def test_what_nobody_reports_yet_after_a_start_is_not_over() -> None:
+    before, after = SystemWatch(), SystemWatch()
+    before.observe({"device-clock/estate/gate/g1": "6 min slow", "broker": "refused"}, instant(0))
+    before.observe({"device-clock/estate/gate/g1": "6 min slow", "broker": "refused"}, instant(30))
+    after.restore({key: state for key, state in before.dirty().items() if state is not None})
+    assert kinds(after.observe({"broker": None}, instant(100))) == [("broker-away", RESOLVED)]
+    assert after.observe({"device-clock/estate/gate/g1": "6 min slow"}, instant(101)) == []
+    assert kinds(after.observe({}, instant(102))) == [("device-clock-wrong", RESOLVED)]
+
+
+def test_what_nobody_reports_at_all_is_over_after_a_while() -> None:
+    before, after = SystemWatch(), SystemWatch()
+    before.observe({"device-clock/estate/gate/g1": "6 min slow"}, instant(0))
+    after.restore({key: state for key, state in before.dirty().items() if state is not None})
+    assert after.observe({}, instant(100)) == []
+    assert after.observe({}, instant(114)) == []
+    assert kinds(after.observe({}, instant(115))) == [("device-clock-wrong", RESOLVED)]
+
+
 COMPONENTS = {
     "service/notification desk": ("service-failing", "anju/system/service-notification-desk"),
     "disk": ("disk-nearly-full", "anju/system/disk"),
