@@ -23,8 +23,8 @@ from alerts.ports import DeskRecords, Registry
 from core.clock import Clock
 
 BATCH = 2_000
-# What follows from this many steps at most is committed together: about 30 ms of work.
-SLICE = 256
+# What follows from this many steps at most is committed together: about 10 ms of work, for which others cannot write.
+SLICE = 64
 IDLE_SECONDS = 0.02
 # A step gets its `recorded_at` inside the transaction that commits it, and is seen when that is through. Time is
 # believed to have passed only this far, so that no timer overtakes a step recorded before it.

@@ -13,6 +13,7 @@ from storage.records.tables import alerts
 
 _RANKS = {severity.value: rank for rank, severity in enumerate(Severity)}
 """The worst first, as `Severity` stands."""
+# In an order that suits several steps of one alert: what has ended does not change any more.
 _CHANGING = (
     TransitionKind.FIRING,
     TransitionKind.SEVERITY_CHANGED,
@@ -32,15 +33,28 @@ async def find_alert(connection: AsyncConnection, alert_id: str) -> Row[Any] | N
 
 
 async def write_alerts(connection: AsyncConnection, transitions: list[Transition]) -> None:
-    """Change alerts in order, in runs of the same kind: one may end and the next begin within one commit.
+    """Change alerts: begin, change their severity, happen again, end; four statements, however many there are.
 
-    Raises `Fenced` where an alert to be raised is firing already. Reserve sequences of the timeline first.
+    An alert that begins and ends within one commit is written as it is at the end: a button that is pressed and let go
+    a thousand times would else be two thousand statements, with every other writer waiting. Raises `Fenced` where an
+    alert to be raised is firing already. Reserve sequences of the timeline first.
     """
     changing = [step for step in transitions if step.kind in _CHANGING]
+    folded = _fold(changing)
+    if folded is None:
+        await _write_in_order(connection, changing)
+        return
+    begun, rest = folded
+    await _write_in_order(connection, sorted(rest, key=lambda step: _CHANGING.index(step.kind)))
+    await _open(connection, begun)
+
+
+async def _write_in_order(connection: AsyncConnection, changing: list[Transition]) -> None:
+    """Change alerts in order, in runs of the same kind."""
     for kind, run in groupby(changing, key=lambda step: step.kind):
         steps = list(run)
         if kind is TransitionKind.FIRING:
-            await _open(connection, steps)
+            await _open(connection, [_alert(step) for step in steps])
         elif kind is TransitionKind.SEVERITY_CHANGED:
             await run_many(connection, _GRADE, [_graded(step) for step in steps])
         elif kind is TransitionKind.REPEATED:
@@ -49,19 +63,43 @@ async def write_alerts(connection: AsyncConnection, transitions: list[Transition
             await run_many(connection, _RESOLVE, [{"its_id": step.alert_id, "its_end": step.at} for step in steps])
 
 
-async def _open(connection: AsyncConnection, firing: list[Transition]) -> None:
+def _fold(changing: list[Transition]) -> tuple[list[Parameters], list[Transition]] | None:
+    """Return the rows of alerts that begin here, as they are at the end, and the steps of all others.
+
+    ``None`` where one begins that these steps have spoken of before: then the order counts.
+    """
+    begun: dict[str, Parameters] = {}
+    rest: list[Transition] = []
+    spoken_of: set[str] = set()
+    for step in changing:
+        row = begun.get(step.alert_id)
+        if step.kind is TransitionKind.FIRING:
+            if step.alert_id in spoken_of:
+                return None
+            begun[step.alert_id] = _alert(step)
+        elif row is None:
+            rest.append(step)
+        elif step.kind is TransitionKind.SEVERITY_CHANGED:
+            row["severity"] = step.severity.value
+        elif step.kind is TransitionKind.RESOLVED:
+            row["resolved_at"] = step.at
+        spoken_of.add(step.alert_id)
+    return list(begun.values()), rest
+
+
+async def _open(connection: AsyncConnection, begun: list[Parameters]) -> None:
     """Create alerts. One that ended and began again at the same instant and position opens again.
 
     Whoever acknowledged or reset it did so before: that covers what was then.
     """
     insert = upsert_into(connection, alerts)
-    afresh = dict.fromkeys(("resolved_at", "acknowledged_at", "acknowledged_by", "reset_at", "reset_by"))
+    afresh = dict.fromkeys(("acknowledged_at", "acknowledged_by", "reset_at", "reset_by"))
     opening = insert.on_conflict_do_update(
         index_elements=["id"],
-        set_={**afresh, "severity": insert.excluded.severity},
+        set_={**afresh, "severity": insert.excluded.severity, "resolved_at": insert.excluded.resolved_at},
         where=alerts.c.resolved_at.is_not(None),
     )
-    if await run_many(connection, opening, [_alert(step) for step in firing]) != len(firing):
+    if await run_many(connection, opening, begun) != len(begun):
         raise Fenced("an alert to be raised is firing already: another alert engine runs on these records")
 
 
@@ -77,6 +115,7 @@ def _alert(firing: Transition) -> Parameters:
         "reason_en": firing.reason.en,
         "pending_since": firing.pending_since,
         "fired_at": firing.at,
+        "resolved_at": None,
         "latching": firing.latching,
         "protected": firing.protected,
         "maintenance": firing.maintenance,

@@ -136,7 +136,7 @@ class CallRecordsAdapter:
             return error
 
     async def _write_together(self, group: Sequence[Submission]) -> Sequence[Stored]:
-        async with self._database.writing() as connection:
+        async with self._database.writing(urgent=True) as connection:
             progress = await _locked(connection)
             standing = await _standing(connection, group, progress.followed)
             fitting, refused, after = judge_all(standing, group)

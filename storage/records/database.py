@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import PermanentError, StartupError, TemporaryError
+from storage.records.turns import WriteTurns
 from storage.reserve import WAL_LIMIT
 from storage.wal import switch_to_wal
 
@@ -38,6 +39,7 @@ class RecordsDatabase:
     def __init__(self, url: str) -> None:
         self._url = url
         self._engine: AsyncEngine | None = None
+        self._turns = WriteTurns()
 
     async def open(self) -> None:
         """Connect once to see that the database answers. Raises `TemporaryError`; may be repeated."""
@@ -67,10 +69,15 @@ class RecordsDatabase:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that writes: committed at the end of the block, rolled back when an error leaves it."""
+    async def writing(self, *, urgent: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes: committed at the end of the block, rolled back when an error leaves it.
+
+        On SQLite writers of this process queue, ``urgent`` ones first; PostgreSQL has locks for rows.
+        """
+        engine = self._opened()
+        sqlite = engine.dialect.name == "sqlite"
         with library_errors():
-            async with self._opened().connect() as connection:
+            async with self._turns.turn(urgent=urgent) if sqlite else nullcontext(), engine.connect() as connection:
                 await connection.execution_options(**{_WRITES: True})
                 async with connection.begin():
                     yield connection
