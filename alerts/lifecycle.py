@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from alerts import joining, steps
 from alerts.memory import Device, Leaf, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition
+from alerts.parts import Parts
 from alerts.policy import worse
 from alerts.trees import CompiledRule, Leaves
 from alerts.watches.happenings import EventWatch
@@ -13,8 +14,6 @@ from alerts.watches.watch import Reading
 from core.observations import Observation
 from core.wire.payloads import GateEvent, ThermalEvent, ThermalTelemetry
 
-# A message names 64 regions at most; names beyond that come from cameras set up anew, and the oldest go.
-_PARTS_AT_MOST = 64
 _NEVER = 0
 
 
@@ -164,10 +163,9 @@ def _observe(rule: CompiledRule, state: RuleState, observation: Observation, now
         for index in interested:
             watches[index].observe(whole[index], observation, observation.body, now, heard)
         return
-    for name, reading in _readings(state, observation):
-        leaves = state.parts.get(name)
-        if leaves is None:
-            leaves = _new_part(rule, state, name)
+    parts = Parts(rule, state)
+    for name, reading in parts.named(_readings(state, observation)):
+        leaves = parts.leaves(name)
         for index in interested:
             watches[index].observe(leaves[index], observation, reading, now, heard)
     if rule.silences:
@@ -187,14 +185,6 @@ def _readings(state: RuleState, observation: Observation) -> Iterable[tuple[str,
         case GateEvent():
             return ((body.door, body),)
     return [(name, body) for name in state.parts]
-
-
-def _new_part(rule: CompiledRule, state: RuleState, name: str) -> Leaves:
-    if len(state.parts) >= _PARTS_AT_MOST:
-        idle = (known for known, leaves in state.parts.items() if known != state.part and not rule.active(leaves))
-        state.parts.pop(next(idle, next(iter(state.parts))))
-    leaves = state.parts[name] = rule.begin()
-    return leaves
 
 
 def _expire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device) -> None:

@@ -129,10 +129,16 @@ def span_names(microseconds: int) -> tuple[str, str]:
     return f"{microseconds / 1_000_000:g} 秒", f"{microseconds / 1_000_000:g} s"
 
 
+OTHERS = "*"
+"""The part that stands for all those of a device that have no place of their own."""
+
+
 def part_names(kind: str, part: str) -> tuple[str, str]:
     """Return the beginning of a sentence that names a camera's region or a gate's door, empty for the whole device."""
     if not part:
         return "", ""
+    if part == OTHERS:
+        return ("其他区域：", "another region: ") if kind == "thermal" else ("其他门：", "another door: ")
     return (f"区域 {part}：", f"region {part}: ") if kind == "thermal" else (f"门 {part}：", f"door {part}: ")
 
 

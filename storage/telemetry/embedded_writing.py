@@ -17,6 +17,8 @@ Shelf = tuple[int, str, str]
 """Where points stand together: (device, family, part)."""
 
 _EXPIRE_ROWS = 5_000  # About 20 ms of the disk: what a batch may have to wait for.
+# Some 20 MB: a hundred signals' layouts of each of a few hundred devices, or ten of a few thousand.
+_REMEMBERED_AT_MOST = 50_000
 _BY_KEY = itemgetter(0, 1, 2)
 
 
@@ -35,6 +37,7 @@ class PointWriter:
                     # In the order of the key, so that neighbours meet the same page; the last of two equal keys wins.
                     rows.sort(key=_BY_KEY)
                     connection.executemany(_INSERTS[family], rows)
+            self._bound()
         except BaseException:
             # What was remembered may have been rolled back.
             self.forget()
@@ -52,6 +55,11 @@ class PointWriter:
         """Ask the file again for everything that was remembered of it."""
         self._devices.clear()
         self._layouts.clear()
+
+    def _bound(self) -> None:
+        """Names that somebody invents must not fill the memory; what is known after all is asked for again."""
+        if len(self._devices) > _REMEMBERED_AT_MOST or len(self._layouts) > _REMEMBERED_AT_MOST:
+            self.forget()
 
     def _rows(self, connection: sqlite3.Connection, points: Sequence[Point]) -> dict[str, list[Row]]:
         rows: defaultdict[str, list[Row]] = defaultdict(list)
