@@ -18,6 +18,9 @@ _log = structlog.get_logger()
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
+# Its log says who connects; so much of it, and half as much of what was before, is kept.
+LOG_BYTES = 8 * 1024 * 1024
+_LOG_LOOK_SECONDS = 10.0
 
 # Mosquitto's defaults lose messages: no persistence, 1,000 queued messages, 20 in flight.
 _CONFIGURATION = """\
@@ -52,19 +55,53 @@ def require_free(host: str, port: int, purpose: str, way_out: str) -> None:
 @asynccontextmanager
 async def mosquitto(program: str, folder: Path, host: str, port: int) -> AsyncIterator[None]:
     """Run Mosquitto with its store in ``folder`` for as long as the context lasts."""
-    folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "mosquitto.conf"
     # As root it would become the user `mosquitto`, who may not write here.
     user = "user root" if os.geteuid() == 0 else ""
-    configuration.write_text(_CONFIGURATION.format(host=host, port=port, folder=folder.absolute(), user=user))
+    _write(configuration, _CONFIGURATION.format(host=host, port=port, folder=folder.absolute(), user=user))
     child = await asyncio.create_subprocess_exec(
         program, "-c", str(configuration), start_new_session=True, preexec_fn=_die_with_parent
     )
     try:
         await _until_listening(child, host, port, folder)
-        yield
+        bounding = asyncio.create_task(_keep_log_bounded(folder / "mosquitto.log"), name="mosquitto's log")
+        try:
+            yield
+        finally:
+            bounding.cancel()
     finally:
         await _stop(child)
+
+
+def _write(configuration: Path, text: str) -> None:
+    """Write the file where it says something else: on a full disk a start goes by the one that is there."""
+    try:
+        configuration.parent.mkdir(0o700, parents=True, exist_ok=True)
+        if not configuration.exists() or configuration.read_text() != text:
+            configuration.write_text(text)
+    except OSError as error:
+        raise StartupError(f"{configuration} cannot be written: {error.strerror}; make room on its disk") from None
+
+
+async def _keep_log_bounded(log: Path) -> None:
+    while True:
+        await asyncio.sleep(_LOG_LOOK_SECONDS)
+        bound_log(log)
+
+
+def bound_log(log: Path, most: int = LOG_BYTES) -> None:
+    """Empty ``log`` once it has ``most`` bytes, with its newest half kept in ``<log>.1`` where the disk has room.
+
+    Mosquitto appends to the file it has open, so it goes on at the beginning.
+    """
+    with suppress(OSError):
+        size = log.stat().st_size
+        if size < most:
+            return
+        with suppress(OSError), log.open("rb") as file:
+            file.seek(size - most // 2)
+            log.with_name(f"{log.name}.1").write_bytes(file.read(most // 2))
+        os.truncate(log, 0)
 
 
 def _die_with_parent() -> None:

@@ -20,6 +20,7 @@ from app.last_good import LastGood
 from app.plan_source import PROBLEM, PlanSource
 from app.services import Service
 from app.settings import Settings
+from app.unrecorded import UnrecordedNotice
 from core.clock import Clock
 from core.configuration import PLAN
 from storage.records import (
@@ -96,6 +97,12 @@ class Notifying:
             }
         finally:
             await self._book.close()
+
+    def notice(self, full: Callable[[], str]) -> UnrecordedNotice:
+        """Return what tells of a full disk when nothing can be recorded."""
+        return UnrecordedNotice(
+            full, lambda: self.desk.stats.detail, lambda: self._source.plan, self._book, self._clock
+        )
 
     def figures(self) -> dict[str, float]:
         """Return counters and gauges by name."""

@@ -29,9 +29,11 @@ class App:
         self._doorbell = Doorbell()
         self._help = ""
         self._supervisor = Supervisor()
-        self.ingest = Ingest(settings, clock, self._doorbell, self._supervisor)
-        self.alerts = Alerts(settings, clock, self._doorbell, self._supervisor)
-        self.api = Api(settings, clock, self._supervisor)
+        # One watch for all: the parts run it under one name, so it runs once.
+        disks = wiring.disk_watch(settings, messages=True, records=True)
+        self.ingest = Ingest(settings, clock, self._doorbell, self._supervisor, disks)
+        self.alerts = Alerts(settings, clock, self._doorbell, self._supervisor, disks)
+        self.api = Api(settings, clock, self._supervisor, disks)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until ``stopping`` is set; raises `AnjuError` in one line when it cannot start or something fails."""

@@ -77,6 +77,19 @@ class JournalSettings(Section):
     remembered: int = Field(200_000, ge=1_000, le=10_000_000, description="Messages in which duplicates are found")
 
 
+class DiskSettings(Section):
+    """How much room must be free on the disks Anju writes to (decision 0014)."""
+
+    warn_percent: float = Field(10, ge=0, le=50, description="People are told when less than this share is free")
+    warn_mib: int = Field(4_096, ge=0, description="… but never while this much is free: about two days' messages")
+    floor_mib: int = Field(
+        256, ge=0, description="Below this telemetry waits and the journal does not grow: it is left for calls"
+    )
+    reserve_mib: int = Field(
+        16, ge=6, le=1_024, description="Room kept inside journal and records each, and once as the file reserve"
+    )
+
+
 class TelemetrySettings(Section):
     """Where signals are kept."""
 
@@ -234,6 +247,7 @@ class Settings(BaseSettings):
     mqtt: MqttSettings = MqttSettings()
     broker: BrokerSettings = BrokerSettings()
     journal: JournalSettings = JournalSettings()
+    disk: DiskSettings = DiskSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     influx: InfluxSettings = InfluxSettings()
     records: RecordsSettings = RecordsSettings()
@@ -258,6 +272,12 @@ class Settings(BaseSettings):
     @property
     def telemetry_path(self) -> Path:
         return self.telemetry.path or self.var / "telemetry.sqlite"
+
+    @property
+    def records_path(self) -> Path | None:
+        """The file of the records; `None` where a server keeps them."""
+        scheme, _, path = self.records_url.partition(":///")
+        return Path(path.partition("?")[0]) if scheme.startswith("sqlite") else None
 
     @property
     def records_url(self) -> str:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from alerts.notify.confirming import ConfirmLinks
 from api.voice_ice import IceSettings
 from app import rights
+from app.disk import DiskWatch
 from app.last_good import LastGood
 from app.rule_source import RuleSource
 from app.settings import Settings
@@ -22,6 +23,7 @@ from ingest.writer_state import WriterSettings
 from simulators.link import BrokerAddress
 from storage.journal.sqlite import SqliteJournal
 from storage.records import GoodConfigurationsAdapter, RecordsDatabase, RuleBookAdapter
+from storage.reserve import MIB, Floor
 from storage.telemetry.embedded import EmbeddedTelemetry
 from storage.telemetry.influx import InfluxTelemetry
 
@@ -47,16 +49,38 @@ def require_writable(folder: Path) -> None:
 def journal(settings: Settings, *, appending: bool) -> SqliteJournal:
     """Return the journal, opened."""
     rights.mend_database(settings.journal_path)
-    opened = SqliteJournal(settings.journal_path, remembered=settings.journal.remembered)
+    opened = SqliteJournal(
+        settings.journal_path,
+        remembered=settings.journal.remembered,
+        floor=_floor(settings, settings.journal_path) if appending else None,
+    )
     opened.open(appending=appending)
     return opened
+
+
+def _floor(settings: Settings, path: Path) -> Floor:
+    return Floor(path.parent, settings.disk.floor_mib * MIB)
+
+
+def disk_watch(settings: Settings, *, messages: bool = False, records: bool = False) -> DiskWatch:
+    """Return the watch over the disks of the folder `var`, of journal and telemetry, of records that are a file."""
+    folders, reserved = list[Path](), list[Path]()
+    if messages:
+        folders.append(settings.journal_path.parent)
+        reserved.append(settings.journal_path)
+        if settings.telemetry.store == "embedded":
+            folders.append(settings.telemetry_path.parent)
+    if records and (path := settings.records_path) is not None:
+        folders.append(path.parent)
+        reserved.append(path)
+    return DiskWatch(settings, folders, reserved)
 
 
 def telemetry(settings: Settings) -> InfluxTelemetry | EmbeddedTelemetry:
     """Return the telemetry store that the settings choose; it connects when first used."""
     if settings.telemetry.store == "embedded":
         rights.mend_database(settings.telemetry_path)
-        return EmbeddedTelemetry(settings.telemetry_path)
+        return EmbeddedTelemetry(settings.telemetry_path, _floor(settings, settings.telemetry_path))
     token = settings.influx.token
     return InfluxTelemetry(
         url=settings.influx.url,
@@ -109,6 +133,13 @@ def point_tokens(settings: Settings) -> PointTokens:
 
 def _kept_key(path: Path) -> bytes:
     """Return the secret key in ``path``, made at the first start; whoever comes first makes it."""
+    try:
+        return _read_or_make_key(path)
+    except OSError as error:
+        raise StartupError(f"key file {path}: {error.strerror}; expected a disk with room that we may write") from None
+
+
+def _read_or_make_key(path: Path) -> bytes:
     draft = path.with_suffix(f".{os.getpid()}")
     if not path.exists():
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -69,24 +69,38 @@ def keep_reserve(path: Path, wanted: int) -> bool:
             enough = _free_pages_bytes(connection) >= wanted // 2
             if enough and _wal_bytes(path) >= _WAL_BYTES:
                 return False
-            _fill(connection, _WAL_BYTES + _PIECE_BYTES if enough else max(wanted, _WAL_BYTES + _PIECE_BYTES))
+            _fill(connection, path.parent, max(0 if enough else wanted, _WAL_BYTES + _PIECE_BYTES))
             return True
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise TemporaryError(f"reserve in {path}: {error}; expected room for {wanted / MIB:.0f} MiB") from error
 
 
-def _fill(connection: sqlite3.Connection, wanted: int) -> None:
+def _fill(connection: sqlite3.Connection, folder: Path, wanted: int) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     # Or deleting would write all of it again.
     connection.execute("PRAGMA secure_delete = OFF")
-    connection.execute("CREATE TABLE IF NOT EXISTS anju_reserve (filler BLOB)")
     try:
         for _ in range(-(-wanted // _PIECE_BYTES)):
-            connection.execute(_FILL, (_PIECE_BYTES,))
+            if free_bytes(folder) < 3 * _PIECE_BYTES:
+                break  # Deleting the filler takes room as well.
+            _store_piece(connection)
     finally:
-        connection.execute("DROP TABLE anju_reserve")
+        connection.execute("DROP TABLE IF EXISTS anju_reserve")
     # What is in the write-ahead log alone has no room in the file yet.
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _store_piece(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have deleted the filler between two pieces: it keeps a reserve in the same file.
+        connection.execute("CREATE TABLE IF NOT EXISTS anju_reserve (filler BLOB)")
+        connection.execute(_FILL, (_PIECE_BYTES,))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _free_pages_bytes(connection: sqlite3.Connection) -> int:

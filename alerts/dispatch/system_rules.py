@@ -71,8 +71,8 @@ _RULES = {
         _AT_ONCE,
         "磁盘已满",
         "Disk full",
-        "立即清理磁盘；求助仍可记录，设备消息在消息服务器中等待",
-        "Make room now; calls for help are still kept, messages of devices wait in the broker",
+        "立即清理磁盘；求助和报警照常，测量历史暂停，设备消息可能在消息服务器中等待",
+        "Make room now; calls and alerts go on, history waits, messages of devices may have to wait in the broker",
     ),
     "clock": SystemRule(
         "clock-jumped",

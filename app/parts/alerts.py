@@ -9,6 +9,7 @@ from alerts.service import AlertService
 from app import descriptors, heartbeat, wiring
 from app.alarm_tests import alarm_test_asking
 from app.calling import Calling
+from app.disk import DISK_FULL, DiskWatch
 from app.doorbell import Doorbell, Poll, Waiting
 from app.heartbeat import Pulse
 from app.last_good import components
@@ -27,12 +28,20 @@ from storage.records import AlertRecordsAdapter, RecordsAdapter, RegistryAdapter
 class Alerts:
     """Alert engine, notification desk and deliverer, with their records."""
 
-    def __init__(self, settings: Settings, clock: Clock, waiting: Doorbell | None, supervisor: Supervisor) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        waiting: Doorbell | None,
+        supervisor: Supervisor,
+        disks: DiskWatch | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._doorbell = waiting
         self._supervisor = supervisor
         self._clock_watch = ClockWatch(clock, settings.var)
+        self.disks = disks or wiring.disk_watch(settings, records=True)
         self.rules: RuleSource
         self.service: AlertService
         self.notifying: Notifying
@@ -44,6 +53,7 @@ class Alerts:
     async def opened(self) -> AsyncIterator[Mapping[str, Service]]:
         """Open files and connections; yield the services to run; close in the opposite order."""
         settings, clock = self._settings, self._clock
+        await asyncio.to_thread(self.disks.prepare)
         journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
         database, telemetry = wiring.records(settings), wiring.telemetry(settings)
         waiting: Waiting = self._doorbell or Poll(journal.last_position)
@@ -75,6 +85,8 @@ class Alerts:
                     "emergency plan of ladders": Service(self.calling.follow_plan),
                     "tests of car alarms": Service(self.asking.run),
                     "clock watch": Service(self._clock_watch.run),
+                    "disk space": Service(self.disks.run),
+                    "notice of a full disk": Service(self.notifying.notice(self._full_disk).run),
                     **telling,
                     "alerts heartbeat": Service(lambda: heartbeat.beat(settings.var, "alerts", clock, self.pulse)),
                 }
@@ -110,13 +122,17 @@ class Alerts:
 
     def problems(self) -> dict[str, str]:
         """Return what is wrong with components of this part, by their names."""
-        wrong = {**self._supervisor.problems(), **self._clock_watch.problems(), **descriptors.problems()}
+        wrong = {**self._supervisor.problems(), **self._clock_watch.problems(), **self.disks.problems}
+        wrong |= descriptors.problems()
         return {**wrong, **self.service.problems(), **self.refused()}
 
     def refused(self) -> dict[str, str]:
         """Return which configuration is not in force as its files say it, by component, each with the reason."""
         plan, emergency = self.notifying.plan_problem, self.calling.source.problem
         return components(rules=self.rules.refused, plan=plan, emergency=emergency)
+
+    def _full_disk(self) -> str:
+        return self.disks.problems.get(DISK_FULL, "")
 
     def _of_files(self) -> Iterator[str]:
         for name, problem in (("rules", self.rules.problem), ("emergency plan", self.calling.source.problem)):

@@ -14,6 +14,7 @@ from api.dependencies import Dependencies, EmergencyParts
 from app import descriptors, heartbeat, wiring
 from app.backtester import Backtester
 from app.calling import Calling
+from app.disk import DiskWatch
 from app.heartbeat import Pulse
 from app.last_good import components
 from app.metrics import FiguresCollector
@@ -57,12 +58,15 @@ _LOOK_SECONDS = 1.0
 class Api:
     """The HTTP API and its server."""
 
-    def __init__(self, settings: Settings, clock: Clock, supervisor: Supervisor) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, supervisor: Supervisor, disks: DiskWatch | None = None
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._supervisor = supervisor
         self._plan: PlanSource
         self._server: Server | None = None
+        self.disks = disks or wiring.disk_watch(settings, records=True)
         self.records: RecordsAdapter
         self.registry: RegistryAdapter
         self.calling: Calling
@@ -74,6 +78,7 @@ class Api:
     async def opened(self) -> AsyncIterator[Mapping[str, Service]]:
         """Open files and connections and take the port; yield the services to run; close in the opposite order."""
         settings, clock = self._settings, self._clock
+        await asyncio.to_thread(self.disks.prepare)
         listening = listen(settings.api.host, settings.api.port)
         journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
         database = wiring.records(settings)
@@ -96,6 +101,7 @@ class Api:
             yield {
                 "http server": Service(lambda: self._serve(application, listening)),
                 "notification plan": Service(self._follow_plan),
+                "disk space": Service(self.disks.run),
                 "emergency plan": Service(self.calling.follow_plan),
                 "api heartbeat": Service(lambda: heartbeat.beat(settings.var, "api", clock, self._pulse)),
             }
@@ -171,7 +177,7 @@ class Api:
     def _pulse(self) -> Pulse:
         plan, emergency = self._plan.problem, self.calling.source.problem
         # Not the rules, which are looked at only when somebody asks for them: the alert engine tells of those.
-        wrong = {**self._supervisor.problems(), **descriptors.problems()}
+        wrong = {**self._supervisor.problems(), **self.disks.problems, **descriptors.problems()}
         wrong |= components(rules="", plan=plan, emergency=emergency)
         figures: dict[str, float] = {}
         if self._server is not None:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 
 from app import descriptors, heartbeat, wiring
+from app.disk import DiskWatch
 from app.doorbell import Doorbell
 from app.heartbeat import Pulse
 from app.services import Service, Supervisor
@@ -20,11 +21,19 @@ from storage.journal.sqlite import SqliteJournal
 class Ingest:
     """MQTT session, journal, telemetry writer."""
 
-    def __init__(self, settings: Settings, clock: Clock, doorbell: Doorbell, supervisor: Supervisor) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        doorbell: Doorbell,
+        supervisor: Supervisor,
+        disks: DiskWatch | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._doorbell = doorbell
         self._supervisor = supervisor
+        self.disks = disks or wiring.disk_watch(settings, messages=True)
         self.session: MqttSession
         self.writer: TelemetryWriterService
         self.journal: SqliteJournal
@@ -33,6 +42,7 @@ class Ingest:
     async def opened(self) -> AsyncIterator[Mapping[str, Service]]:
         """Open files and connections; yield the services to run; close in the opposite order."""
         settings, clock = self._settings, self._clock
+        await asyncio.to_thread(self.disks.prepare)
         journal = self.journal = await asyncio.to_thread(wiring.journal, settings, appending=True)
         self._doorbell.attach()
         self._doorbell.ring(journal.last_position())
@@ -60,6 +70,7 @@ class Ingest:
                 "mqtt session": Service(self._session_ended, vital=True),
                 "telemetry writer": Service(self.writer.run),
                 "housekeeping": Service(housekeeping.run),
+                "disk space": Service(self.disks.run),
                 "ingest heartbeat": Service(lambda: heartbeat.beat(settings.var, "ingest", clock, self.pulse)),
             }
         finally:
@@ -82,7 +93,7 @@ class Ingest:
         """Return how ingest does, with its counters."""
         link, received, written = self.session.state, self.session.stats, self.writer.stats
         up = link.status is SessionStatus.CONNECTED
-        problems = {**self._supervisor.problems(), **descriptors.problems()}
+        problems = {**self._supervisor.problems(), **self.disks.problems, **descriptors.problems()}
         return Pulse(
             "up" if up and not problems else "degraded",
             f"broker: {link.status.value} {link.detail}".strip() + f"; telemetry: {written.detail or 'writing'}",
@@ -97,6 +108,7 @@ class Ingest:
                 "write_retries_total": written.retries,
                 "written_position": written.position,
                 "broker_connected": float(up),
+                "trimmed_for_room_total": self.journal.trimmed_for_room,
             },
             problems,
         )

@@ -140,6 +140,11 @@ class LiftPublisher:
         return {self._numbers[mid] for mid in tuple(self._acknowledged) if mid in self._numbers}
 
     @property
+    def allowed(self) -> int:
+        """The number below which it may publish."""
+        return self._allowed
+
+    @property
     def all_acknowledged(self) -> bool:
         return len(self.acknowledged) == self.sent
 

@@ -53,10 +53,19 @@ class Anju:
     ``prefix`` is a command that becomes it, such as one that sets limits.
     """
 
-    def __init__(self, part: str, var: Path, settings: Mapping[str, object], *, prefix: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        part: str,
+        var: Path,
+        settings: Mapping[str, object],
+        *options: str,
+        log: Path | None = None,
+        prefix: Sequence[str] = (),
+    ) -> None:
         self.part = part
         self.var = var
-        self.log = var.parent / f"{part}.log"
+        self.log = log or var.parent / f"{part}.log"
+        self._options = options
         self._environment = environment(var, settings)
         self._prefix = tuple(prefix)
         self._child: subprocess.Popen[bytes] | None = None
@@ -73,7 +82,7 @@ class Anju:
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C in the terminal reaches pytest, which then stops the part.
             self._child = subprocess.Popen(
-                [*self._prefix, *COMMAND, self.part],
+                [*self._prefix, *COMMAND, self.part, *self._options],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
