@@ -183,6 +183,10 @@ class EmergencyCall(BaseModel):
     joined: list[str] = Field(description="Alerts and further taps that told of the same need.")
     cause: Cause | None = Field(description="Why it came to the call; set when it is closed.")
     open: bool = Field(description="Somebody still has to do something.")
+    damaged: str = Field(
+        description="Why its record could not be read, where the call was rebuilt from what was left: the caller's"
+        " words, phones and places may be missing. Empty for a sound record."
+    )
     ladder: CallLadder
     nearby: list[CallContact] = Field(description="Who is near and may help: neighbours, a shop, a first-aider.")
     rescue: RescueClock
@@ -206,6 +210,7 @@ class EmergencyCall(BaseModel):
             joined=list(call.joined),
             cause=call.cause,
             open=call.open,
+            damaged=call.damaged,
             ladder=CallLadder.of(call, rules.steps),
             nearby=[CallContact.of(contact) for contact in rules.nearby],
             rescue=RescueClock.of(call, now),

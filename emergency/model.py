@@ -185,6 +185,8 @@ class Call(Struct, frozen=True):
     """When the rescue clock began; ``None`` for a call kept before both clocks were told apart."""
     timed: Stamps | None = None
     """``stamps`` by the steady clock; ``None`` as above."""
+    damaged: str = ""
+    """Why its record could not be read, where it was rebuilt from columns and history; parts of it may be missing."""
 
     @property
     def measured(self) -> Stamps:

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 OVERDUE = "rescue-overdue"
 UNANSWERED = "call-unanswered"
+DAMAGED = "call-record-damaged"
 
 
 class OwnRule(Struct, frozen=True):
@@ -29,6 +30,12 @@ OWN_RULES: dict[str, OwnRule] = {
         "Emergency call unanswered",
         "立即回拨呼叫人，并派人前往",
         "Ring the caller back now and send somebody",
+    ),
+    DAMAGED: OwnRule(
+        "紧急呼叫记录损坏",
+        "Record of an emergency call damaged",
+        "可能仍有人等待救援：立即联系该地点核实，并派人前往",
+        "Somebody may still be waiting: reach the place now and send somebody",
     ),
 }
 

@@ -85,6 +85,13 @@ class CallRecords(Protocol):
         """Return open calls whose ``next_at`` has come at ``now`` of the steady clock, the longest due first."""
         ...
 
+    async def damaged(self) -> list[Call]:
+        """Return the open calls whose records cannot be decoded, or could not once, rebuilt from what can be read.
+
+        Every other method returns such a call rebuilt as well, with the reason in ``damaged``.
+        """
+        ...
+
     async def next_due(self) -> datetime | None:
         """Return the earliest ``next_at``."""
         ...

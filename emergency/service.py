@@ -23,6 +23,8 @@ _PENDING_AT_MOST = 20_000
 # Between two such groups a new press is seen, and ladders climb.
 _LIFTS_AT_ONCE = 32
 _PASSED_OVER_AT_MOST = 10_000
+# The records of all open calls are decoded this often: one may be damaged and have nothing due.
+_REPAIR_EVERY_TURNS = 50
 
 
 @dataclass
@@ -32,6 +34,7 @@ class EmergencyStats:
     followed: int = 0
     raised: int = 0
     joined: int = 0
+    repaired: int = 0
     retries: int = 0
     detail: str = ""
 
@@ -58,6 +61,7 @@ class EmergencyService:
         self._after: int | None = None
         self._kept = 0
         self._pending = PendingSteps()
+        self._turns = 0
         self.stats = EmergencyStats()
 
     async def run(self) -> None:
@@ -74,6 +78,7 @@ class EmergencyService:
 
     async def turn(self) -> None:
         """Do all there is to do: ladders first, and again between lifts, for they are about people who wait already."""
+        await self._repair()
         while True:
             await self._switchboard.tick()
             await self._read_steps()
@@ -82,6 +87,13 @@ class EmergencyService:
                 self._note_problem(problem)
             if not self._pending:
                 return
+
+    async def _repair(self) -> None:
+        if self._turns % _REPAIR_EVERY_TURNS == 0:
+            for call in await self._switchboard.repair(self._places):
+                self.stats.repaired += 1
+                _log.error("call.record_damaged", call=call)
+        self._turns += 1
 
     async def _read_steps(self) -> None:
         """Take new steps into the queue, so that a press behind a thousand others is seen at once."""

@@ -29,11 +29,12 @@ from emergency.model import (
     Source,
     Stamps,
 )
-from emergency.own_rules import OVERDUE, UNANSWERED
+from emergency.own_rules import DAMAGED, OVERDUE, UNANSWERED
 from emergency.rescue import STOPPED, half_at
 
 CALLER = "caller"
 _LEVEL = timedelta(0)
+RECORDS = "records"
 _ALARMS = (Source.CAR_BUTTON, Source.ALERT)
 
 
@@ -98,6 +99,30 @@ def tick(call: Call, now: datetime, rules: Rules, *, ahead: timedelta = _LEVEL) 
         due[1](change, due[0], now)
     decided = change.decided()
     return decided if decided.events else None
+
+
+def needs_repair(call: Call) -> bool:
+    """Tell whether ``call`` was rebuilt from a damaged record and `repaired` has not been decided yet."""
+    unreported = not call.drill and DAMAGED not in call.alerts
+    return call.open and bool(call.damaged) and (call.rescue_by is None or unreported)
+
+
+def repaired(call: Call, place: Place, now: datetime, rules: Rules, *, ahead: timedelta = _LEVEL) -> Decision | None:
+    """Give a rebuilt call what only the plan and the registry know, and alert about it; ``None`` where that is done."""
+    if not needs_repair(call):
+        return None
+    change = Change(call, rules, ahead)
+    began = call.clock_from or change.timed(call.rescue_from or call.stamps.raised)
+    climb_at = now if call.climb_at is None and call.state not in STOPPED else call.climb_at
+    change.set(place=place, ladder=rules.ladder, climb_at=climb_at, clock_from=began)
+    stamped = {name: change.timed(at) for name, at in msgspec.structs.asdict(call.stamps).items() if at is not None}
+    timed = call.timed or msgspec.structs.replace(call.stamps, **stamped)
+    change.set(rescue_by=call.rescue_by or began + rules.rescue, timed=timed)
+    zh = f"呼叫 {call.id}（{call.stamps.raised.isoformat()} 收到）的记录已损坏，已按残存数据重建：{call.damaged}"
+    en = f"the record of call {call.id}, raised {call.stamps.raised.isoformat()}, is damaged and was rebuilt: "
+    change.note(EventKind.NOTED, now, RECORDS, f"{zh} / {en}{call.damaged}")
+    change.raise_alert(DAMAGED, now, zh, en + call.damaged)
+    return change.decided()
 
 
 Due = tuple[datetime, Callable[[Change, datetime, datetime], None]]
@@ -344,7 +369,8 @@ def _close(change: Change, what: acts.Close, actor: str, now: datetime) -> None:
     change.stamp("closed", now)
     change.set(state=CallState.CLOSED, climb_at=None, cause=what.cause)
     change.note(EventKind.CLOSED, now, actor, what.text, cause=what.cause.value)
-    change.end_alert(OVERDUE, now, "求助已结束", "the call is closed")
+    for rule in (OVERDUE, DAMAGED):
+        change.end_alert(rule, now, "求助已结束", "the call is closed")
 
 
 _ORDER = list(CallState)

@@ -5,6 +5,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -14,9 +15,9 @@ from core.errors import Stale, TemporaryError
 from emergency import steps
 from emergency.acts import Act, Join
 from emergency.ladder import LadderStep, Rules, rules_of
-from emergency.model import Call, Decision, Page, PageKind, Telling, Words
+from emergency.model import Call, Decision, Page, PageKind, Place, Telling, Words
 from emergency.plan import EmergencyPlan
-from emergency.ports import CallCommit, CallRecords, Directory, Followed, Recipient
+from emergency.ports import CallCommit, CallRecords, Directory, Followed, Places, Recipient
 from emergency.rescue import on_the_wall
 from emergency.steps import CallRequest
 
@@ -110,6 +111,18 @@ class Switchboard:
             followed,
         )
 
+    async def repair(self, places: Places) -> list[str]:
+        """Give calls that were rebuilt from a damaged record their place, clock and alert; return their ids."""
+        repaired = []
+        for call in await self._records.damaged():
+            if steps.needs_repair(call):
+                await self._change(call.id, partial(self._repaired, await _place_anew(call, places)))
+                repaired.append(call.id)
+        return repaired
+
+    def _repaired(self, place: Place, call: Call, now: Moment) -> Decision | None:
+        return steps.repaired(call, place, now.steady, self.rules(call), ahead=now.ahead)
+
     async def _change(
         self, call_id: str, decide: Callable[[Call, Moment], Decision | None], followed: Followed | None = None
     ) -> Call | None:
@@ -200,6 +213,14 @@ class Switchboard:
             en=en,
             facts=facts_of(call, step),
         )
+
+
+async def _place_anew(call: Call, places: Places) -> Place:
+    """Return what is known of the place, under the key by which the call is the open one there."""
+    if not call.place.lift:
+        return call.place
+    found = await places.of_lift(call.place.lift)
+    return found if found.key == call.place.key else call.place
 
 
 def page_id(call: Call, kind: PageKind, receiver: str) -> str:

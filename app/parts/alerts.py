@@ -22,7 +22,7 @@ from app.steady_clock import ClockWatch
 from core.clock import Clock
 from emergency.asking import AlarmTestAsking
 from emergency.service import EmergencyService
-from storage.records import AlertRecordsAdapter, RecordsAdapter, RegistryAdapter
+from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, RegistryAdapter, UnreadableWatch
 
 
 class Alerts:
@@ -42,6 +42,7 @@ class Alerts:
         self._supervisor = supervisor
         self._clock_watch = ClockWatch(clock, settings.var)
         self.disks = disks or wiring.disk_watch(settings, records=True)
+        self.database: RecordsDatabase
         self.rules: RuleSource
         self.service: AlertService
         self.notifying: Notifying
@@ -56,6 +57,7 @@ class Alerts:
         await asyncio.to_thread(self.disks.prepare)
         journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
         database, telemetry = wiring.records(settings), wiring.telemetry(settings)
+        self.database = database
         waiting: Waiting = self._doorbell or Poll(journal.last_position)
         registry = RegistryAdapter(database)
         self.notifying = Notifying(settings, clock, database, registry, wiring.confirm_links(settings), self.problems)
@@ -87,6 +89,7 @@ class Alerts:
                     "clock watch": Service(self._clock_watch.run),
                     "disk space": Service(self.disks.run),
                     "notice of a full disk": Service(self.notifying.notice(self._full_disk).run),
+                    "unreadable records": Service(UnreadableWatch(database).run),
                     **telling,
                     "alerts heartbeat": Service(lambda: heartbeat.beat(settings.var, "alerts", clock, self.pulse)),
                 }
@@ -123,7 +126,7 @@ class Alerts:
     def problems(self) -> dict[str, str]:
         """Return what is wrong with components of this part, by their names."""
         wrong = {**self._supervisor.problems(), **self._clock_watch.problems(), **self.disks.problems}
-        wrong |= descriptors.problems()
+        wrong |= {**descriptors.problems(), **self.database.unreadable.problems()}
         return {**wrong, **self.service.problems(), **self.refused()}
 
     def refused(self) -> dict[str, str]:

@@ -47,6 +47,7 @@ from storage.records import (
     SessionsAdapter,
     SuppressionsAdapter,
     TokensAdapter,
+    UnreadableWatch,
 )
 from storage.telemetry.embedded import EmbeddedTelemetry
 from storage.telemetry.influx import InfluxTelemetry
@@ -67,6 +68,7 @@ class Api:
         self._plan: PlanSource
         self._server: Server | None = None
         self.disks = disks or wiring.disk_watch(settings, records=True)
+        self._database: RecordsDatabase
         self.records: RecordsAdapter
         self.registry: RegistryAdapter
         self.calling: Calling
@@ -81,7 +83,7 @@ class Api:
         await asyncio.to_thread(self.disks.prepare)
         listening = listen(settings.api.host, settings.api.port)
         journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
-        database = wiring.records(settings)
+        database = self._database = wiring.records(settings)
         store = wiring.telemetry(settings)
         try:
             await open_records(database, settings)
@@ -103,6 +105,7 @@ class Api:
                 "notification plan": Service(self._follow_plan),
                 "disk space": Service(self.disks.run),
                 "emergency plan": Service(self.calling.follow_plan),
+                "unreadable records of the api": Service(UnreadableWatch(database).run),
                 "api heartbeat": Service(lambda: heartbeat.beat(settings.var, "api", clock, self._pulse)),
             }
         finally:
@@ -178,7 +181,7 @@ class Api:
         plan, emergency = self._plan.problem, self.calling.source.problem
         # Not the rules, which are looked at only when somebody asks for them: the alert engine tells of those.
         wrong = {**self._supervisor.problems(), **self.disks.problems, **descriptors.problems()}
-        wrong |= components(rules="", plan=plan, emergency=emergency)
+        wrong |= {**self._database.unreadable.problems(), **components(rules="", plan=plan, emergency=emergency)}
         figures: dict[str, float] = {}
         if self._server is not None:
             wrong |= self._server.problems()

@@ -75,6 +75,10 @@ class MemoryCallRecords:
         coming = [(one.next_at, one.number, one) for one in self._open() if one.next_at is not None]
         return [one for at, _, one in sorted(coming, key=lambda each: each[:2]) if at <= now][:limit]
 
+    async def damaged(self) -> list[Call]:
+        """Return the open calls that were put in as rebuilt ones: lists are never damaged by themselves."""
+        return [one for one in self._open() if one.damaged]
+
     async def next_due(self) -> datetime | None:
         """Return the earliest ``next_at``."""
         return min((one.next_at for one in self._open() if one.next_at is not None), default=None)

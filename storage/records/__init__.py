@@ -20,3 +20,4 @@ from storage.records.schema import upgrade as upgrade
 from storage.records.sessions import SessionsAdapter as SessionsAdapter
 from storage.records.suppressions import SuppressionsAdapter as SuppressionsAdapter
 from storage.records.tokens import TokensAdapter as TokensAdapter
+from storage.records.unreadable_watch import UnreadableWatch as UnreadableWatch

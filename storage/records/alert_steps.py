@@ -27,9 +27,8 @@ class AlertStepsAdapter:
     async def steps(self, after: int, limit: int) -> list[AlertStep]:
         """Return steps above ``after``, in order, without *pending* and what the desk notes; empty at the end."""
         concerned = select(transitions).where(transitions.c.sequence > after, FOR_THE_DESK)
-        wanted = concerned.where(transitions.c.rule.in_(self._rules)).order_by(transitions.c.sequence).limit(limit)
-        async with self._database.reading() as connection:
-            return [_step(row) for row in await connection.execute(wanted)]
+        wanted = concerned.where(transitions.c.rule.in_(self._rules))
+        return await self._database.read_page(wanted, transitions, _step, by=transitions.c.sequence, limit=limit)
 
     async def last_sequence(self) -> int:
         """Return the newest step's sequence, whatever its rule."""

@@ -6,16 +6,16 @@ on SQLite and 69 ms on PostgreSQL; this way, and without rowids in SQLite, 16-19
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import BigInteger, Boolean, Column, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Table, Text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import to_microseconds
-from storage.records.tables import FreeText, Instant
+from storage.records.tables import Blob, FreeText, Instant
 
 _POSTGRES_TYPES: dict[type, str] = {
     Text: "text",
     FreeText: "text",
-    LargeBinary: "bytea",
+    Blob: "bytea",
     Instant: "timestamptz",
     Boolean: "boolean",
     BigInteger: "bigint",

@@ -37,18 +37,15 @@ class CallPointsAdapter:
 
     async def point(self, point_id: str) -> CallPoint | None:
         """Return one, removed ones too."""
-        async with self._database.reading() as connection:
-            wanted = select(call_points).where(call_points.c.id == point_id)
-            row = (await connection.execute(wanted)).one_or_none()
-            return None if row is None else _point(row)
+        wanted = select(call_points).where(call_points.c.id == point_id)
+        return next(iter(await self._database.read(wanted, call_points, _point)), None)
 
     async def points(self, community: str | None) -> Sequence[CallPoint]:
         """Return those that were not removed, by id."""
         wanted = select(call_points).where(_IN_USE).order_by(call_points.c.id)
         if community is not None:
             wanted = wanted.where(call_points.c.community == community)
-        async with self._database.reading() as connection:
-            return [_point(row) for row in await connection.execute(wanted)]
+        return await self._database.read(wanted, call_points, _point)
 
     @uninterrupted
     async def put(self, point: CallPoint, actor: str, now: datetime, *, former_until: datetime | None = None) -> None:

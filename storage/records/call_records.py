@@ -13,10 +13,11 @@ from core.clock import Clock, SystemClock
 from core.errors import PermanentError, TemporaryError
 from emergency.model import Call, CallFilter, EventRow, PageRow
 from emergency.ports import CallCommit, Followed
-from storage.records import call_rows, outbox_rows
+from storage.records import call_rows, outbox_rows, put_aside
 from storage.records.call_alerts import write_own_alerts
 from storage.records.call_judging import Opening, Standing, Submission, judge_all
 from storage.records.call_pages import intent_of
+from storage.records.call_reading import calls_of, damaged_records, event_of, select_open, version_of
 from storage.records.call_tables import call_events, call_keys, calls, calls_progress
 from storage.records.database import RecordsDatabase
 from storage.records.desk_tables import OF_CALLS, outbox
@@ -39,6 +40,7 @@ class CallRecordsAdapter:
     def __init__(self, database: RecordsDatabase, clock: Clock | None = None) -> None:
         self._database = database
         self._clock = clock or SystemClock()
+        self._looked_at_all = False
         self._commits = Grouped(self._write)
         self._by_id = Grouped(partial(self._look_up, calls.c.id))
         self._by_key = Grouped(partial(self._look_up, call_keys.c.key))
@@ -65,6 +67,15 @@ class CallRecordsAdapter:
         """Return open calls whose ``next_at`` has come, the longest due first."""
         return await self._all(call_rows.select_due(now, limit))
 
+    async def damaged(self) -> list[Call]:
+        """Return the open calls that were rebuilt from damaged records, as the port says."""
+        found = [call for call in await self._all(select_open(with_neither=False)) if call.damaged]
+        if not self._looked_at_all:
+            if self._database.is_sqlite:
+                found += await self._all(select_open(with_neither=True))
+            self._looked_at_all = True
+        return found
+
     async def next_due(self) -> datetime | None:
         """Return the earliest ``next_at``."""
         first = select(func.min(calls.c.next_at)).where(calls.c.next_at.is_not(None), call_rows.IS_OPEN)
@@ -78,18 +89,18 @@ class CallRecordsAdapter:
 
     async def events(self, call_id: str) -> list[EventRow]:
         """Return a call's history in order."""
-        return await self._events(select(call_events).where(call_events.c.call_id == call_id))
+        wanted = select(call_events).where(call_events.c.call_id == call_id).order_by(call_events.c.number)
+        return await self._database.read(wanted, call_events, event_of)
 
     async def pages(self, call_id: str) -> list[PageRow]:
         """Return whom the call was told to, in the order decided, as long as the outbox keeps it."""
         wanted = select(outbox).where(outbox.c.incident == call_id, OF_CALLS).order_by(outbox.c.number)
-        async with self._database.reading() as connection:
-            rows = await connection.execute(wanted)
-            return [call_rows.page_row(outbox_rows.entry_of(row)) for row in rows]
+        return await self._database.read(wanted, outbox, lambda row: call_rows.page_row(outbox_rows.entry_of(row)))
 
     async def events_after(self, number: int, limit: int) -> list[EventRow]:
         """Return events of all calls with numbers above ``number``, in order; a number never appears late."""
-        return await self._events(select(call_events).where(call_events.c.number > number).limit(limit))
+        wanted = select(call_events).where(call_events.c.number > number)
+        return await self._database.read_page(wanted, call_events, event_of, by=call_events.c.number, limit=limit)
 
     async def last_event(self) -> int:
         """Return the newest event's number, 0 when there is none."""
@@ -101,24 +112,22 @@ class CallRecordsAdapter:
         wanted = select(calls, column.label("its_name")).select_from(keyed)
         async with self._database.reading() as connection:
             rows = await _found(connection, wanted, column, {*names})
-        found = {row.its_name: row for row in rows}
-        return [call_rows.call_of(found[name]) if name in found else None for name in names]
+            known = await calls_of(connection, rows, self._database.unreadable)
+        found = dict(zip((row.its_name for row in rows), known, strict=True))
+        return [found.get(name) for name in names]
 
     async def _look_up_open(self, places: Sequence[Opening]) -> Sequence[Call | None]:
         wanted = select(calls).where(call_rows.IS_OPEN)
         async with self._database.reading() as connection:
             rows = await _found(connection, wanted, calls.c.place_key, {key for key, _ in places})
-        found = {(row.place_key, row.drill): row for row in rows}
-        return [call_rows.call_of(found[place]) if place in found else None for place in places]
+            known = await calls_of(connection, rows, self._database.unreadable)
+        found = dict(zip(((row.place_key, row.drill) for row in rows), known, strict=True))
+        return [found.get(place) for place in places]
 
     async def _all(self, wanted: Select[Any]) -> list[Call]:
         async with self._database.reading() as connection:
-            return [call_rows.call_of(row) for row in await connection.execute(wanted)]
-
-    async def _events(self, wanted: Select[Any]) -> list[EventRow]:
-        async with self._database.reading() as connection:
-            rows = await connection.execute(wanted.order_by(call_events.c.number))
-            return [call_rows.event_of(row) for row in rows]
+            rows = (await connection.execute(wanted)).all()
+            return await calls_of(connection, rows, self._database.unreadable)
 
     async def _write(self, group: Sequence[Submission]) -> Sequence[Stored]:
         try:
@@ -169,7 +178,7 @@ async def _standing(connection: AsyncConnection, group: Sequence[Submission], fo
     there = await _found(connection, opened, calls.c.place_key, places)
     used = await _found(connection, select(call_keys.c.key), call_keys.c.key, keys)
     return Standing(
-        versions={row.id: row.version for row in known},
+        versions={row.id: version_of(row.version) for row in known},
         open_calls={(row.place_key, row.drill): row.id for row in there},
         keys=frozenset(row.key for row in used),
         followed=followed,
@@ -194,6 +203,7 @@ async def _write_all(
     newest = {commit.call.id: commit.call for commit in commits}
     raised = list(dict.fromkeys(commit.call.id for commit in commits if commit.call.version == 1))
     changed = [call_rows.changed_row(call) for call in newest.values() if call.id not in raised]
+    await put_aside.keep(connection, await damaged_records(connection, [c for c in newest.values() if c.damaged]), now)
     # What ends first: a place may be free for the next call only then.
     await run_many(connection, call_rows.UPDATE_CALL, changed)
     fresh = [call_rows.new_row(newest[its_id], number) for number, its_id in enumerate(raised, progress.last_call + 1)]

@@ -1,14 +1,13 @@
-"""From calls and events to their rows, and back; and from filters to conditions."""
+"""From calls and events to their rows, and from filters to conditions."""
 
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Row, Select, bindparam, insert, not_, select, true, update
+from sqlalchemy import ColumnElement, Select, bindparam, insert, not_, select, true, update
 
 from alerts.dispatch.model import OutboxEntry
-from emergency.model import Call, CallEvent, CallFilter, EventRow, PageRow
+from emergency.model import Call, CallEvent, CallFilter, PageRow
 from storage.records.call_tables import call_events, calls
 from storage.records.statements import Parameters
 
@@ -52,14 +51,6 @@ def event_row(call_id: str, event: CallEvent, number: int) -> Parameters:
     return {"number": number, "call_id": call_id, "kind": event.kind.value, "at": event.at, "event": kept}
 
 
-def call_of(row: Row[Any]) -> Call:
-    return replace(msgspec.json.decode(row.call, type=Call), number=row.number)
-
-
-def event_of(row: Row[Any]) -> EventRow:
-    return EventRow(row.number, row.call_id, msgspec.json.decode(row.event, type=CallEvent))
-
-
 def page_row(entry: OutboxEntry) -> PageRow:
     """What a page in the outbox has come to."""
     intent = entry.intent
@@ -81,6 +72,7 @@ def select_due(now: datetime, limit: int) -> Select[Any]:
 
 
 def select_calls(matching: CallFilter, before: int | None, limit: int) -> Select[Any]:
+    """Newest first."""
     wanted = select(calls).where(*_conditions(matching))
     if before is not None:
         wanted = wanted.where(calls.c.number < before)

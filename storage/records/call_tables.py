@@ -7,14 +7,13 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    LargeBinary,
     Table,
     Text,
     column,
     true,
 )
 
-from storage.records.tables import PATH, ROW_NUMBER, FreeText, Instant, metadata, where, where_told
+from storage.records.tables import PATH, ROW_NUMBER, Blob, FreeText, Instant, metadata, where, where_told
 
 _OPEN = column("is_open", Boolean).is_(true())
 
@@ -96,7 +95,7 @@ call_points = Table(
 call_point_tokens = Table(
     "call_point_tokens",
     metadata,
-    Column("digest", LargeBinary, primary_key=True),
+    Column("digest", Blob, primary_key=True),
     Column("point_id", FreeText, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("ends_at", Instant, nullable=True),
@@ -108,8 +107,8 @@ controller_codes = Table(
     "controller_codes",
     metadata,
     Column("path", PATH, primary_key=True),
-    Column("salt", LargeBinary, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
+    Column("salt", Blob, nullable=False),
+    Column("digest", Blob, nullable=False),
     Column("author", FreeText, nullable=False),
     Column("at", Instant, nullable=False),
     sqlite_with_rowid=False,

@@ -42,13 +42,12 @@ class ControllerCodesAdapter:
 
     async def code_matches(self, path: str, code: str) -> bool | None:
         """Tell whether ``code`` is that of the lift ``path``; ``None`` when none is kept for it."""
-        wanted = select(controller_codes.c.salt, controller_codes.c.digest).where(controller_codes.c.path == path)
-        async with self._database.reading() as connection:
-            kept = (await connection.execute(wanted)).one_or_none()
-        if kept is None:
+        wanted = select(controller_codes).where(controller_codes.c.path == path)
+        kept = await self._database.read(wanted, controller_codes, lambda row: (row.salt, row.digest))
+        if not kept:
             return None
-        digest = await asyncio.to_thread(_digest, code, bytes(kept.salt))
-        return hmac.compare_digest(digest, bytes(kept.digest))
+        ((salt, known),) = kept
+        return hmac.compare_digest(await asyncio.to_thread(_digest, code, salt), known)
 
 
 def _digest(code: str, salt: bytes) -> bytes:

@@ -2,10 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event, make_url, text
+from psycopg import DataError
+from psycopg.abc import Buffer
+from psycopg.types.datetime import TimestamptzBinaryLoader, TimestamptzLoader
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
@@ -13,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from core.errors import PermanentError, StartupError, TemporaryError
 from storage.records.turns import WriteTurns
+from storage.records.unreadable import UnreadableRows, decoded
 from storage.reserve import WAL_LIMIT
 from storage.wal import switch_to_wal
 
@@ -21,6 +26,7 @@ CONNECT_TIMEOUT_SECONDS = 5
 UNANSWERED_MILLISECONDS = 10_000
 BUSY_TIMEOUT_MILLISECONDS = 5_000
 _WRITES = "anju_writes"
+_Decoded = TypeVar("_Decoded")
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # A commit that returned survives a power cut, as PostgreSQL's does.
@@ -40,6 +46,13 @@ class RecordsDatabase:
         self._url = url
         self._engine: AsyncEngine | None = None
         self._turns = WriteTurns()
+        self.unreadable = UnreadableRows()
+        """The rows that its readers left out because they could not be decoded."""
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file, which holds any value in any column."""
+        return make_url(self._url).get_backend_name() == "sqlite"
 
     async def open(self) -> None:
         """Connect once to see that the database answers. Raises `TemporaryError`; may be repeated."""
@@ -81,6 +94,38 @@ class RecordsDatabase:
                 await connection.execution_options(**{_WRITES: True})
                 async with connection.begin():
                     yield connection
+
+    async def read(self, wanted: Select[Any], table: Table, decode: Callable[[Row[Any]], _Decoded]) -> list[_Decoded]:
+        """Return what ``wanted``, a selection of whole rows of ``table``, finds; unreadable rows are left out."""
+        async with self.reading() as connection:
+            return decoded(await connection.execute(wanted), table, decode, self.unreadable)
+
+    async def read_page(
+        self,
+        wanted: Select[Any],
+        table: Table,
+        decode: Callable[[Row[Any]], _Decoded],
+        *,
+        by: ColumnElement[Any],
+        limit: int,
+        falling: bool = False,
+    ) -> list[_Decoded]:
+        """As `read`, the first ``limit`` in the order of the column ``by``, which is unique.
+
+        For every unreadable row a further one is read: whoever asks for the next page only after a full one, or reads
+        on until nothing comes, misses none.
+        """
+        ordered = wanted.order_by(by.desc() if falling else by).limit(limit)
+        found: list[_Decoded] = []
+        async with self.reading() as connection:
+            rows = (await connection.execute(ordered)).all()
+            while rows:
+                found += decoded(rows, table, decode, self.unreadable)
+                if len(rows) < limit or len(found) >= limit:
+                    break
+                last = getattr(rows[-1], by.key or "")
+                rows = (await connection.execute(ordered.where(by < last if falling else by > last))).all()
+        return found[:limit]
 
     def _opened(self) -> AsyncEngine:
         if self._engine is None:
@@ -124,7 +169,34 @@ def _create_sqlite(url: str) -> AsyncEngine:
 def _create_postgres(url: str) -> AsyncEngine:
     limits = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "tcp_user_timeout": UNANSWERED_MILLISECONDS}
     # Pre-ping: after PostgreSQL restarts, the pool's old connections are replaced before somebody's commit meets them.
-    return create_async_engine(url, connect_args=limits, pool_pre_ping=True, hide_parameters=True)
+    engine = create_async_engine(url, connect_args=limits, pool_pre_ping=True, hide_parameters=True)
+    event.listen(engine.sync_engine, "connect", _load_instants)
+    return engine
+
+
+class _InstantLoader(TimestamptzLoader):
+    """An instant that Python cannot hold (``infinity``, before year 1) comes out as text, see `tables.Instant`."""
+
+    def load(self, data: Buffer) -> Any:
+        try:
+            return super().load(data)
+        except DataError:
+            return bytes(data).decode()
+
+
+class _BinaryInstantLoader(TimestamptzBinaryLoader):
+    """The same for the binary format."""
+
+    def load(self, data: Buffer) -> Any:
+        try:
+            return super().load(data)
+        except DataError as error:
+            return str(error)
+
+
+def _load_instants(connection: DBAPIConnection, _record: object) -> None:
+    for loader in (_InstantLoader, _BinaryInstantLoader):
+        connection.driver_connection.adapters.register_loader("timestamptz", loader)
 
 
 def _set_pragmas(connection: DBAPIConnection, _record: object) -> None:
@@ -132,6 +204,12 @@ def _set_pragmas(connection: DBAPIConnection, _record: object) -> None:
     for pragma in _SQLITE_PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
+    # Bytes that are no UTF-8 (a damaged page) are shown as U+FFFD: the driver's own reader fails the whole result.
+    connection.driver_connection.text_factory = _text
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode(errors="replace")
 
 
 def _begin(connection: Connection) -> None:

@@ -16,12 +16,14 @@ from storage.records.alert_rows import write_alerts
 from storage.records.bulk import upsert_many
 from storage.records.database import RecordsDatabase
 from storage.records.desk_tables import desk_progress, desk_states
+from storage.records.kept_tables import suppressions
 from storage.records.progress import advance
 from storage.records.receivers import select_failing
 from storage.records.statements import Parameters, device_key, run_many
 from storage.records.suppressions import in_force_or_later, suppression_of
 from storage.records.tables import FOR_THE_DESK, alerts, transitions
 from storage.records.uninterrupted import uninterrupted
+from storage.records.unreadable import decoded
 
 _BESIDE = ("title_zh", "title_en", "fired_at", "latching", "protected", "maintenance")
 
@@ -47,13 +49,15 @@ class DeskRecordsAdapter:
         An index over the steps that concern the desk answers: where there are none, however many others, at once.
         """
         async with self._database.reading() as connection:
-            rows = await connection.execute(TOLD, {"above": after, "at_most": limit})
-            return [_told(row) for row in rows]
+            while rows := (await connection.execute(TOLD, {"above": after, "at_most": limit})).all():
+                if told := decoded(rows, transitions, _told, self._database.unreadable):
+                    return told
+                after = rows[-1].sequence  # Nothing but unreadable steps: the desk must not take them for the end.
+            return []
 
     async def suppressions(self, now: datetime) -> Sequence[Suppression]:
         """Return what is in force at ``now`` or begins later, by rising ``id``."""
-        async with self._database.reading() as connection:
-            return [suppression_of(row) for row in await connection.execute(in_force_or_later(now))]
+        return await self._database.read(in_force_or_later(now), suppressions, suppression_of)
 
     async def failing_receivers(self) -> dict[str, str]:
         """Return the receivers that cannot be reached, with the newest error, as the port says."""
@@ -96,7 +100,6 @@ TOLD = _select_told()
 
 
 def _told(row: Row[Any]) -> Told:
-    facts = msgspec.json.decode(row.facts, type=dict[str, str | float | int | bool | None])
     return Told(
         sequence=row.sequence,
         alert_id=row.alert_id,
@@ -107,13 +110,14 @@ def _told(row: Row[Any]) -> Told:
         at=row.at,
         recorded_at=row.recorded_at,
         actor=row.actor,
-        reason=Reason(row.reason_code, row.reason_zh, row.reason_en, _told_facts(facts)),
+        reason=Reason(row.reason_code, row.reason_zh, row.reason_en, facts_of(row)),
         **_alert_of(row),
     )
 
 
-def _told_facts(facts: dict[str, str | float | int | bool | None]) -> dict[str, str | float | int | bool]:
+def facts_of(row: Row[Any]) -> dict[str, str | float | int | bool]:
     """Without those that hold nothing: JSON knows no infinity, and one of them must not stop the desk."""
+    facts = msgspec.json.decode(row.facts, type=dict[str, str | float | int | bool | None])
     return {name: value for name, value in facts.items() if value is not None}
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import (
     ColumnElement,
     Index,
     Integer,
-    LargeBinary,
     Table,
     Text,
     and_,
@@ -18,7 +17,7 @@ from sqlalchemy import (
     true,
 )
 
-from storage.records.tables import PATH, ROW_NUMBER, FreeText, Instant, metadata, where, where_null, where_told
+from storage.records.tables import PATH, ROW_NUMBER, Blob, FreeText, Instant, metadata, where, where_null, where_told
 
 desk_progress = Table(
     "desk_progress",
@@ -26,14 +25,14 @@ desk_progress = Table(
     Column("id", Integer, CheckConstraint("id = 1", name="desk_progress_one_row"), primary_key=True),
     Column("sequence", BigInteger, nullable=False),
     # Fingerprint of the last commit that did not move the sequence (timers ran out, no step was told).
-    Column("tick", LargeBinary, nullable=True),
+    Column("tick", Blob, nullable=True),
 )
 
 desk_states = Table(
     "desk_states",
     metadata,
     Column("key", PATH, primary_key=True),
-    Column("state", LargeBinary, nullable=False),
+    Column("state", Blob, nullable=False),
     sqlite_with_rowid=False,
 )
 

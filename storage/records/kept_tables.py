@@ -5,7 +5,7 @@ Rows are ended or replaced by newer ones, never removed: their authors and insta
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, UniqueConstraint
 
-from storage.records.tables import PATH, ROW_NUMBER, FreeText, Instant, device_columns, metadata, where_null
+from storage.records.tables import PATH, ROW_NUMBER, Blob, FreeText, Instant, device_columns, metadata, where_null
 
 suppressions = Table(
     "suppressions",
@@ -92,5 +92,21 @@ rota_overrides = Table(
     Column("removed_at", Instant, nullable=True),
     Column("removed_by", FreeText, nullable=True),
     Index("rota_overrides_by_end", "ends_at", **where_null("removed_at")),
+    sqlite_autoincrement=True,
+)
+
+# What could not be decoded and had to make room (an engine's state that is made anew, the record of a call that was
+# rebuilt), byte by byte as it was found; `cleared_at` is when an operator has looked at it.
+put_aside = Table(
+    "put_aside",
+    metadata,
+    Column("number", ROW_NUMBER, primary_key=True, autoincrement=True),
+    Column("table_name", FreeText, nullable=False),
+    Column("row_key", FreeText, nullable=False),
+    Column("content", Blob, nullable=False),
+    Column("reason", FreeText, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("cleared_at", Instant, nullable=True),
+    Index("put_aside_uncleared", "number", **where_null("cleared_at")),
     sqlite_autoincrement=True,
 )

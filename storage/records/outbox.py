@@ -19,6 +19,7 @@ from storage.records.grouped import Grouped
 from storage.records.statements import Parameters, run_many
 from storage.records.tables import FreeText, Instant
 from storage.records.uninterrupted import uninterrupted
+from storage.records.unreadable import UnreadableRows, decoded
 
 
 class _Ending(Struct, frozen=True):
@@ -49,8 +50,15 @@ class OutboxAdapter:
         finished, so that order is kept. ``calls`` asks for pages of emergency calls only, or for all else.
         """
         async with self._database.reading() as connection:
-            rows = await connection.execute(outbox_rows.select_due(now, limit, without, calls=calls))
-            return sorted((outbox_rows.entry_of(row) for row in rows), key=lambda entry: entry.number)
+            wanted = outbox_rows.select_due(now, limit, without, calls=calls)
+            rows = (await connection.execute(wanted)).all()
+        unreadable = UnreadableRows()
+        entries = decoded(rows, outbox, outbox_rows.entry_of, unreadable)
+        for row in unreadable.rows():
+            # Left waiting, it would hold up its line and be read again at every look.
+            self._database.unreadable.note(row)
+            await self.give_up(row.key["number"], now, f"cannot be read: {row.reason}")
+        return sorted(entries, key=lambda entry: entry.number)
 
     async def next_due(self) -> datetime | None:
         """Return when the next entry is to be tried, ``None`` while nothing waits."""
@@ -115,7 +123,7 @@ class OutboxAdapter:
         self, *, status: str | None, receiver: str | None, alert_id: str | None, before: int | None, limit: int
     ) -> Sequence[OutboxEntry]:
         """Return entries by falling number, below ``before``."""
-        wanted = _with_status(select(outbox).order_by(outbox.c.number.desc()).limit(limit), status)
+        wanted = _with_status(select(outbox), status)
         if receiver is not None:
             wanted = wanted.where(outbox.c.receiver == receiver)
         if alert_id is not None:
@@ -123,8 +131,8 @@ class OutboxAdapter:
             wanted = wanted.where(outbox.c.number.in_(linked))
         if before is not None:
             wanted = wanted.where(outbox.c.number < before)
-        async with self._database.reading() as connection:
-            return [outbox_rows.entry_of(row) for row in await connection.execute(wanted)]
+        by, entry_of = outbox.c.number, outbox_rows.entry_of
+        return await self._database.read_page(wanted, outbox, entry_of, by=by, limit=limit, falling=True)
 
 
 def undelivered(alert_id: str, receiver: str, now: datetime, detail: str) -> TimelineNote:

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import Row, Select, select, union
 
 from alerts.history import AlertRow, NotifiedRow
+from alerts.model import Severity
 from storage.records import rows
 from storage.records.database import RecordsDatabase
 from storage.records.desk_tables import outbox
 from storage.records.outbox_rows import status_of
-from storage.records.statements import device_key
 from storage.records.tables import alerts, transitions
 
 
@@ -29,9 +29,7 @@ class QualityAdapter:
 
         *Open*: the condition held; a latched alert whose condition was over is not.
         """
-        async with self._database.reading() as connection:
-            found = await connection.execute(select_alerts(community, since, until))
-            return [rows.alert_row(row) for row in found]
+        return await self._database.read(select_alerts(community, since, until), alerts, rows.alert_row)
 
     async def chattering_between(self, community: str | None, since: datetime, until: datetime) -> set[tuple[str, str]]:
         """Return the rules, each with a device's path, whose alerts that fired in the span were said to chatter."""
@@ -42,16 +40,14 @@ class QualityAdapter:
         said = said.where(transitions.c.alert_id.in_(fired), transitions.c.reason_code == "chattering").distinct()
         async with self._database.reading() as connection:
             found = await connection.execute(said)
-            return {(row.rule, device_key(row.community, row.device_kind, row.device).path) for row in found}
+            return {(row.rule, f"{row.community}/{row.device_kind}/{row.device}") for row in found}
 
     async def notified_between(self, community: str | None, since: datetime, until: datetime) -> Sequence[NotifiedRow]:
         """Return what was put into the outbox in the span, by rising instant."""
         wanted = select(outbox).where(outbox.c.created_at >= since, outbox.c.created_at < until)
         if community is not None:
             wanted = wanted.where(outbox.c.community == community)
-        async with self._database.reading() as connection:
-            found = await connection.execute(wanted.order_by(outbox.c.created_at, outbox.c.number))
-            return [_notified(row) for row in found]
+        return await self._database.read(wanted.order_by(outbox.c.created_at, outbox.c.number), outbox, _notified)
 
 
 def select_alerts(community: str | None, since: datetime, until: datetime) -> Select[Any]:
@@ -76,7 +72,7 @@ def _notified(row: Row[Any]) -> NotifiedRow:
         person=row.person,
         receiver=row.receiver,
         community=row.community,
-        severity=row.severity,
+        severity=Severity(row.severity).value,
         purpose=row.purpose,
         created_at=row.created_at,
         finished_at=row.finished_at,

@@ -18,6 +18,7 @@ from storage.records.database import RecordsDatabase
 from storage.records.statements import Parameters, batched
 from storage.records.tables import alert_progress, alerts, devices, faults, transition_counter, transitions
 from storage.records.uninterrupted import uninterrupted
+from storage.records.unreadable import decoded
 
 AnyRow = Row[Any]
 _PATHS_AT_ONCE = 500  # Well below what either database takes as parameters of one statement.
@@ -35,19 +36,19 @@ class RecordsAdapter:
 
     async def devices(self, community: str | None, kind: str | None, after: str | None, limit: int) -> list[DeviceRow]:
         """Return devices in rising order of path, beginning after the path ``after``."""
-        wanted = rows.select_devices().order_by(devices.c.path).limit(limit)
+        wanted = rows.select_devices()
         if community is not None:
             wanted = wanted.where(devices.c.community == community)
         if kind is not None:
             wanted = wanted.where(devices.c.device_kind == kind)
         if after is not None:
             wanted = wanted.where(devices.c.path > after)
-        return [rows.device_row(row) for row in await self._read(wanted)]
+        return await self._database.read_page(wanted, devices, rows.device_row, by=devices.c.path, limit=limit)
 
     async def device(self, key: DeviceKey) -> DeviceRow | None:
         """Return one device, or ``None``."""
-        found = await self._read(rows.select_devices().where(devices.c.path == key.path))
-        return rows.device_row(found[0]) if found else None
+        wanted = rows.select_devices().where(devices.c.path == key.path)
+        return next(iter(await self._database.read(wanted, devices, rows.device_row)), None)
 
     async def first_heard(self, paths: Sequence[str]) -> dict[str, datetime]:
         """Return since when devices are known, by path; those that never spoke are left out."""
@@ -59,10 +60,11 @@ class RecordsAdapter:
 
     async def alerts(self, matching: AlertFilter, before: int | None, limit: int) -> list[AlertRow]:
         """Return alerts, newest number first, with numbers below ``before``."""
-        wanted = select(alerts).where(*rows.alert_conditions(matching)).order_by(alerts.c.number.desc()).limit(limit)
+        wanted = select(alerts).where(*rows.alert_conditions(matching))
         if before is not None:
             wanted = wanted.where(alerts.c.number < before)
-        return [rows.alert_row(row) for row in await self._read(wanted)]
+        by = alerts.c.number
+        return await self._database.read_page(wanted, alerts, rows.alert_row, by=by, limit=limit, falling=True)
 
     async def alert(self, alert_id: str) -> tuple[AlertRow, list[TransitionRow]] | None:
         """Return one alert and its timeline in order, or ``None``."""
@@ -70,8 +72,10 @@ class RecordsAdapter:
             found = await find_alert(connection, alert_id)
             if found is None:
                 return None
+            known = decoded([found], alerts, rows.alert_row, self._database.unreadable)
             steps = await connection.execute(rows.timeline_of(alert_id))
-            return rows.alert_row(found), [rows.transition_row(step) for step in steps]
+            timeline = decoded(steps, transitions, rows.transition_row, self._database.unreadable)
+            return (known[0], timeline) if known else None
 
     @uninterrupted
     async def acknowledge(
@@ -113,15 +117,16 @@ class RecordsAdapter:
 
     async def faults(self, matching: FaultFilter, before: int | None, limit: int) -> list[FaultRow]:
         """Return fault episodes, newest number first, with numbers below ``before``."""
-        wanted = select(faults).where(*rows.fault_conditions(matching)).order_by(faults.c.number.desc()).limit(limit)
+        wanted = select(faults).where(*rows.fault_conditions(matching))
         if before is not None:
             wanted = wanted.where(faults.c.number < before)
-        return [rows.fault_row(row) for row in await self._read(wanted)]
+        by = faults.c.number
+        return await self._database.read_page(wanted, faults, rows.fault_row, by=by, limit=limit, falling=True)
 
     async def transitions(self, after: int, limit: int) -> list[TransitionRow]:
         """Return transitions with sequences above ``after``, in order; a sequence never appears late."""
-        wanted = select(transitions).where(transitions.c.sequence > after).order_by(transitions.c.sequence).limit(limit)
-        return [rows.transition_row(row) for row in await self._read(wanted)]
+        wanted, by = select(transitions).where(transitions.c.sequence > after), transitions.c.sequence
+        return await self._database.read_page(wanted, transitions, rows.transition_row, by=by, limit=limit)
 
     async def last_sequence(self) -> int:
         """Return the newest transition's sequence, 0 when there is none."""

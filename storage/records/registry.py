@@ -1,10 +1,10 @@
 """What people tell of devices."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Row, select
 
 from alerts.inventory import DeviceFacts, Inventory
 from core.devices import DeviceKey
@@ -12,6 +12,7 @@ from storage.records.database import RecordsDatabase
 from storage.records.kept_tables import device_facts
 from storage.records.statements import device_key, device_parts, upsert_into
 from storage.records.uninterrupted import uninterrupted
+from storage.records.unreadable import decoded
 from storage.records.versions import FACTS, next_version, version_of
 
 
@@ -34,7 +35,9 @@ class RegistryAdapter:
             # The version first: facts that change in between are read again when the next version is seen.
             version = await version_of(connection, FACTS)
             if self._newest is None or self._newest.version != version:
-                self._newest = await _read(connection, version)
+                told = await connection.execute(select(device_facts))
+                facts = dict(decoded(told, device_facts, facts_of, self._database.unreadable))
+                self._newest = Inventory(facts, version)
             return self._newest
 
     @uninterrupted
@@ -50,10 +53,6 @@ class RegistryAdapter:
             await connection.execute(keeping, {"path": device.path, **device_parts(device), **said})
 
 
-async def _read(connection: AsyncConnection, version: int) -> Inventory:
-    told = await connection.execute(select(device_facts))
-    facts = {
-        device_key(row.community, row.device_kind, row.device): msgspec.json.decode(row.facts, type=DeviceFacts)
-        for row in told
-    }
-    return Inventory(facts, version)
+def facts_of(row: Row[Any]) -> tuple[DeviceKey, DeviceFacts]:
+    device = device_key(row.community, row.device_kind, row.device)
+    return device, msgspec.json.decode(row.facts, type=DeviceFacts)

@@ -26,8 +26,7 @@ class RotaOverridesAdapter:
         """Return those that end after ``since``, by start; where two overlap the later created one counts."""
         lasting = select(rota_overrides).where(rota_overrides.c.ends_at > since, rota_overrides.c.removed_at.is_(None))
         wanted = lasting.order_by(rota_overrides.c.starts_at, rota_overrides.c.number)
-        async with self._database.reading() as connection:
-            return [_override(row) for row in await connection.execute(wanted)]
+        return await self._database.read(wanted, rota_overrides, _override)
 
     @uninterrupted
     async def add_override(

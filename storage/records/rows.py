@@ -7,11 +7,13 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, Select, and_, false, func, not_, or_, select
 
 from alerts.history import AlertFilter, AlertRow, DeviceRow, FaultFilter, FaultRow, TransitionRow
-from alerts.model import AlertState
+from alerts.model import AlertState, Severity, TransitionKind
 from storage.records.statements import device_key
 from storage.records.tables import LATCHED, WANTS_SOMEBODY, alerts, devices, faults, transitions
 
 Condition = ColumnElement[bool]
+LATEST = dict[str, dict[str, dict[str, object]]]
+"""By part, signal, and then ``value`` and ``at``."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -35,17 +37,18 @@ def device_row(row: Row[Any]) -> DeviceRow:
         last_heard_at=row.last_heard_at,
         online=row.online,
         skew_seconds=None if skew is None else (skew * _MICROSECOND).total_seconds(),
-        latest=msgspec.json.decode(row.latest, type=dict[str, dict[str, dict[str, object]]]),
+        latest=msgspec.json.decode(row.latest, type=LATEST),
         open_alerts=row.open_alerts,
     )
 
 
 def alert_row(row: Row[Any]) -> AlertRow:
+    """Raises `ValueError` for words that no version wrote, as the two below do."""
     return AlertRow(
         number=row.number,
         id=row.id,
         rule=row.rule,
-        severity=row.severity,
+        severity=Severity(row.severity).value,
         device=device_key(row.community, row.device_kind, row.device),
         state=_state(row).value,
         title_zh=row.title_zh,
@@ -79,9 +82,9 @@ def transition_row(row: Row[Any]) -> TransitionRow:
         sequence=row.sequence,
         alert_id=row.alert_id,
         rule=row.rule,
-        severity=row.severity,
+        severity=Severity(row.severity).value,
         device=device_key(row.community, row.device_kind, row.device),
-        kind=row.kind,
+        kind=TransitionKind(row.kind).value,
         at=row.at,
         recorded_at=row.recorded_at,
         actor=row.actor,
@@ -99,7 +102,7 @@ def fault_row(row: Row[Any]) -> FaultRow:
         source=row.source,
         code=row.code,
         kind=row.kind,
-        severity=row.severity,
+        severity=Severity(row.severity).value,
         raised_at=row.raised_at,
         cleared_at=row.cleared_at,
         late=row.late,

@@ -63,8 +63,7 @@ class RuleBookAdapter:
             return _revision(kept.one())
 
     async def _read(self, wanted: Select[Any]) -> list[RuleRevisionRow]:
-        async with self._database.reading() as connection:
-            return [_revision(row) for row in await connection.execute(wanted)]
+        return await self._database.read(wanted, rule_revisions, _revision)
 
 
 async def _last_revision(connection: AsyncConnection, rule: str) -> int:

@@ -33,7 +33,8 @@ class SessionsAdapter:
         wanted = select(tokens.c.name, _kept.last_used_at).join(tokens, of_token).where(_kept.digest == session)
         async with self._database.reading() as connection:
             row = (await connection.execute(wanted)).one_or_none()
-            return None if row is None else (row.name, row.last_used_at)
+            # A last use that cannot be read ends the session: its owner signs in again.
+            return None if row is None or not isinstance(row.last_used_at, datetime) else (row.name, row.last_used_at)
 
     @uninterrupted
     async def used(self, session: bytes, now: datetime) -> None:

@@ -33,14 +33,13 @@ class SuppressionsAdapter:
         wanted = select(suppressions) if ended else _not_over(self._clock.now())
         if before is not None:
             wanted = wanted.where(suppressions.c.number < number_of(before))
-        async with self._database.reading() as connection:
-            rows = await connection.execute(wanted.order_by(suppressions.c.number.desc()).limit(limit))
-            return [suppression_of(row) for row in rows]
+        by = suppressions.c.number
+        return await self._database.read_page(wanted, suppressions, suppression_of, by=by, limit=limit, falling=True)
 
     async def get(self, suppression_id: str) -> Suppression | None:
         """Return one, or ``None``."""
-        async with self._database.reading() as connection:
-            return await _find(connection, number_of(suppression_id))
+        wanted = select(suppressions).where(suppressions.c.number == number_of(suppression_id))
+        return next(iter(await self._database.read(wanted, suppressions, suppression_of)), None)
 
     @uninterrupted
     async def add(self, suppression: Suppression) -> Suppression:

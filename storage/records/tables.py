@@ -4,6 +4,7 @@ A device stands in every table as its three parts, so that each can be filtered 
 the key where one is needed, compared byte by byte in both databases.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,9 +55,16 @@ class Instant(TypeDecorator[datetime]):
         return value if dialect.name == "postgresql" else microseconds
 
     def process_result_value(self, value: datetime | int | None, _dialect: Dialect) -> datetime | None:
+        """A stored value that is no instant comes out as it is: raised here, it would fail the whole result.
+
+        `storage.records.unreadable.decoded` reports the row.
+        """
         if value is None:
             return None
-        return from_microseconds(value) if isinstance(value, int) else value.astimezone(UTC)
+        try:
+            return from_microseconds(value) if isinstance(value, int) else value.astimezone(UTC)
+        except (AttributeError, OverflowError):
+            return value  # type: ignore[return-value]  # damaged
 
 
 class FreeText(TypeDecorator[str]):
@@ -71,6 +79,20 @@ class FreeText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
         return None if value is None else value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+class Blob(TypeDecorator[bytes]):
+    """Bytes. What SQLite holds of another type comes out as it is, for the reason given at `Instant`."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def result_processor(self, _dialect: Dialect, _coltype: object) -> Callable[[Any], Any]:
+        return _bytes_of
+
+
+def _bytes_of(value: object) -> object:
+    return bytes(value) if isinstance(value, memoryview | bytearray) else value
 
 
 # SQLite numbers rows by itself only for the exact type INTEGER.
@@ -122,7 +144,7 @@ alert_progress = Table(
     Column("id", Integer, CheckConstraint("id = 1", name="alert_progress_one_row"), primary_key=True),
     Column("position", BigInteger, nullable=False),
     # Fingerprint of the last commit that did not move the position (timers ran out, no message came).
-    Column("tick", LargeBinary, nullable=True),
+    Column("tick", Blob, nullable=True),
 )
 
 transition_counter = Table(
@@ -136,7 +158,7 @@ engine_states = Table(
     "engine_states",
     metadata,
     Column("path", PATH, primary_key=True),
-    Column("state", LargeBinary, nullable=False),
+    Column("state", Blob, nullable=False),
     sqlite_with_rowid=False,  # One tree instead of two: a checkpoint of a thousand devices costs half.
 )
 
@@ -243,7 +265,7 @@ faults = Table(
 tokens = Table(
     "tokens",
     metadata,
-    Column("digest", LargeBinary, primary_key=True),
+    Column("digest", Blob, primary_key=True),
     Column("name", FreeText, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant, nullable=True),
@@ -254,9 +276,17 @@ tokens = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("digest", LargeBinary, primary_key=True),
-    Column("token", LargeBinary, nullable=False),
+    Column("digest", Blob, primary_key=True),
+    Column("token", Blob, nullable=False),
     Column("last_used_at", Instant, nullable=False),
     Index("sessions_by_use", "last_used_at"),
     sqlite_with_rowid=False,
 )
+
+
+def python_type_of(column_type: TypeEngine[Any]) -> type:
+    """Return the type that values of a sound column have in Python."""
+    for kind, python_type in ((FreeText, str), (Blob, bytes), (Instant, datetime)):
+        if isinstance(column_type, kind):
+            return python_type
+    return column_type.python_type

@@ -17,6 +17,7 @@ async def next_version(connection: AsyncConnection, name: str) -> int:
 
 
 async def version_of(connection: AsyncConnection, name: str) -> int:
-    """Return the newest version of ``name``, 0 while nothing was kept; reads one row."""
+    """Return the newest version of ``name``, 0 while nothing was kept or it cannot be read; reads one row."""
     newest = select(kept_versions.c.version).where(kept_versions.c.name == name)
-    return int((await connection.execute(newest)).scalar_one())
+    version = (await connection.execute(newest)).scalar_one()
+    return version if isinstance(version, int) else 0

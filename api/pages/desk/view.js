@@ -23,7 +23,10 @@ export function showCall(page, seen, desk) {
   const { call } = seen, language = speaks();
   page.firstChild.className = `call state-${call.state}${call.drill ? ' drill' : ''}`;
   const part = (name) => page.querySelector(`[data-part=${name}]`);
-  renew(part('banner'), [call.drill, language], () => call.drill && h('p', { class: 'drill-banner' }, t('drill_banner')));
+  renew(part('banner'), [call.drill, call.damaged, language], () => [
+    call.drill && h('p', { class: 'drill-banner' }, t('drill_banner')),
+    call.damaged && h('p', { class: 'damaged-banner' }, t('damaged_banner')),
+  ]);
   renew(part('head'), [call, language], () => head(call));
   showTodo(part, call, desk, language);
   renew(part('where'), [call.place, call.people, call.caller, call.responder, seen.signals, seen.floors, language], () => where(seen));

@@ -1,0 +1,199 @@
+"""Rebuilds a call whose record cannot be decoded, from the columns beside it and from its history. Pure.
+
+A person may be waiting behind an unreadable record, so a damaged call is never left out: what cannot be known is taken
+as the case that calls more people rather than fewer. An unknown state counts as ringing. What needs the plan or a clock
+stays unset until `steps.repaired` sets it: the rescue clock, and an unknown instant of the next step, which is then at
+once.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from emergency.model import (
+    Call,
+    Caller,
+    CallEvent,
+    CallState,
+    Cause,
+    EventKind,
+    Place,
+    Responder,
+    Source,
+    Stamps,
+    Value,
+)
+from emergency.own_rules import OVERDUE, UNANSWERED
+
+_UNKNOWN_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
+_STATES = {
+    EventKind.ANSWERED: CallState.ANSWERED,
+    EventKind.DISPATCHED: CallState.DISPATCHED,
+    EventKind.ON_THE_WAY: CallState.ON_THE_WAY,
+    EventKind.ON_SITE: CallState.ON_SITE,
+    EventKind.FREED: CallState.FREED,
+    EventKind.ABANDONED: CallState.ABANDONED,
+    EventKind.CLOSED: CallState.CLOSED,
+}
+_STAMPS = {
+    EventKind.STEP_TOLD: "rang",
+    EventKind.ANSWERED: "answered",
+    EventKind.DISPATCHED: "dispatched",
+    EventKind.ON_THE_WAY: "on_the_way",
+    EventKind.ON_SITE: "on_site",
+    EventKind.FREED: "freed",
+    EventKind.ALARM_ENDED: "alarm_ended",
+    EventKind.ABANDONED: "abandoned",
+    EventKind.CLOSED: "closed",
+    EventKind.HALF_TIME: "half_time",
+    EventKind.OVERDUE: "overdue",
+}
+_STOPPED = (CallState.ON_SITE, CallState.FREED, CallState.ABANDONED, CallState.CLOSED)
+_HELD = (CallState.ANSWERED, CallState.DISPATCHED, CallState.ON_THE_WAY)
+
+
+class CallColumns(Struct, frozen=True):
+    """What is stored of a call beside its record. A text that cannot be read is empty, anything else ``None``."""
+
+    id: str
+    number: int
+    version: int
+    place_key: str
+    community: str
+    state: str = ""
+    source: str = ""
+    drill: bool = False
+    lift: str = ""
+    contractor: str = ""
+    raised_at: datetime | None = None
+    next_at: datetime | None = None
+
+
+def rebuilt(known: CallColumns, history: Sequence[CallEvent], reason: str) -> Call:
+    """Return the call as far as it can be known; ``reason`` says why its record cannot be read."""
+    raised_at = known.raised_at or min((event.at for event in history), default=_UNKNOWN_INSTANT)
+    source = _word(Source, known.source) or _first_source(history) or Source.STAFF
+    state = _word(CallState, known.state) or _state_of(history)
+    call = Call(
+        id=known.id,
+        number=known.number,
+        version=known.version,
+        source=source,
+        state=state,
+        drill=known.drill,
+        place=_place_of(known),
+        stamps=_stamps_of(raised_at, history),
+        caller=_caller_of(history),
+        told=_told(history),
+        next_at=None if state is CallState.CLOSED else known.next_at,
+        climb_at=None if state in _STOPPED else known.next_at,
+        alarm=source is Source.CAR_BUTTON or _says(history, EventKind.JOINED, source=Source.CAR_BUTTON.value),
+        joined=tuple(str(event.facts["ref"]) for event in history if event.facts.get("ref")),
+        people=_people_of(history),
+        damaged=reason,
+    )
+    return replace(call, alerts=_alerts_of(call, history), **_taken(call, history))
+
+
+def _word(words: Any, stored: str) -> Any:
+    return words(stored) if stored in [*words] else None
+
+
+def _state_of(history: Iterable[CallEvent]) -> CallState:
+    state = CallState.RINGING
+    for event in history:
+        state = CallState.RINGING if event.kind is EventKind.HANDED_ON else _STATES.get(event.kind, state)
+    return state
+
+
+def _first_source(history: Iterable[CallEvent]) -> Source | None:
+    raised = next((event for event in history if event.kind is EventKind.RAISED), None)
+    return None if raised is None else _word(Source, str(raised.facts.get("source", "")))
+
+
+def _place_of(known: CallColumns) -> Place:
+    """Return a place with the same key, so that the call stays the one that is open there."""
+    place = Place(known.community, known.lift, contractor=known.contractor)
+    if place.key == known.place_key:
+        return place
+    rest = known.place_key.removeprefix(f"{known.community}/")
+    if rest.startswith("point/"):
+        return replace(place, lift="", point=rest.removeprefix("point/"))
+    if rest.count("/") == 0:
+        return replace(place, lift="", apart=rest)
+    return Place(known.place_key.partition("/")[0], known.place_key, contractor=known.contractor)
+
+
+def _stamps_of(raised_at: datetime, history: Iterable[CallEvent]) -> Stamps:
+    first: dict[str, datetime] = {}
+    for event in history:
+        if name := _STAMPS.get(event.kind):
+            first.setdefault(name, event.at)
+    return Stamps(raised_at, **first)
+
+
+def _caller_of(history: Iterable[CallEvent]) -> Caller:
+    asking = [event for event in history if event.kind in (EventKind.RAISED, EventKind.JOINED)]
+    for event in asking:
+        said = Caller(_text(event.facts.get("name")), _text(event.facts.get("phone")), event.text)
+        if said != Caller():
+            return said
+    return Caller()
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _told(history: Iterable[CallEvent]) -> int:
+    steps = [event.facts.get("step") for event in history if event.kind is EventKind.STEP_TOLD]
+    return max((step for step in steps if isinstance(step, int)), default=0)
+
+
+def _people_of(history: Iterable[CallEvent]) -> int | None:
+    people = [event.facts.get("people") for event in history if event.kind is EventKind.RAISED]
+    return next((number for number in reversed(people) if isinstance(number, int)), None)
+
+
+def _says(history: Iterable[CallEvent], kind: EventKind, **facts: Value) -> bool:
+    return any(event.kind is kind and facts.items() <= event.facts.items() for event in history)
+
+
+def _alerts_of(call: Call, history: Sequence[CallEvent]) -> tuple[str, ...]:
+    """Return which own alerts fire by the history: one too many ends at the next act, one too few would never."""
+    firing = []
+    if call.state not in _STOPPED and _says(history, EventKind.OVERDUE):
+        firing.append(OVERDUE)
+    answers = [place for place, event in enumerate(history) if event.kind is EventKind.ANSWERED]
+    unanswered = history[answers[-1] :] if answers else history
+    if call.state not in (*_STOPPED, CallState.ON_THE_WAY) and _says(unanswered, EventKind.STEP_TOLD, again=True):
+        firing.append(UNANSWERED)
+    return tuple(firing)
+
+
+def _taken(call: Call, history: Sequence[CallEvent]) -> dict[str, Any]:
+    """Return who took the call, who goes, and why it was closed."""
+    taken: dict[str, Any] = {"answered_by": "", "responder": None, "cause": None}
+    hands_on = False
+    for event in history:
+        match event.kind:
+            case EventKind.ANSWERED:
+                taken["answered_by"] = event.actor
+            case EventKind.STEP_TOLD | EventKind.OVERDUE if not hands_on:
+                # The ladder climbs on past whoever took the call and sent nobody.
+                taken["answered_by"] = taken["answered_by"] if taken["responder"] else ""
+            case EventKind.DISPATCHED | EventKind.ON_THE_WAY:
+                name, phone, contractor = (_text(event.facts.get(fact)) for fact in ("name", "phone", "contractor"))
+                taken["responder"] = Responder(name, phone, contractor=contractor)
+            case EventKind.HANDED_ON:
+                gone = event.facts.get("name") == taken["answered_by"]
+                taken |= {"answered_by": "" if gone else taken["answered_by"], "responder": None}
+            case EventKind.CLOSED:
+                taken["cause"] = _word(Cause, str(event.facts.get("cause", "")))
+        hands_on = event.kind is EventKind.HANDED_ON
+    if call.state not in (*_HELD, *_STOPPED):
+        taken |= {"answered_by": "", "responder": None}
+    return taken

@@ -1,0 +1,137 @@
+"""A call whose record is lost is rebuilt from columns and history as it stood, or as the louder case."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from emergency import acts, steps
+from emergency.model import Call, CallEvent, CallState, Cause, Place, Source
+from emergency.own_rules import DAMAGED, OVERDUE, UNANSWERED
+from emergency.rebuilding import CallColumns, rebuilt
+from tests.unit.emergency.calls import LIFT, RULES, T0, after, raised
+
+GOING = acts.OnTheWay("赵", None, "139", "tonghui")
+STORIES: dict[str, list[acts.Act | float]] = {
+    "rings": [],
+    "rings at the second step": [31],
+    "rings at the end of its ladder": [300],
+    "joined by the button": [acts.Join(Source.CAR_BUTTON, "a/7", "alarm")],
+    "answered": [acts.Answer()],
+    "on the way": [acts.Answer(), GOING],
+    "cannot come": [acts.Answer(), GOING, acts.CannotCome("赵", "flat tyre")],
+    "on site": [acts.Answer(), GOING, acts.OnSite("赵")],
+    "overdue": [acts.Answer(), 3_600],
+    "freed": [acts.Answer(), acts.Freed(2)],
+    "taken back": [acts.Abandon()],
+    "closed": [acts.Answer(), acts.Close(Cause.DOOR_SYSTEM, "")],
+}
+KEPT = (
+    "id",
+    "number",
+    "version",
+    "source",
+    "state",
+    "drill",
+    "told",
+    "alarm",
+    "joined",
+    "answered_by",
+    "cause",
+    "people",
+)
+
+
+def told(story: list[acts.Act | float]) -> tuple[Call, list[CallEvent]]:
+    """Return the call to which ``story`` happened, acts a second apart and numbers as seconds to wait."""
+    decided, now = raised(), T0
+    events, call = list(decided.events), decided.call
+    for what in story:
+        now += timedelta(seconds=what if isinstance(what, int | float) else 1)
+        next_one = (
+            steps.tick(call, now, RULES) if isinstance(what, int | float) else steps.act(call, what, "li", now, RULES)
+        )
+        assert next_one is not None
+        call, events = next_one.call, events + list(next_one.events)
+    return call, events
+
+
+def columns_of(call: Call, **fields: object) -> CallColumns:
+    known = {
+        "id": call.id,
+        "number": call.number,
+        "version": call.version,
+        "place_key": call.place.key,
+        "community": call.place.community,
+        "state": call.state.value,
+        "source": call.source.value,
+        "drill": call.drill,
+        "lift": call.place.lift,
+        "contractor": call.place.contractor,
+        "raised_at": call.stamps.raised,
+        "next_at": call.next_at,
+    }
+    return CallColumns(**known | fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_a_call_is_rebuilt_as_it_stood(story: list[acts.Act | float]) -> None:
+    call, events = told(story)
+    again = rebuilt(columns_of(call), events, "cut off")
+    assert {name: getattr(again, name) for name in KEPT} == {name: getattr(call, name) for name in KEPT}
+    assert again.alerts == tuple(rule for rule in (OVERDUE, UNANSWERED) if rule in call.alerts)
+    assert (again.place.key, again.damaged) == (call.place.key, "cut off")
+    assert again.stamps == call.stamps
+    assert (again.responder is None) == (call.responder is None)
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_without_any_column_the_history_says_how_it_stands(story: list[acts.Act | float]) -> None:
+    call, events = told(story)
+    lost = columns_of(call, state="\ufffd", source="", raised_at=None, next_at=None)
+    again = rebuilt(lost, events, "cut off")
+    louder = call.state in (CallState.ANSWERED, CallState.RINGING) and again.state is CallState.RINGING
+    assert again.state is call.state or louder
+    assert (again.stamps.raised, again.source) == (call.stamps.raised, call.source)
+
+
+def test_a_call_of_which_nothing_is_left_rings_and_is_due_at_once() -> None:
+    again = rebuilt(CallColumns("c1", 7, 3, LIFT.lift, ""), [], "a zeroed page")
+    assert (again.state, again.place.key, again.told) == (CallState.RINGING, LIFT.lift, 0)
+    decided = steps.repaired(again, LIFT, T0, RULES)
+    assert decided is not None
+    assert decided.call.next_at is not None
+    assert decided.call.next_at <= T0
+    climbed = steps.tick(decided.call, T0, RULES)
+    assert climbed is not None
+    assert climbed.tellings
+
+
+@pytest.mark.parametrize(
+    "place",
+    [Place("court", point="gate-1"), Place("court", apart="key-1"), Place("court"), LIFT],
+    ids=["call point", "apart", "community", "lift"],
+)
+def test_the_place_keeps_its_key(place: Place) -> None:
+    lost = CallColumns("c1", 1, 1, place.key, place.community, lift=place.lift)
+    assert rebuilt(lost, [], "").place.key == place.key
+
+
+def test_the_repair_sets_the_rescue_clock_and_alerts_once() -> None:
+    call, events = told([31])
+    damaged = rebuilt(columns_of(call), events, "cut off")
+    decided = steps.repaired(damaged, LIFT, after(40), RULES)
+    assert decided is not None
+    assert decided.call.rescue_by == call.rescue_by
+    assert [(alert.rule, alert.firing) for alert in decided.alerts] == [(DAMAGED, True)]
+    assert steps.repaired(decided.call, LIFT, after(41), RULES) is None
+    assert steps.repaired(call, LIFT, after(40), RULES) is None
+
+
+def test_a_drill_is_repaired_without_an_alert() -> None:
+    call, events = told([])
+    damaged = replace(rebuilt(columns_of(call), events, "cut off"), drill=True)
+    decided = steps.repaired(damaged, LIFT, after(40), RULES)
+    assert decided is not None
+    assert decided.alerts == ()
+    assert steps.repaired(decided.call, LIFT, after(41), RULES) is None
