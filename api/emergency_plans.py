@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from alerts.dispatch.plan import Plan, targets_of
 from api.models import Bilingual
-from api.texts import TextProblem
+from api.texts import TextProblem, refuse_unreadable
 from emergency.plan import EmergencyPlan
 from emergency.plan_loading import check_plan
 
@@ -78,8 +78,12 @@ class CheckedEmergencyPlan(BaseModel):
 
 
 async def check_text(text: str, notify: Plan) -> CheckedEmergencyPlan:
-    """Return what is wrong with ``text``; what it tells must be known to ``notify``, the notification plan."""
+    """Return what is wrong with ``text``; what it tells must be known to ``notify``, the notification plan.
+
+    Raises `InvalidRequest` where it cannot be taken for YAML at all.
+    """
     plan, mistakes = await asyncio.to_thread(check_plan, text, _FILENAME, targets_of(notify))
+    refuse_unreadable(mistakes)
     problems = [TextProblem.of(mistake) for mistake in mistakes]
     communities = [] if plan is None else [each.community for each in plan.communities]
     return CheckedEmergencyPlan(valid=plan is not None and not problems, communities=communities, problems=problems)

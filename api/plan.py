@@ -11,7 +11,7 @@ from alerts.dispatch import plan as domain
 from alerts.dispatch.plan_loading import check_plan
 from alerts.model import Severity
 from api.suppressions import Matcher
-from api.texts import TextProblem
+from api.texts import TextProblem, refuse_unreadable
 
 
 class ChannelKind(StrEnum):
@@ -189,7 +189,11 @@ class CheckedPlan(BaseModel):
 
 
 async def check(text: str) -> CheckedPlan:
-    """Return what is wrong with the plan ``text``, by rising line."""
+    """Return what is wrong with the plan ``text``, by rising line.
+
+    Raises `InvalidRequest` where it cannot be taken for YAML at all.
+    """
     # Parsing YAML takes a while; an executor thread keeps the event loop free.
     _, mistakes = await asyncio.to_thread(check_plan, text, "plan")
+    refuse_unreadable(mistakes)
     return CheckedPlan(valid=not mistakes, problems=[TextProblem.of(mistake) for mistake in mistakes])

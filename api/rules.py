@@ -14,7 +14,7 @@ from alerts.rules.book import BOOK_SOURCE, RuleInForce
 from alerts.rules.loading import check_file, check_rule, load_rule
 from api.models import Bilingual
 from api.problems import InvalidRequest
-from api.texts import TextProblem, refuse
+from api.texts import TextProblem, refuse, refuse_unreadable
 from api.times import Utc
 from core.devices import DeviceKind
 from core.source import RuleError, read_source
@@ -142,8 +142,12 @@ async def readable(text: str) -> None:
 
 
 async def check(text: str) -> Checked:
-    """Return what is wrong with ``text``: a rule file, or one rule by itself."""
+    """Return what is wrong with ``text``: a rule file, or one rule by itself.
+
+    Raises `InvalidRequest` where it cannot be taken for YAML at all.
+    """
     rules, mistakes = await asyncio.to_thread(_looked_at, text)
+    refuse_unreadable(mistakes)
     found = [TextProblem.of(mistake) for mistake in mistakes]
     return Checked(valid=not found, rules=[rule.id for rule in rules], problems=found)
 

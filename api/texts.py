@@ -4,14 +4,25 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from api.problems import InvalidRequest
-from core.source import RuleError
+from core.source import RuleError, UnreadableText
 
 # A file of a hundred rules; more is not read at once over HTTP.
 TEXT_LIMIT = 100_000
-YamlText = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT, description="YAML.")]
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+
+
+def encodable(text: object) -> object:
+    """Return ``text``; raises `InvalidRequest` with the line of half a surrogate pair, which JSON can carry."""
+    if isinstance(text, str) and (found := _HALF_A_PAIR.search(text)) is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        raise InvalidRequest(f"body.text:{line}", f"not YAML: the character U+{ord(found[0]):04X}", "whole characters")
+    return text
+
+
+YamlText = Annotated[str, BeforeValidator(encodable), Field(min_length=1, max_length=TEXT_LIMIT, description="YAML.")]
 
 _IN_OURS = re.compile(r"(?:(?P<wrong>.*): )?expected (?P<wanted>.*)", re.DOTALL)
 _OF_LIBRARY = re.compile(r"(?:(?P<place>.*): )?Expected (?P<wanted>.*?)(?:, got (?P<found>.*))?", re.DOTALL)
@@ -34,6 +45,11 @@ def refuse(mistakes: Iterable[RuleError]) -> None:
     found = [_refusal(mistake) for mistake in mistakes]
     if found:
         raise found[0].beside(found[1:])
+
+
+def refuse_unreadable(mistakes: Iterable[RuleError]) -> None:
+    """Raise `InvalidRequest`, with its line, where a text cannot be taken for YAML at all."""
+    refuse(mistake for mistake in mistakes if isinstance(mistake, UnreadableText))
 
 
 def _refusal(mistake: RuleError) -> InvalidRequest:

@@ -25,5 +25,8 @@ async def get_emergency_plan(given: Given) -> EmergencyPlanInForce:
 
 @router.post("/check", summary="Check an emergency plan without keeping it", responses=TOO_LARGE)
 async def check_emergency_plan(given: Given, said: EmergencyPlanText) -> CheckedEmergencyPlan:
-    """Say all that is wrong with a plan, each with its line, also against the notification plan. Nothing is kept."""
+    """Say all that is wrong with a plan, each with its line, also against the notification plan. Nothing is kept.
+
+    A text that cannot be YAML at all, because of a control character or a tag that does not fit, is refused (422).
+    """
     return await check_text(said.text, given.plan.current())

@@ -29,5 +29,8 @@ async def get_plan(given: Given) -> NotificationPlan:
 
 @router.post("/check", summary="Check a notification plan", responses=TOO_LARGE)
 async def check_plan(said: PlanText) -> CheckedPlan:
-    """Say all that is wrong with a plan file, each mistake with its line and what was expected. Nothing is kept."""
+    """Say all that is wrong with a plan file, each mistake with its line and what was expected. Nothing is kept.
+
+    A text that cannot be YAML at all, because of a control character or a tag that does not fit, is refused (422).
+    """
     return await check(said.text)

@@ -63,7 +63,10 @@ async def list_rules(given: Given) -> Rules:
 
 @router.post("/check", summary="Check rules without keeping them", responses=TOO_LARGE)
 async def check_rules(said: Text) -> Checked:
-    """Say all that is wrong with a rule file, or with one rule by itself, each with its line. Nothing is kept."""
+    """Say all that is wrong with a rule file, or with one rule by itself, each with its line. Nothing is kept.
+
+    A text that cannot be YAML at all, because of a control character or a tag that does not fit, is refused (422).
+    """
     return await check(said.text)
 
 

@@ -114,6 +114,11 @@ class Anju:
             self._child.send_signal(number)
         return self._child.wait(STOP_DEADLINE_SECONDS)
 
+    def wait(self) -> int:
+        """Return its exit code once it has ended by itself."""
+        assert self._child is not None
+        return self._child.wait(READY_DEADLINE_SECONDS)
+
     def output(self) -> str:
         """Everything it has printed and logged since its first start."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
