@@ -120,6 +120,16 @@ def test_without_a_terminal_there_is_no_live_line(monkeypatch: pytest.MonkeyPatc
         assert not terminal.is_live()
 
 
+def test_an_alarm_is_red_for_people_and_plain_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pseudo_terminal(monkeypatch) as outer:
+        terminal.alarm("configuration/rules: site.yaml:3")
+        assert "\x1b[31mconfiguration/rules: site.yaml:3\x1b[0m" in _read(outer)
+    with (tmp_path / "out").open("w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        terminal.alarm("configuration/rules: site.yaml:3")
+    assert (tmp_path / "out").read_text() == "configuration/rules: site.yaml:3\n\n"
+
+
 @pytest.fixture(autouse=True)
 def _default_logging() -> Iterator[None]:
     yield
