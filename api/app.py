@@ -13,6 +13,7 @@ from api.dependencies import ComponentStatus as ComponentStatus
 from api.dependencies import Dependencies as Dependencies
 from api.feed import Feed, TransitionFrames
 from api.limits import BodyLimit
+from api.resident_identity import Identities
 from api.responses import ANY, GUARDED
 from api.routes import (
     alert_acts,
@@ -49,7 +50,7 @@ from api.routes import (
     weekly_test,
 )
 from api.voice_exchange import VoiceExchange
-from emergency.throttle import Throttle
+from emergency.take_backs import TakeBacks
 
 _PARTS = (
     devices,
@@ -80,7 +81,7 @@ _PARTS = (
     session,
 )
 # The contract's own version: it changes when the contract does, not with every release of the program.
-CONTRACT_VERSION = "1.3.0"
+CONTRACT_VERSION = "1.4.0"
 _DESCRIPTION = (
     "Lifts, access gates, thermal cameras and gateways of residential communities: what they say, what is wrong with"
     " them, and what people did about it. Instants are RFC 3339; in queries they need an offset, in answers they end in"
@@ -112,7 +113,8 @@ def create_app(dependencies: Dependencies) -> FastAPI:
     app.state.dependencies = dependencies
     app.state.token_memory = token_memory(dependencies)
     app.state.sessions = open_sessions(dependencies)
-    app.state.throttle = Throttle()
+    app.state.take_backs = TakeBacks()
+    app.state.identities = Identities()
     app.state.wrong_tokens = session.wrong_tokens()
     app.state.wrong_codes = controller_codes.wrong_codes()
     app.state.feed = Feed(TransitionFrames(dependencies.records))

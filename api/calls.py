@@ -21,6 +21,7 @@ from emergency.model import (
     Responder,
     Source,
     Stamps,
+    TakenBack,
 )
 from emergency.plan import Contact
 from emergency.rescue import ClockState, clock_state, half_at
@@ -92,6 +93,18 @@ class CallResponder(BaseModel):
     @classmethod
     def of(cls, responder: Responder) -> Self:
         return cls(**asdict(responder))
+
+
+class CallsTakenBack(BaseModel):
+    """Calls that residents took back within the hour before this one was raised. A mark: no call is refused for it."""
+
+    code: int = Field(description="Of the same call point.")
+    network: int = Field(description="By somebody at the same network address, which many people may share.")
+    phone: int = Field(description="By the same page on the same phone.")
+
+    @classmethod
+    def of(cls, taken_back: TakenBack) -> Self:
+        return cls(**asdict(taken_back))
 
 
 class CallContact(BaseModel):
@@ -180,7 +193,9 @@ class EmergencyCall(BaseModel):
     answered_by: str = Field(description="Who took it; empty while nobody has.")
     responder: CallResponder | None
     alarm: bool = Field(description="An alarm button belongs to it: it is closed only after the end of alarm.")
-    joined: list[str] = Field(description="Alerts and further taps that told of the same need.")
+    joined: list[str] = Field(description="Alerts and requests that told of the same need.")
+    callers: int = Field(description="How many residents called from their pages, as far as pages can be told apart.")
+    taken_back_before: CallsTakenBack
     cause: Cause | None = Field(description="Why it came to the call; set when it is closed.")
     open: bool = Field(description="Somebody still has to do something.")
     damaged: str = Field(
@@ -208,6 +223,8 @@ class EmergencyCall(BaseModel):
             responder=call.responder and CallResponder.of(call.responder),
             alarm=call.alarm,
             joined=list(call.joined),
+            callers=len(call.callers),
+            taken_back_before=CallsTakenBack.of(call.taken_back_before),
             cause=call.cause,
             open=call.open,
             damaged=call.damaged,

@@ -8,13 +8,17 @@ from emergency.model import Caller, Cause, Source
 
 
 class Join(Struct, frozen=True, tag=True):
-    """The same need was told another way. ``ref`` names it (an alert's id, a key) and is joined once only."""
+    """The same need was told another way. ``ref`` names it (an alert's id, a key, a resident's page), joined once only.
+
+    A ``shared`` one may stand for several people (a network): its second tap counts as that of somebody else.
+    """
 
     source: Source
     ref: str
     text: str = ""
     people: int | None = None
     caller: Caller = Caller()
+    shared: bool = False
 
 
 class Answer(Struct, frozen=True, tag=True):
@@ -63,7 +67,9 @@ class EndAlarm(Struct, frozen=True, tag=True):
 
 
 class Abandon(Struct, frozen=True, tag=True):
-    """The caller takes it back."""
+    """The caller takes it back. ``caller`` is among `Call.callers`; empty where staff or an app says so for them."""
+
+    caller: str = ""
 
 
 class Note(Struct, frozen=True, tag=True):

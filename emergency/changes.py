@@ -67,6 +67,7 @@ class Change:
 
     def note(self, kind: EventKind, at: datetime, actor: str, text: str = "", **facts: Value) -> None:
         """Write a step of its history."""
+        self.set(noted="")
         known: dict[str, Value] = {name: value for name, value in facts.items() if value not in (None, "")}
         self._events.append(CallEvent(kind, self.wall(at), actor, known, text))
 

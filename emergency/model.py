@@ -106,6 +106,19 @@ class Place(Struct, frozen=True):
         return f"{self.community}/{self.apart}" if self.apart else self.community
 
 
+class TakenBack(Struct, frozen=True):
+    """How many calls were taken back within the hour before this one: from its code, and of all by who calls now.
+
+    A mark for people to judge by; it holds up no call.
+    """
+
+    code: int = 0
+    network: int = 0
+    """By somebody at the same address, which a whole mobile network may share."""
+    phone: int = 0
+    """By the same page on the same phone."""
+
+
 class Caller(Struct, frozen=True):
     """Who calls, as far as they say; kept with the call and nowhere else."""
 
@@ -176,6 +189,13 @@ class Call(Struct, frozen=True):
     """A car's alarm button belongs to it: it can only be closed after the end of alarm was set at the installation."""
     joined: tuple[str, ...] = ()
     """Alerts and further sources that were joined into it."""
+    callers: tuple[str, ...] = ()
+    """The residents who tapped: the names of their pages, or of their networks where a page has none."""
+    tap_pages: tuple[datetime, ...] = ()
+    """When a tap told people again of a call that somebody had taken, on the steady clock."""
+    taken_back_before: TakenBack = TakenBack()
+    noted: str = ""
+    """Digest of the note that is the newest event, empty where that is something else."""
     cause: Cause | None = None
     people: int | None = None
     """People in the car, as far as somebody told."""

@@ -5,6 +5,7 @@ five minutes comes to stand exactly as one that was looked at every second. ``no
 the wall clock, which is ``ahead`` of it, stamps. So setting the wall clock moves nothing that is waited for.
 """
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +29,7 @@ from emergency.model import (
     Responder,
     Source,
     Stamps,
+    TakenBack,
 )
 from emergency.own_rules import DAMAGED, OVERDUE, UNANSWERED
 from emergency.rescue import STOPPED, half_at
@@ -35,11 +37,21 @@ from emergency.rescue import STOPPED, half_at
 CALLER = "caller"
 _LEVEL = timedelta(0)
 RECORDS = "records"
+UNNAMED = "unnamed"
+"""The page of a resident of whom nothing is known; a second one is somebody else."""
+# A page of another person is believed to be one; these bounds are against somebody who makes up pages. The place is
+# known by then, and somebody has taken the call: further callers there change little of what people do.
+CALLERS_KEPT = 50
+TAP_PAGES = 10
+TAP_PAGES_APART = timedelta(minutes=1)
 _ALARMS = (Source.CAR_BUTTON, Source.ALERT)
 
 
 class CallRequest(Struct, frozen=True):
-    """Somebody, or something, asks for help. ``ref`` names the asking (an alert's step), joined into a call once."""
+    """Somebody, or something, asks for help. ``ref`` names the asking (an alert's step), joined into a call once.
+
+    Of a resident it names their page; ``shared`` as in `emergency.acts.Join`.
+    """
 
     source: Source
     place: Place
@@ -47,12 +59,15 @@ class CallRequest(Struct, frozen=True):
     people: int | None = None
     drill: bool = False
     ref: str = ""
+    shared: bool = False
+    taken_back: TakenBack = TakenBack()
 
 
 def raised(
     request: CallRequest, call_id: str, actor: str, now: datetime, rules: Rules, *, ahead: timedelta = _LEVEL
 ) -> Decision:
     """Return the new call, its first step told."""
+    resident, before = request.source is Source.RESIDENT, request.taken_back
     call = Call(
         id=call_id,
         source=request.source,
@@ -63,13 +78,16 @@ def raised(
         ladder=rules.ladder,
         rescue_by=now + rules.rescue,
         alarm=request.source is Source.CAR_BUTTON,
-        joined=(request.ref,) if request.ref else (),
+        joined=(request.ref,) if request.ref and not resident else (),
+        callers=(request.ref or UNNAMED,) if resident else (),
+        taken_back_before=before,
         people=request.people,
         clock_from=now,
         timed=Stamps(raised=now),
     )
     change = Change(call, rules, ahead)
-    change.note(EventKind.RAISED, now, actor, request.caller.text, source=request.source.value, people=request.people)
+    facts = {"people": request.people, "taken_back_before": before.code or None}
+    change.note(EventKind.RAISED, now, actor, request.caller.text, source=request.source.value, **facts)
     change.climb(now)
     return change.decided()
 
@@ -198,6 +216,9 @@ def _contractor(call: Call) -> str:
 
 def _join(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
     call, caller = change.call, what.caller
+    if what.source is Source.RESIDENT:
+        _tap(change, what, actor, now)
+        return
     if what.ref in call.joined:
         return
     change.set(joined=(*call.joined, what.ref), people=call.people if what.people is None else what.people)
@@ -213,6 +234,31 @@ def _join(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
         _ring_again(change, now)
     elif call.state is not CallState.RINGING:
         change.tell_those_told(PageKind.UPDATE)
+
+
+def _tap(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
+    """One more tap. Of the same page it changes nothing, unless all seemed over; of another one people are told."""
+    call, over = change.call, _seemed_over(change, now)
+    name = what.ref
+    if name in call.callers and (what.shared or over):
+        # Who took it back and asks again, or may be somebody else: one's word does not stop it any more.
+        name = f"{name}+"
+    fresh = name not in call.callers and len(call.callers) < CALLERS_KEPT
+    if not fresh and not over:
+        return
+    if fresh:
+        change.set(callers=(*call.callers, name))
+    change.note(EventKind.JOINED, now, actor, what.text, source=what.source.value)
+    if over:
+        _ring_again(change, now)
+    elif call.state is not CallState.RINGING and _may_page_for_a_tap(call, now):
+        change.set(tap_pages=(*call.tap_pages, now))
+        change.tell_those_told(PageKind.UPDATE)
+
+
+def _may_page_for_a_tap(call: Call, now: datetime) -> bool:
+    paged = call.tap_pages
+    return not paged or (len(paged) < TAP_PAGES and now - paged[-1] >= TAP_PAGES_APART)
 
 
 def _seemed_over(change: Change, now: datetime) -> bool:
@@ -337,15 +383,18 @@ def _end_alarm(change: Change, what: acts.EndAlarm, actor: str, now: datetime) -
         change.note(EventKind.ALARM_ENDED, now, actor, how=what.how)
 
 
-def _abandon(change: Change, _what: acts.Abandon, actor: str, now: datetime) -> None:
-    """Where a machine or anybody else calls too, one's word does not stop the ladder: another may be trapped there."""
+def _abandon(change: Change, what: acts.Abandon, actor: str, now: datetime) -> None:
+    """Where a machine or anybody else calls too, one's word does not stop the ladder: another may be trapped there.
+
+    What does not stop it is written once, whoever says it and however often.
+    """
     call = change.call
-    if call.state is CallState.ABANDONED:
+    stops = not _others_call(call, what.caller) and call.state in (CallState.RINGING, CallState.ANSWERED)
+    if call.state is CallState.ABANDONED or (not stops and call.stamps.abandoned is not None):
         return
     change.stamp("abandoned", now)
     change.note(EventKind.ABANDONED, now, actor)
-    others = call.alarm or call.source in _ALARMS or call.joined
-    if others or call.state not in (CallState.RINGING, CallState.ANSWERED):
+    if not stops:
         return
     change.set(state=CallState.ABANDONED, climb_at=None)
     for rule in (UNANSWERED, OVERDUE):
@@ -353,8 +402,18 @@ def _abandon(change: Change, _what: acts.Abandon, actor: str, now: datetime) -> 
     change.tell_those_told(PageKind.UPDATE)
 
 
+def _others_call(call: Call, caller: str) -> bool:
+    residents = any(each != caller for each in call.callers) if caller else len(call.callers) > 1
+    return call.alarm or call.source in _ALARMS or bool(call.joined) or residents
+
+
 def _note(change: Change, what: acts.Note, actor: str, now: datetime) -> None:
+    said = f"{actor}\0{what.text}".encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(said, digest_size=8).hexdigest()
+    if change.call.noted == digest:
+        return
     change.note(EventKind.NOTED, now, actor, what.text)
+    change.set(noted=digest)
 
 
 def _close(change: Change, what: acts.Close, actor: str, now: datetime) -> None:

@@ -100,7 +100,8 @@ class Switchboard:
         if there is None:
             rules = rules_of(self.plan, request.place)
             return steps.raised(request, call_id, actor, now.steady, rules, ahead=now.ahead)
-        join = Join(request.source, request.ref or ref, request.caller.text, request.people, request.caller)
+        its_ref, caller = request.ref or ref, request.caller
+        join = Join(request.source, its_ref, caller.text, request.people, caller, request.shared)
         return steps.act(there, join, actor, now.steady, self.rules(there), ahead=now.ahead)
 
     async def act(self, call_id: str, what: Act, actor: str, *, followed: Followed | None = None) -> Call | None:

@@ -140,7 +140,9 @@ async def put_call_point(given: Given, actor: CurrentActor, point_id: PointPath,
     return await _kept(given, changed, actor.name)
 
 
-@router.post("/{point_id}/rotate", summary="Give a call point a new token", responses={**NOT_FOUND, **CONFLICT})
+@router.post(
+    "/{point_id}/rotate", summary="Give a call point a new token", responses={**NOT_FOUND, **CONFLICT, **TOO_LARGE}
+)
 async def rotate_call_point(
     given: Given, actor: CurrentActor, point_id: PointPath, said: Rotation | None = None
 ) -> CallPoint:

@@ -6,7 +6,6 @@ dial. What goes wrong is shown as a page that can still be used.
 
 import contextlib
 import gzip
-import math
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -22,16 +21,17 @@ from msgspec.structs import replace
 from api.call_places import place_of_point
 from api.dependencies import Dependencies, Given
 from api.problems import RETRY_AFTER_SECONDS, problem_response
-from api.resident_page import Phone, Progress, Shown, belongs, phones_of, place_key, policy, rendered, voice, worker
+from api.resident_identity import Identities, Identity, give
+from api.resident_page import Phone, Progress, Shown, belongs, phones_of, policy, rendered, voice, worker
 from api.resident_progress import progress
 from api.routes.emergency_calls import key_of
 from core.clock import wall_ahead
 from core.errors import Conflict, TemporaryError
 from emergency.acts import Abandon
-from emergency.model import Call, CallFilter, CallPoint, CallState, Place, ScannedCode, Source
+from emergency.model import Call, CallPoint, CallState, Place, ScannedCode, Source
 from emergency.rescue import on_the_wall
 from emergency.steps import CALLER, CallRequest
-from emergency.throttle import Reason, Throttle, Verdict, network_of
+from emergency.take_backs import TakeBacks
 
 router = APIRouter(prefix="/c", include_in_schema=False)
 # No parameter here has bounds: whatever a browser sends, a call is not refused for it.
@@ -42,7 +42,6 @@ _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _OVER = (CallState.ABANDONED, CallState.FREED, CallState.CLOSED)
 # A key that leads to a call that is over is followed that far: each is a tap that came again after its call had ended.
 _FOLLOWED = 5
-_OPEN_CALLS = 200
 _FORM_BYTES = 4_096
 _log = structlog.get_logger()
 
@@ -117,13 +116,9 @@ async def raise_call(
             if found.ended(given.clock.now()):
                 return _refused(request, shown, 410, "this code was replaced: please dial")
             shown = replace(shown, view="unkept")
-            call, verdict, new = await _tapped(given, request, found.point, shown.place, key)
+            call, new = await _tapped(given, request, found.point, shown.place, key)
     except TemporaryError:
         return _refused(request, shown, 503, "calls cannot be kept now: please dial")
-    if call is None:
-        seconds = math.ceil(verdict.retry_after.total_seconds())
-        too_many = replace(shown, view="refused")
-        return _refused(request, too_many, 429, "too many calls from here: please dial", seconds)
     return _answer(given, request, token, call, lang, status=201 if new else 200)
 
 
@@ -146,12 +141,12 @@ async def take_back(given: Given, request: Request, token: str, call_id: str, la
     shown = Shown(lang, "away", token, call_id=call_id)
     try:
         with _border():
-            call = await _known(given, token, call_id)
-            if call is None:
+            found = await _scanned(given, token)
+            call = await _call_of(given, found.point, call_id) if found else None
+            if found is None or call is None:
                 return _no_call(request, token, lang)
             shown = replace(shown, place=call.place, phones=phones_of(given.emergency.calls.plan, call.place))
-            with contextlib.suppress(Conflict):
-                call = await given.emergency.calls.act(call.id, Abandon(), CALLER) or call
+            call = await _taken_back(given, request, found.point, call)
     except TemporaryError:
         return _refused(request, shown, 503, "this cannot be kept now: try again, or dial")
     return _answer(given, request, token, call, lang)
@@ -169,25 +164,17 @@ def _border() -> Iterator[None]:
         raise TemporaryError("a fault of the service, recorded there") from error
 
 
-async def _tapped(
-    given: Dependencies, request: Request, point: CallPoint, place: Place, key: str
-) -> tuple[Call | None, Verdict, bool]:
-    """Raise a call or join the open one; no call where limits say no. Also returns whether it is a new one."""
-    throttle: Throttle = request.app.state.throttle
-    there, now = await _open_call(given, point), given.clock.now()
-    address = network_of(request.client.host if request.client else None)
-    verdict = throttle.judge(point.id, address, now, open_call=there is not None)
-    if not verdict.admitted or (verdict.reason is Reason.REPEATED and there and there.state not in _OVER):
-        return there, verdict, False
-    call, new = await _raised(given, place, key if _KEY.fullmatch(key) else "")
-    throttle.count(point.id, address, now, new=new)
-    return call, verdict, new
+async def _tapped(given: Dependencies, request: Request, point: CallPoint, place: Place, key: str) -> tuple[Call, bool]:
+    """Raise a call or join the open one. Also returns whether it is a new one. No tap is refused (`take_backs`)."""
+    who, take_backs = _who(request), _take_backs(request)
+    before = take_backs.before(who.tapper(point.id), given.clock.steady())
+    asked = CallRequest(Source.RESIDENT, place, ref=who.name, shared=who.shared, taken_back=before)
+    return await _raised(given, asked, key if _KEY.fullmatch(key) else "")
 
 
-async def _raised(given: Dependencies, place: Place, key: str) -> tuple[Call, bool]:
+async def _raised(given: Dependencies, asked: CallRequest, key: str) -> tuple[Call, bool]:
     """Return a call that somebody comes to: a key whose call has ended meanwhile raises, or joins, another one."""
-    asked = CallRequest(Source.RESIDENT, place)
-    key = key and key_of(CALLER, place.key, key)
+    key = key and key_of(CALLER, asked.place.key, key)
     for _ in range(_FOLLOWED if key else 0):
         call, new = await given.emergency.calls.raise_call(asked, CALLER, key=key)
         if call.state not in _OVER:
@@ -196,10 +183,25 @@ async def _raised(given: Dependencies, place: Place, key: str) -> tuple[Call, bo
     return await given.emergency.calls.raise_call(asked, CALLER)
 
 
-async def _open_call(given: Dependencies, point: CallPoint) -> Call | None:
-    wanted = CallFilter(open=True, community=point.community, lift=point.lift or None, drill=False)
-    rows = await given.emergency.reader.calls(wanted, None, _OPEN_CALLS)
-    return next((call for call in rows if call.place.key == place_key(point)), None)
+async def _taken_back(given: Dependencies, request: Request, point: CallPoint, call: Call) -> Call:
+    """Take ``call`` back for who asks; what has gone too far for that stays."""
+    who = _who(request)
+    with contextlib.suppress(Conflict):
+        after = await given.emergency.calls.act(call.id, Abandon(who.name_in(call)), CALLER) or call
+        if after.version != call.version:
+            _take_backs(request).add(who.tapper(point.id), given.clock.steady())
+        return after
+    return call
+
+
+def _who(request: Request) -> Identity:
+    identities: Identities = request.app.state.identities
+    return identities.of(request)
+
+
+def _take_backs(request: Request) -> TakeBacks:
+    take_backs: TakeBacks = request.app.state.take_backs
+    return take_backs
 
 
 async def _scanned(given: Dependencies, token: str) -> ScannedCode | None:
@@ -269,8 +271,9 @@ def _no_call(request: Request, token: str, lang: str) -> Response:
     return _led(token, lang)  # Where it says whether the code is known, and calls.
 
 
-def _refused(request: Request, shown: Shown, status: int, detail: str, seconds: int = RETRY_AFTER_SECONDS) -> Response:
-    headers = {} if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) else {"Retry-After": str(seconds)}
+def _refused(request: Request, shown: Shown, status: int, detail: str) -> Response:
+    last = status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+    headers = {} if last else {"Retry-After": str(RETRY_AFTER_SECONDS)}
     if _wants_json(request):
         return problem_response(request, status, f"{detail}: {_said_phones(shown.phones)}", headers=headers)
     return _page(request, shown, status, headers)
@@ -291,7 +294,10 @@ def _page(request: Request, shown: Shown, status: int = 200, headers: dict[str, 
         "Anju-Page": shown.view,
         **(headers or {}),
     }
-    return _packed(request, rendered(shown), "text/html", status, sent)
+    response = _packed(request, rendered(shown), "text/html", status, sent)
+    if request.method == "GET":  # Not with the answer to a tap: its take-back would come from somebody else.
+        give(request, response)
+    return response
 
 
 def _script(request: Request, text: str) -> Response:

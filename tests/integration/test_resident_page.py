@@ -158,7 +158,7 @@ async def test_taps_and_reloads_are_one_call(page: Page, home: House, address: s
     await answered(page)
     await page.goto(address)
     await answered(page)
-    assert [len(call.joined) for call in home.calls()] == [0]
+    assert [len(call.callers) for call in home.calls()] == [1]
 
 
 async def test_a_tap_whose_answer_was_lost_goes_on_after_a_reload_as_the_same(
@@ -172,7 +172,7 @@ async def test_a_tap_whose_answer_was_lost_goes_on_after_a_reload_as_the_same(
     await page.unroute("**/calls")
     await page.reload()
     await answered(page)
-    assert [len(call.joined) for call in home.calls()] == [0]
+    assert [len(call.callers) for call in home.calls()] == [1]
 
 
 async def _answer_lost(route: Route) -> None:

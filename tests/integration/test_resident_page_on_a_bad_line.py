@@ -50,7 +50,7 @@ async def test_without_a_network_the_numbers_show_and_are_dialled(page: Page, ho
     assert await page.evaluate("dialled") == ["tel:05711"]
     await page.context.set_offline(False)
     await answered(page)
-    assert [len(call.joined) for call in home.calls()] == [0]
+    assert [len(call.callers) for call in home.calls()] == [1]
 
 
 async def test_a_form_without_a_network_leads_to_the_numbers(page: Page, address: str) -> None:

@@ -45,6 +45,7 @@ function head(call) {
       ' · ', t('since_call'), ' ', h('b', { tick: () => span((call.stamps.closed ? Date.parse(call.stamps.closed) : now.get()) - Date.parse(call.stamps.raised)) })),
     responder && h('p', { class: 'sub responder' }, `${t('responder')}: `, h('b', {}, responder.name), ' ',
       responder.phone && phone(responder.phone), ' ', responder.arrives_at && t('arrives_at', { time: clockTime(responder.arrives_at, { seconds: false }) })),
+    call.taken_back_before.code > 0 && h('p', { class: 'sub taken-back' }, t('taken_back_before', call.taken_back_before)),
     call.cause && h('p', { class: 'sub' }, t('closed_with', { cause: t(`cause_${call.cause}`) }))),
   clock(call)];
 }

@@ -82,6 +82,7 @@
     const stop = window.AbortController ? new AbortController() : null;
     if (stop) how.signal = stop.signal;
     how.headers = Object.assign({ Accept: 'application/json' }, how.headers);
+    how.credentials = 'same-origin'; // As it goes by itself in browsers from 2018 on.
     const asked = fetch(base + path, how); // What it throws at once leaves the tap to the form.
     return new Promise(function (go, fail) {
       setTimeout(function () {

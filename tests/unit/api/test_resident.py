@@ -17,7 +17,6 @@ from api.resident_page import ALWAYS, STEPS, Phone, both, filled, phones_of
 from emergency import acts
 from emergency.model import CallState, Cause, Source, Stamps
 from emergency.steps import CallRequest
-from emergency.throttle import Limits, Throttle
 from tests.unit.api.calling import CALLED, KNOWN, WHO_HELPS
 from tests.unit.api.reading import seen
 from tests.unit.api.walls import ENTRANCE, FORMER, TOKEN, Points, calls_of, hang_up_codes
@@ -257,34 +256,6 @@ async def test_a_drill_is_marked_as_one(stranger: httpx.AsyncClient, world: Worl
     page = await stranger.get(f"/c/{TOKEN}?call={drill.id}", headers=PAGE)
     assert "演练：这不是真实的呼叫" in seen(page.text)
     assert (await tap(stranger))["id"] != drill.id
-
-
-async def test_too_many_calls_are_answered_with_numbers(
-    stranger: httpx.AsyncClient, app: FastAPI, world: World
-) -> None:
-    app.state.throttle = Throttle(Limits(per_point=1))
-    told = await tap(stranger)
-    assert (await tap(stranger))["id"] == told["id"]
-    for what in (acts.Freed(), acts.Close(Cause.FALSE_ALARM)):
-        await world.calling.switchboard.act(told["id"], what, "li")
-    page = await stranger.post(f"/c/{TOKEN}/calls", headers=PAGE)
-    assert (page.status_code, page.headers["retry-after"]) == (429, "3600")
-    assert "这里呼叫得太频繁" in seen(page.text)
-    assert 'href="tel:05711"' in page.text
-    asked = await stranger.post(f"/c/{TOKEN}/calls", headers=JSON)
-    assert (asked.status_code, "Duty room 0571 1" in asked.json()["detail"]) == (429, True)
-    assert (await tap(stranger, ENTRANCE))["state"] == "ringing"
-    world.clock.advance(timedelta(hours=1))
-    assert (await tap(stranger))["id"] != told["id"]
-
-
-async def test_a_flood_of_taps_is_answered_and_not_written_down(
-    stranger: httpx.AsyncClient, app: FastAPI, world: World
-) -> None:
-    app.state.throttle = Throttle(Limits(repeats=2))
-    told = [await tap(stranger, **{"Idempotency-Key": f"k{number}"}) for number in range(6)]
-    assert len({each["id"] for each in told}) == 1
-    assert len(calls_of(world)[0].joined) == 2
 
 
 async def test_without_records_the_page_has_numbers_and_tries(stranger: httpx.AsyncClient, points: Points) -> None:
