@@ -88,7 +88,7 @@ def run(
 ) -> None:
     """Run everything in one process: broker, ingest, alerts, API, and the demo community."""
     settings = _started(config)
-    wiring.require_writable(settings.var)
+    wiring.prepare_folder(settings)
     simulation = SimulationOptions(broker=wiring.simulator_address(settings)) if demo else None
     _until_signalled(App(settings, open_clock(settings.var), simulation=simulation).run)
     print("\nstopped", flush=True)
@@ -98,7 +98,7 @@ def run(
 def ingest(config: Config = None) -> None:
     """Run the MQTT session, the journal and the telemetry writer."""
     settings = _started(config)
-    wiring.require_writable(settings.var)
+    wiring.prepare_folder(settings)
 
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
@@ -112,7 +112,7 @@ def ingest(config: Config = None) -> None:
 def alerts(config: Config = None) -> None:
     """Run the alert engine, the notification desk and the deliverer."""
     settings = _started(config)
-    wiring.require_writable(settings.var)
+    wiring.prepare_folder(settings)
 
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
@@ -126,7 +126,7 @@ def alerts(config: Config = None) -> None:
 def api(config: Config = None) -> None:
     """Run the HTTP API."""
     settings = _started(config)
-    wiring.require_writable(settings.var)
+    wiring.prepare_folder(settings)
 
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
@@ -230,11 +230,19 @@ async def _with_tokens(settings: Settings, act: Callable[[TokensAdapter], Awaita
 
 
 @_journal.command()
-def rescue(file: Annotated[Path, typer.Argument(help="The damaged journal.")]) -> None:
+def rescue(
+    file: Annotated[Path, typer.Argument(help="The damaged journal.")],
+    config: Config = None,
+    without_key: Annotated[
+        bool, typer.Option("--without-key", help="Give up what is sealed with a key that is lost.")
+    ] = False,
+) -> None:
     """Copy what can be read of a damaged journal into a new file; the damaged one is kept beside it.
 
-    Stop every part of Anju first.
+    Stop every part of Anju first. The key is the one that the settings name.
     """
     from storage.journal.rescue import rescue as rescue_journal
 
-    print(rescue_journal(file))
+    settings = load(config)
+    seal = wiring.journal_seal(settings) if settings.journal_key_path.exists() else None
+    print(rescue_journal(file, seal, without_key=without_key))

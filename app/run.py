@@ -38,7 +38,7 @@ class App:
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until ``stopping`` is set; raises `AnjuError` in one line when it cannot start or something fails."""
         settings = self._settings
-        wiring.require_writable(settings.var)
+        wiring.prepare_folder(settings)
         async with contextlib.AsyncExitStack() as stack:
             services: dict[str, Service] = {}
             services |= await stack.enter_async_context(self.api.opened())

@@ -71,6 +71,9 @@ class JournalSettings(Section):
     """The durable log of messages."""
 
     path: Path | None = Field(None, description="File; default journal.sqlite in the folder var")
+    key_file: Path | None = Field(
+        None, description="Key that messages are sealed with, made at the first start; default journal.key in var"
+    )
     max_age_days: float = Field(7, gt=0, le=3_650, description="Read entries older than this are trimmed")
     max_bytes: int = Field(2 * 1024**3, ge=1024**2, description="Read entries beyond this size are trimmed")
     linger_milliseconds: float = Field(5, ge=0, le=10, description="How long a group commit waits for company")
@@ -268,6 +271,10 @@ class Settings(BaseSettings):
     @property
     def journal_path(self) -> Path:
         return self.journal.path or self.var / "journal.sqlite"
+
+    @property
+    def journal_key_path(self) -> Path:
+        return self.journal.key_file or self.var / "journal.key"
 
     @property
     def telemetry_path(self) -> Path:

@@ -21,6 +21,7 @@ from ingest.decoders.native import NativeDecoder
 from ingest.session import SessionSettings
 from ingest.writer_state import WriterSettings
 from simulators.link import BrokerAddress
+from storage.journal.sealing import Seal, is_sealed_journal
 from storage.journal.sqlite import SqliteJournal
 from storage.records import GoodConfigurationsAdapter, RecordsDatabase, RuleBookAdapter
 from storage.reserve import MIB, Floor
@@ -33,7 +34,7 @@ INFLUX_FILL_TIME = timedelta(milliseconds=200)
 
 
 def require_writable(folder: Path) -> None:
-    """Create ``folder`` where needed, make it private; raises `StartupError` in one line when it cannot be written."""
+    """Create ``folder`` where needed; raises `StartupError` in one line when nothing can be written there."""
     probe = folder / f".writable-{os.getpid()}"
     try:
         folder.mkdir(0o700, parents=True, exist_ok=True)
@@ -43,19 +44,45 @@ def require_writable(folder: Path) -> None:
         raise StartupError(
             f"folder {folder} cannot be written: {error.strerror}; set ANJU_VAR to one that can"
         ) from None
-    rights.mend_folder(folder)
+
+
+def prepare_folder(settings: Settings) -> None:
+    """Make the folder `var` ready for a part: there, writable and private, with the databases that lie elsewhere.
+
+    Raises `StartupError`.
+    """
+    require_writable(settings.var)
+    rights.mend_folder(settings.var)
+    for path in (settings.journal_path, settings.telemetry_path, settings.records_path):
+        if path is not None and settings.var not in path.parents:
+            rights.mend_database(path)
 
 
 def journal(settings: Settings, *, appending: bool) -> SqliteJournal:
     """Return the journal, opened."""
-    rights.mend_database(settings.journal_path)
     opened = SqliteJournal(
         settings.journal_path,
         remembered=settings.journal.remembered,
         floor=_floor(settings, settings.journal_path) if appending else None,
+        seal=journal_seal(settings),
     )
     opened.open(appending=appending)
     return opened
+
+
+def journal_seal(settings: Settings) -> Seal:
+    """Return what seals and opens the journal's messages; its key is made at the first start, and never again.
+
+    Raises `StartupError` where the key is missing beside a journal that was sealed with one.
+    """
+    path = settings.journal_key_path
+    if not path.exists() and is_sealed_journal(settings.journal_path):
+        raise StartupError(
+            f"key file {path} is missing, and journal {settings.journal_path} is sealed with it: bring it back; if it "
+            f"is lost, `anju journal rescue --without-key {settings.journal_path}` goes on with a new journal and "
+            f"keeps this one beside it"
+        )
+    return Seal(_kept_key(path))
 
 
 def _floor(settings: Settings, path: Path) -> Floor:
@@ -79,7 +106,6 @@ def disk_watch(settings: Settings, *, messages: bool = False, records: bool = Fa
 def telemetry(settings: Settings) -> InfluxTelemetry | EmbeddedTelemetry:
     """Return the telemetry store that the settings choose; it connects when first used."""
     if settings.telemetry.store == "embedded":
-        rights.mend_database(settings.telemetry_path)
         return EmbeddedTelemetry(settings.telemetry_path, _floor(settings, settings.telemetry_path))
     token = settings.influx.token
     return InfluxTelemetry(

@@ -21,6 +21,10 @@ class CorruptJournal(PermanentError):
     """The journal file is damaged; the text names the file and the way out."""
 
 
+class WrongJournalKey(PermanentError):
+    """The journal is sound, but sealed with another key than the one at hand."""
+
+
 class Fenced(PermanentError):
     """Another alert engine has committed past this one: two of them are running on the same records."""
 

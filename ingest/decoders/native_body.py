@@ -62,7 +62,9 @@ class Format(Struct, frozen=True):
         for text in self.texts(body):
             # Most texts are printable, and that test is cheap; some printable ones (a wide space) say they are not.
             if text is not None and not text.isprintable() and _CONTROL.search(text):
-                raise Refused(RejectionReason.WRONG_SHAPE, f"text {text!r} holds a control character")
+                # Where values are masked, the text may be a card number, and the detail is kept in the open.
+                shown = f"text {text!r}" if mask is None else f"a text of {len(text)} characters"
+                raise Refused(RejectionReason.WRONG_SHAPE, f"{shown} holds a control character")
         return body, extra
 
     def _decode_slowly(self, payload: bytes, mask: Mask | None) -> tuple[Body, Extra | None]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from core.clock import from_microseconds, to_microseconds
-from core.errors import PermanentError
+from core.errors import PermanentError, WrongJournalKey
 from core.observations import Entry, Rejection, RejectionReason
 from core.wire.topics import community_of
+from storage.journal.sealing import Seal, Tampered, opened
 
 Tally = Mapping[tuple[date, str], int]
 """How many, by UTC day received and community."""
@@ -47,20 +48,31 @@ def unknown_reader(reader: str) -> PermanentError:
     return PermanentError(f"journal reader {reader!r} is unknown; expected one that was registered")
 
 
-def keep(cursor: sqlite3.Cursor, rejections: Sequence[Rejection]) -> None:
-    """Put ``rejections`` into quarantine."""
+def keep(cursor: sqlite3.Cursor, rejections: Sequence[Rejection], seal: Seal | None) -> None:
+    """Put ``rejections`` into quarantine, their excerpts sealed."""
     cursor.executemany(
         "INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (one.position, to_microseconds(one.received_at), one.topic, one.reason.value, one.detail, one.excerpt)
+            (
+                one.position,
+                to_microseconds(one.received_at),
+                one.topic,
+                one.reason.value,
+                one.detail,
+                one.excerpt if seal is None else seal.close(one.excerpt),
+            )
             for one in rejections
         ],
     )
 
 
-def rejection(row: tuple[int, int, str, str, str, bytes]) -> Rejection:
-    """Return a row of the quarantine as it was put in."""
+def rejection(row: tuple[int, int, str, str, str, bytes], seal: Seal | None) -> Rejection:
+    """Return a row of the quarantine as it was put in; of an excerpt that does not open, nothing."""
     position, received_at, topic, reason, detail, excerpt = row
+    try:
+        excerpt = opened(excerpt, seal)
+    except (WrongJournalKey, Tampered):
+        excerpt = b""
     return Rejection(position, from_microseconds(received_at), topic, RejectionReason(reason), detail, excerpt)
 
 

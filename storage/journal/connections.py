@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from storage.journal.schema import check, classify, connect
+from storage.journal.schema import VERSION, check, classify, connect
 
 
 class Connections:
@@ -32,6 +32,11 @@ class Connections:
         """Raise `CorruptJournal` when the file is damaged."""
         with self._reading:
             check(_opened(self._reader), self._path)
+
+    def mark_format(self) -> None:
+        """Note in the file that it may hold what an older Anju cannot read."""
+        with self.transaction() as cursor:
+            cursor.execute(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
         """Close both; calling it again does nothing."""

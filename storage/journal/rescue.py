@@ -1,18 +1,23 @@
 """Getting back what can be read of a damaged journal; nothing is ever deleted."""
 
+import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from core.errors import PermanentError
+from core.errors import PermanentError, WrongJournalKey
 from storage.journal import salvage
 from storage.journal.appender_lock import AppenderLock
-from storage.journal.schema import check, classify, connect, unwritable
+from storage.journal.schema import check, classify, connect, locked, unwritable
+from storage.journal.sealing import Seal
 
 # Far more than can have been given beyond the newest one still readable: no position may ever be given twice.
 _GAP = 1_000_000
+
+Batches = Callable[[sqlite3.Connection], Iterator[salvage.Row]]
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,11 @@ class RescueReport:
     next_position: int
 
 
-def rescue(path: Path) -> RescueReport:
+def rescue(path: Path, seal: Seal | None = None, *, without_key: bool = False) -> RescueReport:
     """Copy what can be read of the journal at ``path`` into a new file and put that in its place.
+
+    Batches that are sealed with another key than ``seal`` raise `WrongJournalKey`; ``without_key`` gives them up, and
+    the report counts them as lost: they are in the damaged file, should the key come back.
 
     Stop every part of Anju that uses the file first; an appender that still runs is noticed. The damaged file stays as
     ``<name>.damaged-<n>`` beside the new one. Raises `StartupError` (in use), `PermanentError` (no such file,
@@ -46,7 +54,11 @@ def rescue(path: Path) -> RescueReport:
     lock.acquire()
     try:
         fresh, kept = _free_name(path, "rescued"), _free_name(path, "damaged")
-        report = _fill(fresh, path, kept)
+        try:
+            report = _fill(fresh, path, kept, partial(salvage.batches, seal=seal, without_key=without_key), seal)
+        except WrongJournalKey as error:
+            fresh.unlink(missing_ok=True)
+            raise locked(path, error) from error
         _swap(path, fresh, kept)
         return report
     finally:
@@ -60,7 +72,7 @@ def _free_name(path: Path, word: str) -> Path:
     return name
 
 
-def _fill(fresh: Path, path: Path, kept: Path) -> RescueReport:
+def _fill(fresh: Path, path: Path, kept: Path, batches: Batches, seal: Seal | None) -> RescueReport:
     # Read-only, so that even closing it does not move its write-ahead log into the damaged file.
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
@@ -71,7 +83,7 @@ def _fill(fresh: Path, path: Path, kept: Path) -> RescueReport:
             # This makes SQLite read what there is of a file that was cut, rather than nothing.
             source.execute("PRAGMA writable_schema = ON")
             target.execute("BEGIN IMMEDIATE")
-            report = _copy(source, target, kept)
+            report = _copy(source, target, kept, batches(source), seal)
             target.execute("COMMIT")
             target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             check(target, fresh)
@@ -86,16 +98,22 @@ def _swap(path: Path, fresh: Path, kept: Path) -> None:
         for suffix in ("-wal", "-shm", ""):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + suffix).rename(kept.with_name(kept.name + suffix))
+        if os.geteuid() == 0:
+            # Rescued by root, it is still the file of whoever Anju runs as.
+            said = kept.stat()
+            os.chown(fresh, said.st_uid, said.st_gid)
         fresh.rename(path)
     except OSError as error:
         raise unwritable(path, error) from error
 
 
-def _copy(source: sqlite3.Connection, target: sqlite3.Connection, kept: Path) -> RescueReport:
-    batches = _insert(target, "batches", salvage.batches(source))
+def _copy(
+    source: sqlite3.Connection, target: sqlite3.Connection, kept: Path, found: Iterator[salvage.Row], seal: Seal | None
+) -> RescueReport:
+    batches = _insert(target, "batches", found)
     readers = _insert(target, "readers", salvage.readers(source))
     ledger = _insert(target, "ledger", salvage.ledger(source))
-    rejections = _insert(target, "quarantine", salvage.rejections(source))
+    rejections = _insert(target, "quarantine", salvage.rejections(source, seal))
     spans = target.execute("SELECT first_position, last_position FROM batches ORDER BY last_position").fetchall()
     trimmed, floor = salvage.numbering(source) or (spans[0][0] - 1 if spans else 0, 0)
     newest = max(trimmed, floor, spans[-1][1] if spans else 0, _newest_known(target))

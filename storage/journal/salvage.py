@@ -4,28 +4,33 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 
+from core.errors import WrongJournalKey
 from storage.journal.bookkeeping import rejection
 from storage.journal.schema import DamagedBatch, decode
+from storage.journal.sealing import Seal
 
 Row = tuple[object, ...]
 
 
-def batches(source: sqlite3.Connection) -> Iterator[Row]:
-    """Return the batches that hold what was written, in rising order."""
+def batches(source: sqlite3.Connection, seal: Seal | None, *, without_key: bool) -> Iterator[Row]:
+    """Return the batches that hold what was written, in rising order, sealed ones as they are.
+
+    One that is sealed with another key raises `WrongJournalKey`, or is left out ``without_key``.
+    """
     for row in _by_number(source, "batches", "last_position"):
         last, first, _, checksum, blob = row
         if isinstance(checksum, int) and isinstance(blob, bytes):
-            with suppress(DamagedBatch):
-                entries = decode(checksum, blob)
+            with suppress(DamagedBatch, *([WrongJournalKey] if without_key else [])):
+                entries = decode(checksum, blob, seal)
                 if (entries[0].position, entries[-1].position) == (first, last):
                     yield row
 
 
-def rejections(source: sqlite3.Connection) -> Iterator[Row]:
+def rejections(source: sqlite3.Connection, seal: Seal | None) -> Iterator[Row]:
     """Return the rejections that make sense, in rising order."""
     for row in _by_number(source, "quarantine", "position"):
         with suppress(ValueError, TypeError, OverflowError):
-            rejection(row)  # type: ignore[arg-type] # it may hold anything, and says so by raising
+            rejection(row, seal)  # type: ignore[arg-type] # it may hold anything, and says so by raising
             yield row
 
 

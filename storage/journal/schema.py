@@ -6,12 +6,15 @@ from pathlib import Path
 
 import msgspec
 
-from core.errors import CorruptJournal, PermanentError, TemporaryError
+from core.errors import CorruptJournal, PermanentError, TemporaryError, WrongJournalKey
 from core.observations import Entry
+from storage.journal.sealing import Seal, Tampered, opened
 from storage.reserve import WAL_LIMIT
 from storage.wal import switch_to_wal
 
-VERSION = 1
+# 2: batches may be sealed. Tables are as in 1, which is read and written on.
+VERSION = 2
+_READ = (1, VERSION)
 BUSY_SECONDS = 10.0
 
 # One row a group commit, not a row a message: Python's sqlite3 gives up the interpreter lock at every row it steps
@@ -61,12 +64,14 @@ class DamagedBatch(ValueError):
     """What is stored of a batch is not what was written."""
 
 
-def decode(checksum: int, entries: bytes) -> list[Entry]:
-    """Return the entries of a batch, in rising order. Raises `DamagedBatch`."""
+def decode(checksum: int, entries: bytes, seal: Seal | None) -> list[Entry]:
+    """Return the entries of a batch, in rising order. Raises `DamagedBatch` or `WrongJournalKey`."""
     if zlib.crc32(entries) != checksum:
         raise DamagedBatch("a batch does not match its checksum")
     try:
-        return _decode(entries)
+        return _decode(opened(entries, seal))
+    except Tampered as error:
+        raise DamagedBatch(f"a batch was changed: {error}") from error
     except msgspec.MsgspecError as error:
         raise DamagedBatch(f"a batch cannot be decoded: {error}") from error
 
@@ -96,7 +101,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(WAL_LIMIT)
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, VERSION):
+        if version not in (0, *_READ):
             raise PermanentError(f"journal {path}: format {version}, but this Anju reads {VERSION}; use a newer Anju")
         if version == 0:
             connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
@@ -123,6 +128,15 @@ def corrupt(path: Path, what: str) -> CorruptJournal:
     return CorruptJournal(
         f"journal {path} is damaged ({on_one_line}). Nothing was changed. To go on: `anju journal rescue {path}` "
         f"copies what can be read into a new file and keeps the damaged one beside it"
+    )
+
+
+def locked(path: Path, what: WrongJournalKey) -> WrongJournalKey:
+    """Return the error for a journal that is sealed with another key, with the way out."""
+    return WrongJournalKey(
+        f"journal {path}: {what}. Bring back the key file that belongs to it (journal.key, or ANJU_JOURNAL__KEY_FILE); "
+        f"if it is lost, `anju journal rescue --without-key {path}` goes on with a new journal and keeps this one "
+        f"beside it"
     )
 
 

@@ -7,13 +7,14 @@ from datetime import date, datetime
 from pathlib import Path
 
 from core.clock import to_microseconds
-from core.errors import PermanentError
+from core.errors import PermanentError, WrongJournalKey
 from core.observations import Entry, Incoming, Rejection
 from ingest.ports import JournalSize, LedgerRow, Settlement
 from storage.journal.appender_lock import AppenderLock
 from storage.journal.bookkeeping import advance, bound_quarantine, count, keep, rejection, tally
 from storage.journal.connections import Connections
-from storage.journal.schema import DamagedBatch, corrupt, decode, encode
+from storage.journal.schema import DamagedBatch, corrupt, decode, encode, locked
+from storage.journal.sealing import Seal
 from storage.journal.window import DigestWindow
 from storage.reserve import Floor
 
@@ -46,12 +47,22 @@ class SqliteJournal:
 
     Below ``floor`` the file does not grow: an append goes into its free pages, and the oldest entries that every reader
     has read are trimmed for it. Where none are left it raises `TemporaryError`, and the broker holds what comes.
+
+    Batches and excerpts of rejections are sealed with ``seal`` (decision 0014); without one they are written as they
+    are, and what is sealed cannot be read: reading raises `WrongJournalKey`, as with another key.
     """
 
     def __init__(
-        self, path: Path, *, remembered: int = 200_000, quarantined: int = 100_000, floor: Floor | None = None
+        self,
+        path: Path,
+        *,
+        remembered: int = 200_000,
+        quarantined: int = 100_000,
+        floor: Floor | None = None,
+        seal: Seal | None = None,
     ) -> None:
         self._path = path
+        self._seal = seal
         self._floor = floor
         self.trimmed_for_room = 0
         """Entries that were trimmed early because the disk was full."""
@@ -66,8 +77,8 @@ class SqliteJournal:
     def open(self, *, appending: bool = True) -> None:
         """Open the file; an appender also checks it for damage and remembers its newest digests.
 
-        Raises `CorruptJournal` (with the way out), `StartupError` (it has an appender already), another
-        `PermanentError`, or `TemporaryError` (locked for longer than 10 s).
+        Raises `CorruptJournal` or `WrongJournalKey` (with the way out), `StartupError` (it has an appender already),
+        another `PermanentError`, or `TemporaryError` (locked for longer than 10 s).
         """
         try:
             if appending:
@@ -77,6 +88,8 @@ class SqliteJournal:
                 self._connections.check()
                 self._last = self._last_given()
                 self._remember()
+                if self._seal is not None:
+                    self._connections.mark_format()
         except BaseException:
             self.close()
             raise
@@ -116,7 +129,7 @@ class SqliteJournal:
 
     def _store(self, entries: Sequence[Entry]) -> None:
         first, last = entries[0], entries[-1]
-        blob = encode(entries)
+        blob = encode(entries) if self._seal is None else self._seal.close(encode(entries))
         if self._floor is not None and self._floor.reached():
             self._find_room_inside(self._floor, len(blob))
         batch = (last.position, first.position, to_microseconds(last.received_at), zlib.crc32(blob), blob)
@@ -143,7 +156,9 @@ class SqliteJournal:
     def _entries(self, statement: str, parameters: tuple[object, ...]) -> list[Entry]:
         rows = self._connections.select(statement, parameters)
         try:
-            return [entry for checksum, blob in rows for entry in decode(checksum, blob)]
+            return [entry for checksum, blob in rows for entry in decode(checksum, blob, self._seal)]
+        except WrongJournalKey as error:
+            raise locked(self._path, error) from error
         except DamagedBatch as error:
             raise corrupt(self._path, str(error)) from error
 
@@ -165,7 +180,7 @@ class SqliteJournal:
                 return
             count(cursor, "stored", settlement.stored)
             count(cursor, "rejected", tally(rejections))
-            keep(cursor, rejections)
+            keep(cursor, rejections, self._seal)
             self._unbounded += len(rejections)
             if self._unbounded >= _BOUND_QUARANTINE_EVERY:
                 bound_quarantine(cursor, self._quarantined)
@@ -232,7 +247,7 @@ class SqliteJournal:
             "ORDER BY position DESC LIMIT ?",
             (2**62 if before is None else before, limit),
         )
-        return [rejection(row) for row in rows]
+        return [rejection(row, self._seal) for row in rows]
 
     def close(self) -> None:
         self._connections.close()

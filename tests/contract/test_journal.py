@@ -14,19 +14,20 @@ from hypothesis import strategies as st
 
 from core.errors import PermanentError
 from ingest.ports import Journal, LedgerRow, Settlement
+from storage.journal.sealing import Seal
 from storage.journal.sqlite import SqliteJournal
 from storage.memory.journal import MemoryJournal
 from tests.contract.journal_cases import NOON, WRITER, later, message, messages, numbers_of, rejected, settle_next
 
 TODAY = NOON.date()
-KINDS = ("sqlite", "memory")
+KINDS = ("sqlite", "sealed", "memory")
 Make = Callable[..., Journal]
 
 
 def _empty(kind: str, path: Path, **options: Any) -> Journal:
     if kind == "memory":
         return MemoryJournal(**options)
-    journal = SqliteJournal(path, **options)
+    journal = SqliteJournal(path, seal=Seal(bytes(32)) if kind == "sealed" else None, **options)
     journal.open()
     return journal
 

@@ -188,7 +188,7 @@ def test_a_format_of_the_future_is_refused(path: Path) -> None:
         pass
     with closing(sqlite3.connect(path)) as future:
         future.execute("PRAGMA user_version = 99")
-    with pytest.raises(PermanentError, match="format 99, but this Anju reads 1"):
+    with pytest.raises(PermanentError, match="format 99, but this Anju reads 2"):
         SqliteJournal(path).open()
 
 
