@@ -47,6 +47,7 @@ from api.routes import (
     suppressions,
     telemetry,
     voice,
+    voice_seat,
     weekly_test,
 )
 from api.voice_exchange import VoiceExchange
@@ -72,6 +73,7 @@ _PARTS = (
     stream,
     emergency_calls,
     emergency_call_acts,
+    voice_seat,
     controller_codes,
     drills,
     emergency_figures,

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from api.voice import Busy, Bye, Hello, Peer, Post, Rate, Room, Said, read, written
+from api.voice import Bye, Message, Peer, Post, Rate, Room, read, written
 from api.voice_ice import IceSettings, ice_servers
 from core.clock import Clock
 from core.errors import TemporaryError
@@ -46,7 +46,7 @@ class _Line:
         self._websocket = websocket
         self._waiting: asyncio.Queue[tuple[str, int | None]] = asyncio.Queue(_WAITING_LIMIT)
 
-    def put(self, message: Said | Hello | Bye | Busy, close_code: int | None) -> None:
+    def put(self, message: Message, close_code: int | None) -> None:
         if self._waiting.full():
             self._waiting.get_nowait()
             close_code = TRY_AGAIN
@@ -87,6 +87,11 @@ class VoiceExchange:
         """How many pages are connected."""
         return len(self._lines)
 
+    @property
+    def rooms(self) -> int:
+        """How many calls have a voice, or wait for who dropped out of it."""
+        return len(self._rooms)
+
     async def attend(self, websocket: WebSocket, call: str, peer: Peer, *, take_over: bool = False) -> None:
         """Serve one accepted connection until it ends."""
         if len(self._lines) >= CONNECTIONS_LIMIT:
@@ -97,12 +102,20 @@ class VoiceExchange:
         writing = asyncio.create_task(line.write(), name="voice.write")
         try:
             room = self._room(call)
-            self._post(room.join(peer, take_over=take_over))
+            self._post(room.join(peer, _at(), take_over=take_over))
             await self._listen(websocket, room, line)
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             self._leave(call, peer.id)
+
+    def hand_on(self, call: str) -> int | None:
+        """Give the resident's seat to the page that waits longest; return how many wait, ``None`` where none does."""
+        room = self._rooms.get(call)
+        if room is None or not room.waiting:
+            return None
+        self._post(room.hand_on())
+        return room.waiting
 
     def end(self, call: str) -> None:
         """End the voice of a call at once."""
@@ -118,11 +131,11 @@ class VoiceExchange:
         return self._rooms[call]
 
     async def _listen(self, websocket: WebSocket, room: Room, line: _Line) -> None:
-        rate, loop = Rate(asyncio.get_running_loop().time()), asyncio.get_running_loop()
+        rate = Rate(_at())
         try:
             while True:
                 text = await websocket.receive_text()
-                said = read(text) if rate.take(loop.time()) else "more messages than a voice needs"
+                said = read(text) if rate.take(_at()) else "more messages than a voice needs"
                 if isinstance(said, str):
                     _log.warning("voice.refused", reason=said, side=line.peer.side.value)
                     await line.close(_WRONG_MESSAGE, said)
@@ -135,7 +148,7 @@ class VoiceExchange:
         self._lines.pop(peer_id, None)
         room = self._rooms.get(call)
         if room is not None:
-            self._post(room.leave(peer_id))
+            self._post(room.leave(peer_id, _at()))
             if room.empty:
                 self.end(call)
 
@@ -145,17 +158,29 @@ class VoiceExchange:
                 line.put(post.message, _code(post))
 
     async def _watch(self, call_id: str) -> None:
-        """End the room once the call is closed; while the records are away nobody is cut off."""
+        """End the room once the call is closed, or nobody comes again; while the records are away nobody is cut off."""
         while True:
             await asyncio.sleep(self._watch_seconds)
+            room = self._rooms[call_id]
+            self._post(room.pass_time(_at()))
+            if room.empty:
+                self._forget(call_id)
+                return
             try:
                 call = await self._calls.call(call_id)
             except TemporaryError:
                 continue
             if call is None or not call.open:
-                self._watches.pop(call_id, None)  # This task: `end` must not cancel it before it has told everybody.
-                self.end(call_id)
+                self._forget(call_id)
                 return
+
+    def _forget(self, call_id: str) -> None:
+        self._watches.pop(call_id, None)  # The task that asks: `end` must not cancel it before it has told everybody.
+        self.end(call_id)
+
+
+def _at() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _code(post: Post) -> int | None:

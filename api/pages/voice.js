@@ -4,8 +4,9 @@
  *   const voice = AnjuVoice.start({url, role: 'resident' | 'staff', onstate(state, detail), audio, takeOver});
  *   voice.stop(); voice.mute(true); await voice.stats();
  *
- * States: connecting; waiting (nobody at the other end yet, or no more); talking; busy (detail.by talks already); and
- * at the end failed (dial the phone) or ended. detail: {reason, by, muted: the browser wants a tap before it plays,
+ * States: connecting; waiting (nobody at the other end yet, or no more); queued (another resident's page has the seat);
+ * talking; busy (detail.by talks already); and at the end failed (dial the phone) or ended. detail: {waiting: how many
+ * residents' pages are queued, reason, by, muted: the browser wants a tap before it plays,
  * microphone: '' | 'granted' | 'refused' | 'missing', other: the same of the other end}.
  */
 (function () {
@@ -20,7 +21,7 @@
     const resident = options.role === 'resident';
     const audio = options.audio || new Audio();
     const client = String(Math.random()).slice(2) + Date.now();
-    const detail = { reason: '', by: '', muted: false, microphone: '', other: '' };
+    const detail = { waiting: 0, reason: '', by: '', muted: false, microphone: '', other: '' };
     let state = '', socket, tries = 0, ice = [], pc, round = '', early = [], stream, sender;
     let deadline = 0, dropped = 0, reopening = 0, talked = false, known = false;
 
@@ -115,7 +116,7 @@
     }
 
     function hear(message) {
-      const heard = { hello, ready: begin, offer: answer, answer: accept, candidate: add, bye, busy };
+      const heard = { hello, ready: begin, offer: answer, answer: accept, candidate: add, bye, busy, wait, waiting };
       if (!over() && heard[message.type]) heard[message.type](message);
     }
 
@@ -123,8 +124,23 @@
       ice = message.ice;
       known = true; // Who comes again takes no seat from anybody.
       tries = 0;
+      if (state === 'queued') {
+        show('connecting', {});
+        arm();
+      }
       if (!resident && !pc && !message.other) show('waiting', {});
       settled.then(() => ready(pc && state === 'talking' ? { round } : {}));
+    }
+
+    function wait() {
+      disarm();
+      drop();
+      round = '';
+      show('queued', {});
+    }
+
+    function waiting(message) {
+      show(state, { waiting: message.count });
     }
 
     function bye(message) {

@@ -1,18 +1,20 @@
 """Where a resident's page and the duty room meet to talk: two addresses, one room.
 
-Staff shows a token or a session. For a resident the call's id, which nobody can guess and only their page was told,
-together with the token of the code they scanned is the credential.
+Staff shows a token or a session. For a resident the call's id, which nobody can guess and only pages that tapped there
+were told, together with the token of the code they scanned is the credential. By the cookie of their page, else by a
+name that the page drew, they are known again: so whoever else tapped there cannot take their seat.
 """
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, FastAPI, Query, WebSocket
 from starlette.datastructures import Headers
 
 from api.auth import actor_of_websocket
+from api.resident_identity import Identities
 from api.sessions import is_foreign
 from api.voice import Peer, Side
 from api.voice_exchange import FORBIDDEN, GONE, NOT_FOUND, TRY_AGAIN, UNAUTHORIZED, OpenCalls, VoiceExchange
@@ -41,6 +43,7 @@ class Voice:
     calls: OpenCalls
     points: PointTokens
     staff: Callable[[WebSocket], Awaitable[str | None]]
+    identities: Identities = field(default_factory=Identities)
     origins: frozenset[str] = frozenset()
     """Further origins of pages, ``https://name``, where a proxy does not pass on the name it is called by."""
 
@@ -74,7 +77,8 @@ async def resident_voice(websocket: WebSocket, token: str, call_id: str, client:
     if await _greeted(websocket, voice):
         call = await _open_call(websocket, voice, call_id)
         if call is not None and await _belongs(websocket, voice, call, token):
-            peer = Peer(secrets.token_hex(8), Side.RESIDENT, client or secrets.token_hex(8), "")
+            name = voice.identities.of(websocket).page or client or secrets.token_hex(8)
+            peer = Peer(secrets.token_hex(8), Side.RESIDENT, name, "")
             await voice.exchange.attend(websocket, call.id, peer)
 
 

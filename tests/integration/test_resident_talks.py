@@ -36,6 +36,12 @@ async def _tapped(page: Page) -> None:
     await answered(page)
 
 
+async def _tapped_again(page: Page) -> None:
+    """Tap at a place where a call may be open already."""
+    await tap(page)
+    await page.locator("#talk").wait_for()
+
+
 async def test_who_taps_can_talk_to_the_desk_that_answers(browser: Browser, host: str) -> None:
     async with desk_page(browser, host) as desk, opened(browser, f"http://{host}/c/{WALL}", before=_KEPT) as resident:
         await _tapped(resident)
@@ -47,6 +53,31 @@ async def test_who_taps_can_talk_to_the_desk_that_answers(browser: Browser, host
         await expect(desk.locator(".voice-state")).to_contain_text("通话中")
         await resident.locator("#talk").click()
         await seen(resident, "通话已结束")
+
+
+async def test_another_page_waits_until_the_desk_lets_it_in(browser: Browser, host: str) -> None:
+    page = f"http://{host}/c/{WALL}"
+    async with (
+        desk_page(browser, host) as desk,
+        opened(browser, page, before=_KEPT) as first,
+        opened(browser, page, before=_KEPT) as second,
+    ):
+        for resident in (first, second):
+            await _tapped_again(resident)
+        await desk.locator("#act-answer, #voice_start").first.click()
+        await first.locator("#talk").click()
+        await seen(first, "正在通话")
+        await second.locator("#talk").click()
+        await seen(second, "有人正从这里与值班室通话")
+        await expect(second.locator("#phones")).to_have_class("dial")
+        await expect(desk.locator("#voice-line")).to_contain_text("另有 1 人想通话")
+        await desk.locator("#voice_hand_on").click()
+        await seen(second, "正在通话")
+        await second.wait_for_function(_FLOWS)
+        await seen(first, "有人正从这里与值班室通话")
+        await second.locator("#talk").click()
+        await seen(first, "正在通话")
+        await expect(desk.locator("#voice-line")).to_have_count(0)
 
 
 async def test_who_finds_nobody_to_talk_to_is_led_to_the_phone(browser: Browser, host: str) -> None:

@@ -1,5 +1,6 @@
 """The voice's messages through a real server: who gets in, what is passed on, when it ends."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -7,7 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from api.voice import BURST_MESSAGES
-from tests.integration.voice_world import RESIDENT, STAFF, TOKEN, PageSocket, VoiceWorld, page
+from tests.integration.voice_world import CALL, RESIDENT, STAFF, TOKEN, PageSocket, VoiceWorld, page
 from tests.integration.web_server import serving
 
 
@@ -106,6 +107,47 @@ async def test_a_colleague_takes_over(host: str) -> None:
             assert await lan.hear() == {"type": "bye", "reason": "taken_over", "by": "wei"}
             await wei.say(type="ready")
             assert (await resident.hear())["round"] != named
+
+
+async def test_a_second_page_waits_and_is_let_in_when_the_first_one_is_asked_to_wait(
+    host: str, world: VoiceWorld
+) -> None:
+    async with _both(host) as (resident, lan, named), page(host, f"{RESIDENT}?client=other") as other:
+        assert await other.hear() == {"type": "wait"}
+        assert await lan.hear() == {"type": "waiting", "count": 1}
+        await other.say(type="ready")
+        await other.say(type="offer", round=named, sdp="v=9")
+        await resident.say(type="offer", round=named, sdp="v=0")
+        assert await lan.hear() == {"type": "offer", "round": named, "sdp": "v=0"}
+        assert world.exchange.hand_on(CALL) == 1
+        assert await resident.hear() == {"type": "wait"}
+        assert (await other.hear())["type"] == "hello"
+        assert await lan.hear() == {"type": "waiting", "count": 1}
+        await other.say(type="ready")
+        assert (await lan.hear())["round"] == (await other.hear())["round"] != named
+    assert world.exchange.hand_on("nobody's") is None
+
+
+async def test_a_page_that_broke_off_comes_again_before_a_stranger(host: str) -> None:
+    async with _both(host) as (resident, lan, named):
+        resident.connection.transport.abort()
+        assert await lan.hear() == {"type": "bye", "reason": "lost", "by": ""}
+        async with page(host, f"{RESIDENT}?client=other") as other, page(host, f"{RESIDENT}?client=phone") as again:
+            assert await other.hear() == {"type": "wait"}
+            assert (await again.hear())["type"] == "hello"
+            await again.say(type="ready", round=named)
+            assert [(await lan.hear())["type"] for _ in range(2)] == ["waiting", "ready"]
+
+
+async def test_a_room_is_forgotten_when_nobody_comes_again(
+    host: str, world: VoiceWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.voice.GRACE_SECONDS", 0.0)
+    async with page(host, RESIDENT) as resident:
+        await resident.hear()
+    async with asyncio.timeout(5):
+        while world.exchange.rooms:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_socket_that_breaks_is_noticed_and_comes_again_into_the_round(host: str) -> None:

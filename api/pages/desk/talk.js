@@ -1,5 +1,6 @@
 // The desk's end of the voice: one call at a time.
 import { h, phone } from './dom.js';
+import { ask } from './server.js';
 import { t } from './text.js';
 
 const OVER = ['failed', 'ended', 'busy'];
@@ -58,7 +59,14 @@ export class Talk {
       ? [button(this.muted ? 'voice_unmute' : 'voice_mute', () => this.mute()), button('voice_stop', () => this.stop(), 'danger')]
       : call.open && [this.state === 'busy' ? again('voice_take_over', true) : again('voice_again', false)];
     const number = this.state === 'failed' && call.caller.phone;
-    return [said, number && h('p', {}, phone(number)), this.notes(), h('div', { class: 'row' }, actions)];
+    return [said, number && h('p', {}, phone(number)), this.notes(), this.line(call), h('div', { class: 'row' }, actions)];
+  }
+
+  /** Who else wants in. */
+  line(call) {
+    const count = this.live ? this.detail.waiting : 0;
+    const handOn = () => ask('POST', `/emergency-calls/${call.id}/voice/hand-on`).catch(() => this.onchange());
+    return count > 0 && h('p', { class: 'warn', id: 'voice-line' }, t('voice_line', { count }), ' ', button('voice_hand_on', handOn));
   }
 
   words() {

@@ -44,7 +44,7 @@
       part.hidden = !part.getAttribute('data-when').split(' ').some(function (word) { return words.indexOf(word) >= 0; });
     });
     body.className = view;
-    id('phones').className = view === 'unsent' || view === 'refused' || view === 'ended' || more['voice-failed'] ? 'dial' : '';
+    id('phones').className = view === 'unsent' || view === 'refused' || view === 'ended' || more['voice-failed'] || more['voice-queued'] ? 'dial' : '';
   }
 
   function show(next) {
@@ -249,10 +249,11 @@
   // ---- the voice: its script is fetched when somebody wants to talk
 
   function hear(state, detail) {
-    ['connecting', 'waiting', 'talking', 'ended', 'failed', 'muted'].forEach(function (word) {
+    ['connecting', 'waiting', 'queued', 'talking', 'ended', 'failed', 'muted'].forEach(function (word) {
       more['voice-' + word] = word === state || (word === 'muted' && detail.muted);
     });
-    if (state === 'talking') clearTimeout(voiceDeadline);
+    if (state === 'talking' || state === 'queued') clearTimeout(voiceDeadline);
+    if (state === 'queued') voiceDeadline = setTimeout(dial, VOICE); // The page goes on waiting meanwhile.
     draw();
     if (state === 'failed' || state === 'busy') dialInstead();
     else if (state === 'ended') voice = null;

@@ -49,6 +49,7 @@ MAY_CONFLICT = {
     "put_call_point",
     "rotate_call_point",
     "revoke_former_tokens",
+    "hand_on_voice",
 }
 
 

@@ -9,7 +9,9 @@ from starlette.datastructures import Headers
 from api.routes.voice import is_welcome
 from api.voice import (
     BURST_MESSAGES,
+    GRACE_SECONDS,
     MESSAGE_LIMIT_BYTES,
+    WAITING_LIMIT,
     Busy,
     Bye,
     Candidate,
@@ -21,6 +23,8 @@ from api.voice import (
     Room,
     Said,
     Side,
+    Wait,
+    Waiting,
     read,
     written,
 )
@@ -28,6 +32,7 @@ from api.voice_ice import IceSettings, ice_servers, turn_credentials
 
 RESIDENT = Peer("r1", Side.RESIDENT, "phone", "")
 LAN = Peer("s1", Side.STAFF, "desk-of-lan", "lan")
+STRANGER = Peer("r2", Side.RESIDENT, "stranger", "")
 WEI = Peer("s2", Side.STAFF, "desk-of-wei", "wei")
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -35,8 +40,8 @@ NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 def _talking() -> Room:
     """A room in which the resident and Lan are in the round e-1."""
     room = Room("e")
-    room.join(RESIDENT)
-    room.join(LAN)
+    room.join(RESIDENT, 0)
+    room.join(LAN, 0)
     room.say("r1", Said("ready"))
     room.say("s1", Said("ready"))
     return room
@@ -44,9 +49,9 @@ def _talking() -> Room:
 
 def test_a_round_begins_when_both_are_ready_whoever_was_first() -> None:
     room = Room("e")
-    assert room.join(LAN) == [Post("s1", Hello(Side.STAFF, (), other=False))]
+    assert room.join(LAN, 0) == [Post("s1", Hello(Side.STAFF, (), other=False))]
     assert room.say("s1", Said("ready", microphone="granted")) == []
-    assert room.join(RESIDENT) == [Post("r1", Hello(Side.RESIDENT, (), other=True))]
+    assert room.join(RESIDENT, 0) == [Post("r1", Hello(Side.RESIDENT, (), other=True))]
     assert room.say("r1", Said("ready", microphone="refused")) == [
         Post("r1", Said("ready", "e-1", microphone="granted")),
         Post("s1", Said("ready", "e-1", microphone="refused")),
@@ -77,8 +82,8 @@ def test_what_is_passed_on(
 
 def test_nothing_is_passed_on_before_a_round() -> None:
     room = Room("e")
-    room.join(RESIDENT)
-    room.join(LAN)
+    room.join(RESIDENT, 0)
+    room.join(LAN, 0)
     assert room.say("r1", Said("offer", "", sdp="v=0")) == []
 
 
@@ -94,9 +99,9 @@ def test_ready_without_the_round_begins_the_next_one() -> None:
 
 def test_a_second_colleague_is_told_who_talks_and_may_take_over() -> None:
     room = _talking()
-    assert room.join(WEI) == [Post("s2", Busy("lan"), closes=True)]
+    assert room.join(WEI, 0) == [Post("s2", Busy("lan"), closes=True)]
     assert room.say("s2", Said("ready")) == []
-    assert room.join(WEI, take_over=True) == [
+    assert room.join(WEI, 0, take_over=True) == [
         Post("s1", Bye("taken_over", "wei"), closes=True),
         Post("s2", Hello(Side.STAFF, (), other=True)),
     ]
@@ -106,9 +111,9 @@ def test_a_second_colleague_is_told_who_talks_and_may_take_over() -> None:
 
 def test_a_lost_connection_comes_again_into_the_same_round() -> None:
     room = _talking()
-    assert room.leave("s1") == [Post("r1", Bye("lost", "lan"))]
+    assert room.leave("s1", 0) == [Post("r1", Bye("lost", "lan"))]
     again = Peer("s9", Side.STAFF, LAN.client, "lan")
-    room.join(again)
+    room.join(again, 0)
     mended = Said("ready", "e-1", microphone="granted")
     assert room.say("s9", mended) == [Post("r1", mended)]
 
@@ -116,20 +121,106 @@ def test_a_lost_connection_comes_again_into_the_same_round() -> None:
 def test_a_page_that_comes_again_before_its_loss_was_noticed_replaces_itself() -> None:
     room = _talking()
     again = Peer("s9", Side.STAFF, LAN.client, "lan")
-    assert room.join(again)[0] == Post("s1", Bye("replaced", "lan"), closes=True)
-    assert room.leave("s1") == []
+    assert room.join(again, 0)[0] == Post("s1", Bye("replaced", "lan"), closes=True)
+    assert room.leave("s1", 0) == []
     assert not room.empty
 
 
-def test_the_residents_newest_page_is_believed() -> None:
+def test_a_stranger_does_not_take_the_residents_seat_and_staff_see_that_somebody_waits() -> None:
     room = _talking()
-    assert room.join(Peer("r2", Side.RESIDENT, "tablet", ""))[0] == Post("r1", Bye("taken_over"), closes=True)
+    assert room.join(STRANGER, 0) == [Post("r2", Wait()), Post("s1", Waiting(1))]
+    assert room.say("r2", Said("ready")) == []
+    assert room.say("r2", Said("offer", "e-1", sdp="v=0")) == []
+    assert room.say("r1", Said("offer", "e-1", sdp="v=0")) == [Post("s1", Said("offer", "e-1", sdp="v=0"))]
+    assert room.join(WEI, 0, take_over=True)[-1] == Post("s2", Waiting(1))
+    assert room.leave("r2", 1) == [Post("s2", Waiting(0))]
+
+
+def test_staff_hand_the_seat_on_and_back() -> None:
+    room = _talking()
+    assert room.hand_on() == []
+    room.join(STRANGER, 0)
+    assert room.hand_on() == [
+        Post("r1", Wait()),
+        Post("r2", Hello(Side.RESIDENT, (), other=True)),
+        Post("s1", Waiting(1)),
+    ]
+    assert room.say("r1", Said("offer", "e-1", sdp="v=0")) == []
+    assert [post.to for post in room.say("r2", Said("ready"))] == ["r2", "s1"]
+    assert [post.to for post in room.hand_on()] == ["r2", "r1", "s1"]
+    assert room.say("r2", Said("offer", "e-2", sdp="v=0")) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "first"), [(GRACE_SECONDS - 1, "phone"), (GRACE_SECONDS, "stranger")], ids=["soon", "too late"]
+)
+@pytest.mark.parametrize("came", [0, 5, GRACE_SECONDS], ids=["waits already", "comes meanwhile", "comes at its end"])
+def test_who_drops_out_is_waited_for(seconds: float, first: str, came: float) -> None:
+    room = _talking()
+    if came < GRACE_SECONDS:
+        room.join(STRANGER, 0) if came == 0 else None
+        room.leave("r1", 0)
+        if came:
+            assert room.join(STRANGER, came)[0] == Post("r2", Wait())
+    else:
+        room.leave("r1", 0)
+    assert room.pass_time(GRACE_SECONDS - 0.1) == []
+    again = Peer("r9", Side.RESIDENT, RESIDENT.client, "")
+    if first == "phone":
+        assert room.join(again, seconds)[0] == Post("r9", Hello(Side.RESIDENT, (), other=True))
+        assert room.say("r9", Said("ready", "e-1")) == [Post("s1", Said("ready", "e-1"))]
+        return
+    if came == GRACE_SECONDS:
+        assert room.join(STRANGER, came)[0] == Post("r2", Hello(Side.RESIDENT, (), other=True))
+    assert Post("r9", Wait()) in room.join(again, seconds)
+    assert room.say("r9", Said("ready", "e-1")) == []
+
+
+def test_a_stranger_who_comes_at_the_end_of_the_grace_does_not_pass_those_who_wait() -> None:
+    room = _talking()
+    room.join(STRANGER, 0)
+    room.leave("r1", 0)
+    late = Peer("r5", Side.RESIDENT, "late", "")
+    posts = room.join(late, GRACE_SECONDS + 1)
+    assert [(post.to, type(post.message)) for post in posts if post.to != "s1"] == [("r2", Hello), ("r5", Wait)]
+
+
+def test_who_hangs_up_leaves_the_seat_to_the_next_one() -> None:
+    room = _talking()
+    room.join(STRANGER, 0)
+    posts = room.say("r1", Said("bye"))
+    assert [(post.to, type(post.message)) for post in posts] == [
+        ("s1", Bye), ("r1", Bye), ("r2", Hello), ("s1", Waiting),
+    ]  # fmt: skip
+    assert room.say("r2", Said("bye"))[-1] == Post("r2", Bye("left"), closes=True)
+    assert not room.empty
+
+
+def test_the_line_is_bounded_and_a_page_stands_in_it_once() -> None:
+    room = _talking()
+    for number in range(WAITING_LIMIT):
+        room.join(Peer(f"w{number}", Side.RESIDENT, f"page {number}", ""), 0)
+    assert room.join(STRANGER, 0) == [Post("r2", Busy(""), closes=True)]
+    again = Peer("w9", Side.RESIDENT, "page 0", "")
+    assert room.join(again, 0) == [Post("w0", Bye("replaced"), closes=True), Post("w9", Wait())]
+    assert room.waiting == WAITING_LIMIT
+    assert room.leave("w0", 0) == []
+    assert room.hand_on()[1].to == "w9"
+
+
+def test_a_room_is_kept_for_who_dropped_out_and_forgotten_after_that() -> None:
+    room = Room("e")
+    room.join(RESIDENT, 0)
+    room.leave("r1", 0)
+    assert not room.empty
+    assert room.pass_time(GRACE_SECONDS) == []
+    assert room.empty
 
 
 def test_a_round_of_another_room_is_not_believed() -> None:
     room = Room("f")
-    room.join(RESIDENT)
-    room.join(LAN)
+    room.join(RESIDENT, 0)
+    room.join(LAN, 0)
     room.say("r1", Said("ready", "e-1"))
     assert {post.message.round for post in room.say("s1", Said("ready", "e-1")) if isinstance(post.message, Said)} == {
         "f-1"
@@ -139,7 +230,7 @@ def test_a_round_of_another_room_is_not_believed() -> None:
 def test_hanging_up_ends_the_round_and_the_other_may_stay() -> None:
     room = _talking()
     assert room.say("s1", Said("bye")) == [Post("r1", Bye("left", "lan")), Post("s1", Bye("left"), closes=True)]
-    room.join(LAN)
+    room.join(LAN, 0)
     assert len(room.say("s1", Said("ready", "e-1"))) == 2
 
 
