@@ -127,24 +127,30 @@ ALARMS: dict[str, tuple[list[Said], list[str]]] = {
     "an alarm button of a clock never set": ([pressed(0, 50 * 365 * DAY)], ["car-alarm-button"]),
     "trapped, by a lift 6 min slow": (every(5, 20, trapped, 6 * MINUTE), ["trapped-passenger"]),
     "stored readings of the time of absence": (
-        [
-            *HEARD,
-            *AWAY,
-            *(hot(BACK + index / 1_000, (BACK - 90) - 150 * index) for index in range(10)),
-            *every(2, 5, cold, 0, begin=BACK + 2),
-        ],
+        [*HEARD, *AWAY, *(hot(BACK + index / 1_000, (BACK - 90) - 150 * index) for index in range(10))],
         [],
     ),
     "stored readings after a silence nobody told of": (
-        [*HEARD, *(hot(BACK + index / 1_000, BACK - 90 - 60 * index) for index in range(20)), cold(BACK + 1)],
+        [*HEARD, *(hot(BACK + index / 1_000, BACK - 90 - 60 * index) for index in range(20))],
         [],
     ),
     "stored readings of every 2 s": (
+        [*HEARD, *AWAY, *(hot(BACK + index / 1_000, BACK - 90 - 2 * index) for index in range(600))],
+        [],
+    ),
+    "stored readings, twice as fast as real time": (
         [
             *HEARD,
             *AWAY,
-            *(hot(BACK + index / 1_000, BACK - 90 - 2 * index) for index in range(600)),
-            *every(2, 5, cold, 0, begin=BACK + 2),
+            presence(BACK, "online", CAMERA),
+            *(hot(BACK + index, BACK - 90 - index) for index in range(600)),
+        ],
+        [],
+    ),
+    "stored readings of a camera that is a day slow": (
+        [
+            *every(10, 10, cold, DAY),
+            *(hot(BACK + index / 1_000, DAY + BACK - 120 - 60 * index) for index in range(20)),
         ],
         [],
     ),
@@ -160,8 +166,7 @@ ALARMS: dict[str, tuple[list[Said], list[str]]] = {
         [
             *HEARD,
             *(hot(BACK + index / 1_000, BACK - 60 - 2 * index) for index in range(300)),
-            *(cold(BACK + 0.3 + index / 1_000, BACK - 660 - 2 * index) for index in range(560)),
-            cold(BACK + 2),
+            *(hot(BACK + 0.3 + index / 1_000, BACK - 660 - 2 * index) for index in range(400)),
         ],
         [],
     ),
