@@ -125,6 +125,15 @@ def test_without_one_the_content_tells_messages_apart() -> None:
     assert observed(GATE, {**closed}).sub_microsecond == observed(GATE, {**closed}).sub_microsecond
 
 
+def test_what_tells_a_gates_messages_apart_cannot_be_found_without_the_key() -> None:
+    swipes = [entry(GATE, {"at": "2026-03-01T08:00:00Z", "type": "granted", "credential": str(n)}) for n in range(50)]
+    with_key, with_another = (
+        [decoder(swipe).sub_microsecond for swipe in swipes]  # type: ignore[union-attr] # all are sound
+        for decoder in (DECODER, NativeDecoder(pseudonym_key=KEY[::-1]))
+    )
+    assert sum(one == other for one, other in zip(with_key, with_another, strict=True)) < 5
+
+
 def credential_of(decoder: NativeDecoder, card: str) -> str | None:
     outcome = decoder(entry(GATE, {"at": "2026-03-01T08:00:00Z", "type": "granted", "credential": card}))
     assert isinstance(outcome, Observation)
