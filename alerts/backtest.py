@@ -121,7 +121,8 @@ class _Trial:
         self.raised.take(self.engine.observe(observation))
 
     def advance(self, now: datetime) -> None:
-        self.raised.take(self.engine.advance(now))
+        ahead = self.engine.wall_ahead
+        self.raised.take(self.engine.advance(now - ahead, ahead))
 
     def put_aside(self) -> None:
         self._states |= {path: state for path, state in self.engine.dirty().items() if state is not None}
@@ -163,7 +164,7 @@ class Backtest:
             trial.observe(observation)
 
     def advance(self, now: datetime) -> None:
-        """Let time pass, for the devices told of since the last `put_aside`."""
+        """Let time pass until ``now`` of the wall clock, for the devices told of since the last `put_aside`."""
         for trial in self._trials:
             trial.advance(now)
 

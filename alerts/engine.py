@@ -16,7 +16,7 @@ from alerts.assignments import Assignments
 from alerts.clocks import Verdict
 from alerts.inventory import Inventory
 from alerts.memory import DeviceState, Heard, Microseconds, Phase, RuleState
-from alerts.model import Reason, Transition, TransitionKind
+from alerts.model import Reason, Transition, TransitionKind, stamped
 from alerts.posts import Post
 from alerts.rules.model import Rule
 from alerts.sites import Site, new_site, restored_site
@@ -29,6 +29,8 @@ from core.wire.payloads import Presence, PresenceStatus
 _TELEMETRY, _EVENT = Channel.TELEMETRY, Channel.EVENT
 _LIVE = Verdict.LIVE
 _NEVER = 0
+# Of the hours of a rule; a few milliseconds lie between any two readings of two clocks.
+_HOURS_MOVED: Microseconds = 1_000_000
 
 
 class Engine:
@@ -45,9 +47,12 @@ class Engine:
         self._orphaned: list[Site] = []
         self._returned: list[Site] = []
         """Those that are not retired any more, of which silence is not measured anew yet."""
+        self._rescheduled: list[Site] = []
+        """Those with rules that have hours, since the wall clock was set."""
         self._watchers: dict[DeviceKey, dict[str, Site]] = {}
         """By device: those that are compared with it, by path."""
         self._wrong_clocks: dict[DeviceKey, Microseconds] = {}
+        self._wall_ahead: Microseconds = 0
         self.evaluated = 0
         self.judged: Observation | None = None
         """The newest observation, with the skew that its instant tells of."""
@@ -56,6 +61,11 @@ class Engine:
     def wrong_clocks(self) -> Mapping[DeviceKey, Microseconds]:
         """Return how far the clocks that are steadily wrong lag behind ours, in the order in which that was noticed."""
         return self._wrong_clocks
+
+    @property
+    def wall_ahead(self) -> timedelta:
+        """How far the wall clock was ahead of the steady one when it was last heard of."""
+        return timedelta(microseconds=self._wall_ahead)
 
     def restore(self, states: Mapping[str, bytes]) -> None:
         """Take over what `dirty` gave out before; raises `PermanentError` for bytes that it did not write."""
@@ -89,10 +99,23 @@ class Engine:
 
     def observe(self, observation: Observation) -> list[Transition]:
         """Let everything due until ``observation`` arrived happen, then apply it; return what follows, in order."""
+        ahead = observation.wall_ahead
+        if ahead != self._wall_ahead:
+            self._set_wall_clock(ahead)
+        if not ahead:
+            return self._observe(observation)
+        span = timedelta(microseconds=ahead)
+        at, received_at = observation.at - span, observation.received_at - span
+        said = self._observe(msgspec.structs.replace(observation, at=at, received_at=received_at))
+        if self.judged is not None:
+            self.judged = msgspec.structs.replace(observation, skew=self.judged.skew)
+        return stamped(said, span)
+
+    def _observe(self, observation: Observation) -> list[Transition]:
         self.evaluated += 1
         now = to_microseconds(observation.received_at)
         timers = self._timers
-        changed = self._orphaned or self._returned
+        changed = self._orphaned or self._returned or self._rescheduled
         said = self._expire(now) if changed or (timers and timers[0][0] <= now) else []
         site = self._sites.get(observation.device) or self._meet(observation.device, now)
         self.judged = observation
@@ -100,7 +123,7 @@ class Engine:
             site.dirty = True
             self._dirty.append(site)
         state, received = site.device.state, now
-        # Our clock may be set back; a device's own time in here never runs backwards.
+        # A journal may come from another machine; a device's own time in here never runs backwards.
         state.clock = now = max(now, state.clock)
         state.position = observation.position
         channel = observation.channel
@@ -129,12 +152,16 @@ class Engine:
             self._observe_presence(site, observation, received, now, said)
         return said
 
-    def advance(self, now: datetime) -> list[Transition]:
-        """Let everything due until ``now`` happen; nothing received before ``now`` may be told afterwards."""
-        return self._expire(to_microseconds(now))
+    def advance(self, now: datetime, wall_ahead: timedelta = timedelta(0)) -> list[Transition]:
+        """Let everything due until ``now`` of the steady clock happen; nothing received before may be told afterwards.
+
+        ``wall_ahead`` is how far the wall clock is ahead of it.
+        """
+        self._set_wall_clock(wall_ahead // timedelta(microseconds=1))
+        return stamped(self._expire(to_microseconds(now)), wall_ahead)
 
     def next_due(self) -> datetime | None:
-        """Return an instant before which `advance` has nothing to do; calling it then may still bring nothing."""
+        """Return an instant of the steady clock before which `advance` has nothing to do, and then perhaps neither."""
         return from_microseconds(self._timers[0][0]) if self._timers else None
 
     def dirty(self) -> dict[str, bytes | None]:
@@ -337,6 +364,9 @@ class Engine:
                 site.armed = _NEVER
                 self._expire_site(site, instant, said)
                 self._arm(site, site.next_due())
+        for site in self._rescheduled:
+            self._keep_hours(site, max(until, site.device.state.clock), said)
+        self._rescheduled = []
         for site in self._orphaned:
             self._close_orphans(site, max(until, site.device.state.clock), said)
         self._orphaned = []
@@ -354,8 +384,32 @@ class Engine:
         for post in posts:
             site.settle(post)
 
+    def _set_wall_clock(self, ahead: Microseconds) -> None:
+        """Let rules that have hours go by another wall clock from now on."""
+        if abs(ahead - self._wall_ahead) < _HOURS_MOVED:
+            return
+        self._wall_ahead = ahead
+        for site in self._sites.values():
+            site.device.wall_ahead = ahead
+            if any(post.rule.policy.calendar is not None for post in site.roster.in_order):
+                self._rescheduled.append(site)
+
+    def _keep_hours(self, site: Site, now: Microseconds, said: list[Transition]) -> None:
+        """After the wall clock was set: see which rules are in force now, and when that changes next."""
+        state = site.device.state
+        posts = [
+            post for post in site.roster.in_order if post.rule.policy.calendar is not None and post.id in state.rules
+        ]
+        state.clock = now
+        self._soil(site)
+        self._step_all(site, posts, None, now, said)
+        site.drawn = None
+        for post in posts:
+            self._settle(site, post)
+
     def _meet(self, key: DeviceKey, now: Microseconds) -> Site:
         site = self._sites[key] = new_site(key, now, self._assignments.roster_of(key))
+        site.device.wall_ahead = self._wall_ahead
         self._note_retirement(site)
         self._take_stock(site)
         return site

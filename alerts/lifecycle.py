@@ -147,7 +147,7 @@ def _instants(rule: CompiledRule, state: RuleState, device: Device) -> Iterable[
     if policy.gap_after and state.phase is not Phase.IDLE:
         yield heard.anything + policy.gap_after
     if policy.calendar is not None and (state.phase is not Phase.IDLE or holds(rule, state)):
-        yield policy.calendar.next_change(device.state.clock)
+        yield policy.calendar.next_change(device.state.clock + device.wall_ahead) - device.wall_ahead
 
 
 def holds(rule: CompiledRule, state: RuleState) -> bool:
@@ -201,7 +201,7 @@ def _judge(
     if policy.gap_after and state.phase is not Phase.IDLE and device.state.heard.anything + policy.gap_after <= now:
         state.parts = _after_gap(rule, state)
         return _break_off(rule, state, steps.gap_reason(policy.gap_after), now, device)
-    if policy.calendar is not None and not policy.calendar.active_at(now):
+    if policy.calendar is not None and not policy.calendar.active_at(now + device.wall_ahead):
         return _break_off(rule, state, steps.OUT_OF_SCHEDULE, now, device)
     if state.phase is Phase.FIRING:
         ending = _judge_open(rule, state, now, device, by_message=by_message)

@@ -99,7 +99,7 @@ class LiveView:
                 return  # The broker says so, not the device: it was not heard.
         elif not observation.late and state.online is False:
             state.online = True
-        state.last_heard_at = max(state.last_heard_at, observation.received_at)
+        state.last_heard_at = observation.received_at
         if not observation.late:
             sight.waiting.append(observation)
             if len(sight.waiting) >= _WAITING_AT_MOST:

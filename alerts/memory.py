@@ -201,3 +201,5 @@ class Device(Struct):
     key: DeviceKey
     path: str
     state: DeviceState
+    wall_ahead: Microseconds = 0
+    """How far the wall clock, by which rules have hours, is ahead of the instants of the steps."""

@@ -1,9 +1,11 @@
 """What the engine decides: alerts, the transitions of their lives, fault episodes and device sightings."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.devices import DeviceKey
 
@@ -93,6 +95,13 @@ class Transition(Struct, frozen=True):
     """Of the rule: never silenced, shelved, inhibited, held back or digested (fire, a pressed alarm button)."""
     maintenance: bool = False
     """Of the rule: while this alert fires, its device is in maintenance, which suppresses its other alerts."""
+
+
+def stamped(transitions: Sequence[Transition], ahead: timedelta) -> list[Transition]:
+    """Return ``transitions`` with instants by a clock that is ``ahead`` of the one they were decided by."""
+    if not ahead:
+        return list(transitions)
+    return [replace(each, at=each.at + ahead, pending_since=each.pending_since + ahead) for each in transitions]
 
 
 class FaultRaised(Struct, frozen=True):

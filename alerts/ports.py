@@ -77,7 +77,7 @@ class DeskRecords(Protocol):
 
 
 class Outbox(Protocol):
-    """What is to be delivered. Everything raises `TemporaryError`."""
+    """What is to be delivered. Everything raises `TemporaryError`. Instants are those of the steady clock."""
 
     async def due(
         self, now: datetime, limit: int, without: Collection[str] = (), *, calls: bool | None = None

@@ -16,7 +16,7 @@ from alerts.live import LiveView
 from alerts.model import Commit, FaultCleared, FaultRaised, Transition
 from alerts.persistence import Persistence, log_transition
 from alerts.ports import AlertRecords, Decoder, JournalReader, Registry, RuleSource
-from core.clock import Clock
+from core.clock import Clock, Moment, moment
 from core.errors import TemporaryError
 from core.observations import Entry, Observation
 
@@ -111,7 +111,7 @@ class AlertService:
         self._restore(snapshot.states)
         self._read = self._committed = self.stats.position = snapshot.position
         await self._persist("journal.register", partial(asyncio.to_thread, self._journal.register, READER))
-        self._committed_at = self._clock.now()
+        self._committed_at = self._clock.steady()
         try:
             while True:
                 await self._turn()
@@ -130,7 +130,7 @@ class AlertService:
 
     async def _ask_what_changed(self) -> None:
         """Put changed rules and facts of devices in force; where they cannot be had, what is in force stays."""
-        now = self._clock.now()
+        now = self._clock.steady()
         if now - self._asked_at < ASK_EVERY:
             return
         self._asked_at = now
@@ -156,7 +156,7 @@ class AlertService:
     async def _turn(self) -> None:
         await self._ask_what_changed()
         # Taken before the journal is read: what is not in it by then was received after this, less the settling.
-        now = self._clock.now()
+        now = moment(self._clock)
         entries = await self._persist("journal.read", self._next_entries)
         for start in range(0, len(entries), SLICE):
             self._decide(entries[start : start + SLICE])
@@ -177,11 +177,11 @@ class AlertService:
             await asyncio.gather(reading, return_exceptions=True)
             raise
 
-    def _pass_time(self, now: datetime) -> None:
+    def _pass_time(self, now: Moment) -> None:
         if not self._caught_up:
-            self._forgive_silence(now)
+            self._forgive_silence(now.steady)
             self._caught_up = True
-        self._transitions += self._engine.advance(now - SETTLING)
+        self._transitions += self._engine.advance(now.steady - SETTLING, now.ahead)
 
     def _forgive_silence(self, now: datetime) -> None:
         """Let nothing be raised by a silence before ``now`` in which nothing at all was received: it was ours."""
@@ -196,7 +196,7 @@ class AlertService:
         for entry in entries:
             if not self._caught_up:
                 # The first message after an absence must not let what was due meanwhile happen.
-                self._forgive_silence(entry.received_at)
+                self._forgive_silence(entry.received_at - timedelta(microseconds=entry.wall_ahead))
             if entry.duplicate:
                 continue
             observation = self._decode(entry)
@@ -212,21 +212,21 @@ class AlertService:
         due = self._engine.next_due()
         if due is None:
             return IDLE_SECONDS
-        until_due = (due + SETTLING - self._clock.now()).total_seconds()
+        until_due = (due + SETTLING - self._clock.steady()).total_seconds()
         return min(IDLE_SECONDS, max(0.005, until_due))
 
     async def _commit_if_due(self) -> None:
-        now = self._clock.now()
+        now = self._clock.steady()
         overdue = now - self._committed_at >= CHECKPOINT_EVERY
         if self._transitions or self._faults or (overdue and self._read > self._committed):
             await self._commit()
 
     async def _commit(self) -> None:
         decided = self._pending_commit = self._gathered()
-        began = self._clock.now()
+        began = self._clock.steady()
         await self._persist("alerts.commit", partial(self._records.commit, decided))
         self._pending_commit = None
-        self._committed, self._committed_at = decided.position, self._clock.now()
+        self._committed, self._committed_at = decided.position, self._clock.steady()
         self._note(decided, (self._committed_at - began).total_seconds())
         if self._committed_at - self._told_at >= CHECKPOINT_EVERY:
             # The records hold the truth; the journal's copy only tells it what may be trimmed.

@@ -8,10 +8,14 @@ further.
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 _CENTISECOND = timedelta(milliseconds=10)
+_CLOSE = timedelta(milliseconds=1)
+_READINGS = 5
+_Reading = TypeVar("_Reading", datetime, timedelta)
 
 
 class Clock(Protocol):
@@ -34,7 +38,10 @@ class SystemClock:
     """
 
     def __init__(self, anchor: datetime | None = None) -> None:
-        self.anchor = datetime.now(UTC) - since_boot() if anchor is None else anchor
+        if anchor is None:
+            wall, passed = _together(self.now, since_boot)
+            anchor = wall - passed
+        self.anchor = anchor
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -76,7 +83,21 @@ def wall_ahead(clock: Clock) -> timedelta:
 
     To 10 ms: the two cannot be read at one instant, and what is shown of one deadline must not differ each time.
     """
-    return round((clock.now() - clock.steady()) / _CENTISECOND) * _CENTISECOND
+    wall, steady = _together(clock.now, clock.steady)
+    return round((wall - steady) / _CENTISECOND) * _CENTISECOND
+
+
+def _together(wall: Callable[[], datetime], other: Callable[[], _Reading]) -> tuple[datetime, _Reading]:
+    """Read both; again where the process was halted in between, a few times at most."""
+    closest: tuple[timedelta, datetime, _Reading] | None = None
+    for _ in range(_READINGS):
+        before, seen, after = other(), wall(), other()
+        if closest is None or after - before < closest[0]:
+            closest = after - before, seen, after
+        if closest[0] <= _CLOSE:
+            break
+    assert closest is not None  # noqa: S101 - one reading is made at least
+    return closest[1:]
 
 
 class Moment(NamedTuple):

@@ -20,6 +20,8 @@ class Incoming(Struct, frozen=True, gc=False):
     received_at: datetime
     digest: int
     """Signed 64-bit digest of topic and payload: equal digests mean the same message delivered again."""
+    wall_ahead: int = 0
+    """How far the wall clock, which stamped ``received_at``, was ahead of the steady one, in microseconds."""
 
 
 class Entry(Struct, frozen=True, gc=False, array_like=True):
@@ -35,6 +37,8 @@ class Entry(Struct, frozen=True, gc=False, array_like=True):
     size: int
     duplicate: bool = False
     digest: int = 0
+    wall_ahead: int = 0
+    """As `Incoming.wall_ahead`: 0 too for what was kept before the two clocks were told apart."""
 
 
 class RejectionReason(StrEnum):
@@ -65,7 +69,8 @@ class Observation(Struct, frozen=True):
     ``at`` is the device's instant (UTC) after the clamp of decision 0003; ``skew`` is device time minus ours where
     it was clamped; ``late`` tells that it belongs to history only; ``sub_microsecond`` (0-999) is drawn from the
     content and keeps two messages of one device at one instant apart in stores with nanosecond keys; ``extra``
-    holds unknown fields.
+    holds unknown fields. Both instants are the wall clock's, which was ``wall_ahead`` microseconds ahead of the steady
+    one, by which rules count (`core.clock`).
     """
 
     position: int
@@ -78,3 +83,4 @@ class Observation(Struct, frozen=True):
     late: bool = False
     skew: timedelta | None = None
     extra: dict[str, object] | None = None
+    wall_ahead: int = 0

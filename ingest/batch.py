@@ -1,7 +1,7 @@
 """The messages in hand: off the wire, not yet in the journal."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from core.observations import PAYLOAD_LIMIT_BYTES, Incoming
@@ -15,7 +15,7 @@ def digest_of(topic: bytes, payload: bytes) -> int:
     return int.from_bytes(blake2b(b"%b\0%b" % (topic, payload), digest_size=_DIGEST_BYTES).digest(), "big", signed=True)
 
 
-def incoming(topic: bytes, payload: bytes, received_at: datetime) -> Incoming:
+def incoming(topic: bytes, payload: bytes, received_at: datetime, wall_ahead: int = 0) -> Incoming:
     """Return the message as the journal wants it; a topic that is no UTF-8 shows its bytes as ``\\xNN``."""
     return Incoming(
         topic.decode("utf-8", "backslashreplace"),
@@ -23,6 +23,7 @@ def incoming(topic: bytes, payload: bytes, received_at: datetime) -> Incoming:
         len(payload),
         received_at,
         digest_of(topic, payload),
+        wall_ahead,
     )
 
 
@@ -36,9 +37,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self._messages)
 
-    def add(self, publishes: Sequence[Publish], received_at: datetime) -> None:
-        """Take ``publishes``, all received at one instant."""
-        self._messages += [incoming(topic, payload, received_at) for topic, payload, _ in publishes]
+    def add(self, publishes: Sequence[Publish], received_at: datetime, wall_ahead: timedelta) -> None:
+        """Take ``publishes``, all received at one instant of the wall clock, which was ``wall_ahead``."""
+        ahead = wall_ahead // timedelta(microseconds=1)
+        self._messages += [incoming(topic, payload, received_at, ahead) for topic, payload, _ in publishes]
         self._mids += [mid for _, _, mid in publishes]
 
     def head(self, limit: int) -> tuple[list[Incoming], list[int]]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 
-from core.clock import Clock
+from core.clock import Clock, wall_ahead
 from core.errors import TemporaryError
 from core.observations import Incoming
 from ingest.backoff import Backoff
@@ -127,7 +127,8 @@ class Receiver:
                 self._heard_at = time.monotonic()
                 if not self._batch:
                     self._first_at = self._heard_at
-                self._batch.add(publishes, self._around.clock.now())
+                clock = self._around.clock
+                self._batch.add(publishes, clock.now(), wall_ahead(clock))
                 self._stats.received += len(publishes)
 
     def _flush(self) -> None:

@@ -22,6 +22,8 @@ class Audiences:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.overrides: Sequence[RotaOverrideRow] = ()
+        self.wall_ahead: Microseconds = 0
+        """How far the wall clock, by which shifts change, is ahead of ``now``."""
         self._policies = {policy.name: policy for policy in plan.policies}
         self._receivers = {person.name: person.receivers for person in plan.people}
         self._names = {receiver.name for receiver in plan.receivers}
@@ -65,7 +67,7 @@ class Audiences:
 
     def _people(self, what: str, name: str, now: Microseconds) -> list[str]:
         if what == "rota":
-            return on_duty(self._rotas[name], from_microseconds(now), self.overrides, self.plan.zone)
+            return on_duty(self._rotas[name], from_microseconds(now + self.wall_ahead), self.overrides, self.plan.zone)
         return [name] if what == "person" else []
 
 

@@ -2,10 +2,13 @@
 
 Before a step is applied, everything due until it was recorded happens, each at its own instant. So what comes out
 depends only on the steps and their order: not on batches, nor on calls of `Desk.advance` between, nor on restarts.
+
+All instants given to it are those of the steady clock (`core.clock`), so no ladder waits for a wall clock that was set
+back. What people have set for a time of day goes by the wall clock, and so does what the desk writes for them to read.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.dispatch import notes
 from alerts.dispatch.audiences import Audiences
@@ -26,6 +29,7 @@ from alerts.model import TransitionKind
 from core.clock import from_microseconds, to_microseconds
 
 _NEVER = 0
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Desk:
@@ -53,9 +57,10 @@ class Desk:
 
         One of which it knows nobody who was told begins at the foot of its ladder.
         """
-        overrides = self._teller.audiences.overrides
+        before = self._teller.audiences
         self._teller.audiences = Audiences(plan)
-        self._teller.audiences.overrides = overrides
+        self._teller.audiences.overrides = before.overrides
+        self._teller.audiences.wall_ahead = before.wall_ahead
         self._speaker.flood_rule = plan.flood
         self._router.set_plan(plan)
         self._holds.set_inhibitions(inhibitions_of(plan))
@@ -72,8 +77,24 @@ class Desk:
         if suppressions != self._suppressions:
             self._suppressions = suppressions
             self._holds.set_suppressions(suppressions)
-            self._boundary = self._holds.next_boundary(self._shelf.clock)
+            self._boundary = self._next_boundary(self._shelf.clock)
             self._stale = True
+
+    def set_wall_clock(self, ahead: timedelta) -> None:
+        """Take the wall clock as ``ahead`` of the steady one from now on."""
+        moved = ahead // _MICROSECOND
+        if moved == self._shelf.wall_ahead:
+            return
+        self._shelf.wall_ahead = self._teller.audiences.wall_ahead = moved
+        for test in self._shelf.tests.values():
+            test.wall_ahead = moved
+            self._shelf.touch(test)
+        self._boundary = self._next_boundary(self._shelf.clock)
+        self._stale = True
+
+    def _next_boundary(self, after: Microseconds) -> Microseconds:
+        boundary = self._holds.next_boundary(after + self._shelf.wall_ahead)
+        return boundary - self._shelf.wall_ahead if boundary else _NEVER
 
     def set_overrides(self, overrides: Sequence[RotaOverrideRow]) -> None:
         """Go by ``overrides`` of the rotas from now on."""
@@ -98,7 +119,7 @@ class Desk:
         for alert in self._shelf.alerts.values():
             if alert.memory.held and alert.firing:
                 self._hanging.setdefault(alert.memory.held_by, {})[alert.memory.id] = alert
-        self._boundary = self._holds.next_boundary(self._shelf.clock)
+        self._boundary = self._next_boundary(self._shelf.clock)
         self._place_all()
 
     def dirty(self) -> dict[str, bytes | None]:
@@ -130,7 +151,7 @@ class Desk:
 
     def _taken(self) -> Decision:
         said, self._speaker.said = self._speaker.said, Decision()
-        return said
+        return said.stamped(self._shelf.wall_ahead * _MICROSECOND)
 
     def _catch_up(self, until: Microseconds) -> None:
         """Let time pass; what people have set since the last call holds from then on, or after a start from now on."""
@@ -154,7 +175,7 @@ class Desk:
                 self._happen(thing, self._shelf.move_clock(instant))
             elif boundary:
                 now = self._shelf.move_clock(boundary)
-                self._boundary = self._holds.next_boundary(boundary)
+                self._boundary = self._next_boundary(boundary)
                 self._reconsider(now)
             else:
                 return
@@ -190,8 +211,8 @@ class Desk:
                 self._shelf.drop(self._shelf.tests.pop(name))
         for name, when in wanted.items():
             if name not in self._shelf.tests:
-                first = to_microseconds(next_weekly(when, from_microseconds(now), plan.zone))
-                self._shelf.tests[name] = ChannelTest(name, TestMemory(when, first))
+                first = to_microseconds(next_weekly(when, self._shelf.wall(now), plan.zone))
+                self._shelf.tests[name] = ChannelTest(name, TestMemory(when, first), self._shelf.wall_ahead)
                 self._shelf.touch(self._shelf.tests[name])
 
     # ---------------------------------------------------------------- steps of a timeline
@@ -309,7 +330,7 @@ class Desk:
         if not alert.firing:
             return
         before = Hold(memory.held, memory.held_by) if memory.held else None
-        hold = self._holds.reason(alert, now)
+        hold = self._holds.reason(alert, now + self._shelf.wall_ahead)
         if hold is not None:
             memory.grace_until = _NEVER
             if hold != before:

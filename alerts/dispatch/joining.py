@@ -10,7 +10,6 @@ from alerts.dispatch.rota import in_schedule
 from alerts.dispatch.shelf import Shelf
 from alerts.matchers import Matcher, all_match
 from alerts.memory import Microseconds
-from core.clock import from_microseconds
 from core.durations import microseconds
 
 _Group = tuple[str, ...]
@@ -49,7 +48,7 @@ class Router:
         return [incident for incident in incidents if tuple(incident.memory.key) not in groups]
 
     def _groups(self, alert: Alert, now: Microseconds) -> Iterator[tuple[_Group, Route]]:
-        at = from_microseconds(now)
+        at = self._shelf.wall(now)
         for name, matchers, route in self._routes:
             if all_match(matchers, alert.labels) and in_schedule(route.schedule, at, self._zone):
                 values = (_value(by, alert) for by in route.group_by)

@@ -278,17 +278,18 @@ class Flood:
 
 
 class ChannelTest:
-    """The weekly test of a person's channels."""
+    """The weekly test of a person's channels: an appointment by the wall clock, which is ``wall_ahead``."""
 
-    def __init__(self, person: str, memory: TestMemory) -> None:
+    def __init__(self, person: str, memory: TestMemory, wall_ahead: Microseconds = 0) -> None:
         self.person = person
         self.memory = memory
+        self.wall_ahead = wall_ahead
         self.key = f"test/{person}"
         self.armed: Microseconds = _NEVER
 
     def due(self) -> Microseconds:
-        """Return when the next test is due."""
-        return self.memory.due
+        """Return when the next test is due, by the steady clock."""
+        return self.memory.due - self.wall_ahead
 
     def encoded(self) -> bytes:
         """Return what is kept of it."""

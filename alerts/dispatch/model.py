@@ -197,7 +197,7 @@ UNREACHABLE_AFTER = timedelta(minutes=10)
 
 
 class OutboxEntry(Struct, frozen=True):
-    """One row of the outbox."""
+    """One row of the outbox. ``next_attempt_at`` is an instant of the steady clock (`core.clock`)."""
 
     number: int
     intent: Intent
@@ -208,3 +208,10 @@ class OutboxEntry(Struct, frozen=True):
     finished_at: datetime | None = None
     detail: str = ""
     """The last error, or what the receiver answered."""
+    created_ahead: timedelta = timedelta(0)
+    """How far the wall clock, which stamped ``created_at``, was ahead of the steady one then."""
+
+    @property
+    def waiting_since(self) -> datetime:
+        """When it came in, by the steady clock."""
+        return self.created_at - self.created_ahead

@@ -17,10 +17,10 @@ from alerts.dispatch.superseded import without_superseded
 from alerts.dispatch.system import SystemWatch
 from alerts.dispatch.system_rules import RECEIVER
 from alerts.history import RotaOverrideRow
-from alerts.model import Transition, TransitionKind
+from alerts.model import Transition, TransitionKind, stamped
 from alerts.persistence import Persistence, log_transition
 from alerts.ports import DeskRecords, Registry
-from core.clock import Clock
+from core.clock import Clock, Moment, moment
 
 BATCH = 2_000
 # What follows from this many steps at most is committed together: about 10 ms of work, for which others cannot write.
@@ -31,6 +31,8 @@ IDLE_SECONDS = 0.02
 SETTLING = timedelta(milliseconds=500)
 # Silences, overrides and the plan are looked at this often, and whenever somebody shelves an alert.
 LOOK_EVERY = timedelta(seconds=1)
+# What the two clocks drift apart by less than this between two looks is of no interest to people or shifts.
+_WALL_CLOCK_SET = timedelta(milliseconds=100)
 _SHELVING = frozenset({TransitionKind.SHELVED, TransitionKind.UNSHELVED})
 _log = structlog.get_logger()
 
@@ -98,6 +100,7 @@ class DeskService:
         self._read = self._committed = 0
         self._pending_commit: DeskCommit | None = None
         self._looked_at = datetime.min.replace(tzinfo=UTC)
+        self._wall_ahead = timedelta(0)
 
     async def run(self) -> None:
         """Decide until cancelled, then commit what is decided; what cannot be is decided again at the next start.
@@ -119,9 +122,9 @@ class DeskService:
 
     async def _turn(self) -> None:
         # Taken before the timelines are read: what is not in them by then was recorded after this, less the settling.
-        now = self._clock.now()
+        now = moment(self._clock)
         told = await self._persist("desk.read", partial(self._records.told, self._read, BATCH))
-        if now - self._looked_at >= LOOK_EVERY or any(step.kind in _SHELVING for step in told):
+        if now.steady - self._looked_at >= LOOK_EVERY or any(step.kind in _SHELVING for step in told):
             await self._look_around(now)
         for start in range(0, len(told), SLICE):
             self._observe(told[start : start + SLICE])
@@ -129,17 +132,18 @@ class DeskService:
             await asyncio.sleep(0)
         if len(told) < BATCH:
             # Only at the end of the timelines may time pass by itself; before it, the steps carry the time.
-            self._decision.add(self._desk.advance(now - SETTLING))
+            self._decision.add(self._desk.advance(now.steady - SETTLING))
             await self._commit_if_due()
         if not told:
             await self._wait(IDLE_SECONDS)
 
-    async def _look_around(self, now: datetime) -> None:
+    async def _look_around(self, now: Moment) -> None:
         """Take what people have set since the last look, and how the components do."""
-        suppressions = await self._persist("desk.suppressions", partial(self._records.suppressions, now))
-        overrides = await self._persist("desk.overrides", partial(self._around.overrides, now - LOOK_EVERY))
+        suppressions = await self._persist("desk.suppressions", partial(self._records.suppressions, now.wall))
+        overrides = await self._persist("desk.overrides", partial(self._around.overrides, now.wall - LOOK_EVERY))
         inventory = await self._persist("desk.inventory", self._around.registry.inventory)
         failing = await self._persist("desk.receivers", self._records.failing_receivers)
+        self._set_wall_clock(now.ahead)
         self._desk.set_suppressions(tuple(suppressions))
         self._desk.set_overrides(overrides)
         if inventory.version != self._inventory_version:
@@ -149,8 +153,13 @@ class DeskService:
             self._plan = plan
             self._desk.replace_plan(plan)
             _log.info("desk.plan_replaced", routes=len(plan.routes), receivers=len(plan.receivers))
-        self._transitions += self._system.observe(self._reports(failing), now)
-        self._looked_at = now
+        self._transitions += stamped(self._system.observe(self._reports(failing), now.steady), self._wall_ahead)
+        self._looked_at = now.steady
+
+    def _set_wall_clock(self, ahead: timedelta) -> None:
+        if abs(ahead - self._wall_ahead) >= _WALL_CLOCK_SET:
+            self._wall_ahead = ahead
+            self._desk.set_wall_clock(ahead)
 
     def _reports(self, failing: Mapping[str, str]) -> dict[str, str | None]:
         """Return the reports on all components; a receiver that the plan has no longer cannot fail."""
@@ -160,9 +169,12 @@ class DeskService:
 
     def _observe(self, told: Sequence[Told]) -> None:
         # Another machine's clock may be ahead, and would take the desk's time, and every ladder, along.
-        now = self._clock.now()
+        # So would one of before our own was set back: it counts from now, as one of before it was set forward does from
+        # where the desk's time is.
+        now = moment(self._clock)
         for step in told:
-            seen = step if step.recorded_at <= now else replace(step, recorded_at=now)
+            recorded_at = min(step.recorded_at - now.ahead, now.steady)
+            seen = step if step.recorded_at == recorded_at else replace(step, recorded_at=recorded_at)
             self._decision.add(self._desk.observe(seen))
         self._read = told[-1].sequence
         self.stats.steps += len(told)
@@ -172,10 +184,10 @@ class DeskService:
         if decided is None:
             return
         self._pending_commit = decided
-        began = self._clock.now()
+        began = self._clock.steady()
         await self._persist("desk.commit", partial(self._records.commit, decided))
         self._pending_commit = None
-        self._note(decided, (self._clock.now() - began).total_seconds())
+        self._note(decided, (self._clock.steady() - began).total_seconds())
 
     def _gathered(self) -> DeskCommit | None:
         """Take everything decided since the last commit together; ``None`` when that is nothing."""

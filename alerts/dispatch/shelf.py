@@ -1,6 +1,7 @@
 """Everything the desk remembers, by key: with its timers, and with what changed since it was last stored."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from heapq import heappop, heappush
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ from alerts.dispatch.memory import (
     by_age,
 )
 from alerts.memory import Microseconds
+from core.clock import from_microseconds
 
 _NEVER = 0
 _CLOCK = "desk"
@@ -35,6 +37,8 @@ class Shelf:
         self.open_groups: dict[tuple[str, ...], Incident] = {}
         self.floods: dict[str, Flood] = {}
         self.tests: dict[str, ChannelTest] = {}
+        self.wall_ahead: Microseconds = 0
+        """How far the wall clock is ahead of the steady one, by which the desk works; negative when behind."""
         self._clock = DeskMemory()
         self._things: dict[str, Kept] = {}
         self._timers: list[tuple[Microseconds, str]] = []
@@ -45,6 +49,10 @@ class Shelf:
     def clock(self) -> Microseconds:
         """The instant up to which everything has been decided; never runs backwards."""
         return self._clock.clock
+
+    def wall(self, now: Microseconds) -> datetime:
+        """Return what the wall clock shows at ``now``: schedules, shifts and what people are shown go by it."""
+        return from_microseconds(now + self.wall_ahead)
 
     def move_clock(self, now: Microseconds) -> Microseconds:
         """Let it be ``now``, unless it is later already; return what it is."""

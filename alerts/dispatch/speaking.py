@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from alerts.dispatch import notes
 from alerts.dispatch.audiences import Audience
@@ -31,6 +33,15 @@ class Decision(Struct):
         """Take what ``other`` decided after this."""
         self.intents += other.intents
         self.notes += other.notes
+
+    def stamped(self, ahead: timedelta) -> "Decision":
+        """Return it with instants by a clock that is ``ahead`` of the one it was decided by."""
+        if not ahead:
+            return self
+        return Decision(
+            [replace(intent, at=intent.at + ahead) for intent in self.intents],
+            [replace(note, at=note.at + ahead) for note in self.notes],
+        )
 
 
 class Message(Struct, frozen=True):

@@ -12,7 +12,7 @@ from alerts.dispatch.rota import next_weekly
 from alerts.dispatch.shelf import Shelf
 from alerts.dispatch.speaking import Speaker
 from alerts.memory import Microseconds
-from core.clock import from_microseconds, to_microseconds
+from core.clock import to_microseconds
 from core.durations import microseconds
 
 # Urgent alerts that join an incident within this time of its last notification are told together: messages that come
@@ -239,7 +239,7 @@ class Teller:
     def test(self, test: ChannelTest, now: Microseconds) -> None:
         """Send the weekly test to all receivers of a person."""
         self._speaker.test(test, self.audiences.receivers_of(test.person), now)
-        following = next_weekly(test.memory.when, from_microseconds(now), self.audiences.plan.zone)
+        following = next_weekly(test.memory.when, self._shelf.wall(now), self.audiences.plan.zone)
         test.memory.due = to_microseconds(following)
         self._shelf.touch(test)
 

@@ -108,7 +108,7 @@ class Deliverer:
     async def _turn(self) -> None:
         self._woken.clear()
         next_due = await self._next_due()
-        if next_due is not None and next_due <= self._clock.now():
+        if next_due is not None and next_due <= self._clock.steady():
             while await self._take(calls=True) or await self._take(calls=False):
                 pass
             next_due = await self._next_due()
@@ -118,7 +118,7 @@ class Deliverer:
 
     async def _take(self, *, calls: bool) -> bool:
         """Begin what may begin now, of calls or of all else; True when more may be behind it."""
-        now = self._clock.now()
+        now = self._clock.steady()
         # Those on their way are still due by the records, and stand at the front. One that ends while the records are
         # asked may be in the answer all the same: as it was.
         flying = frozenset(self._flying_calls if calls else self._flying.keys() - self._flying_calls)
@@ -190,7 +190,7 @@ class Deliverer:
             self._recovered(entry)
             self.stats.delivered += 1
             _log.info("notification.delivered", **_facts(entry), answer=said)
-            now = self._clock.now()
+            now = self._clock.steady()
             await self._persist("outbox.delivered", partial(self._outbox.delivered, entry.number, now, said))
 
     async def _delivered(self, entry: OutboxEntry, channel: Channel | None) -> str:
@@ -210,7 +210,7 @@ class Deliverer:
             raise TemporaryError(f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}") from error
 
     async def _failed(self, entry: OutboxEntry, lane: Lane, error: TemporaryError) -> None:
-        now, asked, calls = self._clock.now(), getattr(error, "retry_after", None), _is_call(entry)
+        now, asked, calls = self._clock.steady(), getattr(error, "retry_after", None), _is_call(entry)
         pause = partial(self._patience.pause, asked_seconds=asked, calls=calls)
         lane.fail(now, pause(lane.failures + 1, random.random()))  # noqa: S311 - jitter, not a secret
         self._note_failing(entry, lane, str(error))
@@ -236,7 +236,7 @@ class Deliverer:
         lane.forget(entry.number)
         self.stats.given_up += 1
         _log.warning("notification.given_up", **_facts(entry), reason=reason)
-        now = self._clock.now()
+        now = self._clock.steady()
         await self._persist("outbox.give_up", partial(self._outbox.give_up, entry.number, now, reason))
 
     def _note_failing(self, entry: OutboxEntry, lane: Lane, reason: str) -> None:
@@ -244,7 +244,7 @@ class Deliverer:
         known = self.stats.failing.get(receiver)
         if known is None or known[1] != reason:
             _log.warning("receiver.failing", receiver=receiver, reason=reason)
-        self.stats.failing[receiver] = (lane.failing_since or self._clock.now(), reason)
+        self.stats.failing[receiver] = (lane.failing_since or self._clock.steady(), reason)
 
     def _recovered(self, entry: OutboxEntry) -> None:
         if self.stats.failing.pop(entry.intent.receiver, None) is not None:
@@ -254,7 +254,7 @@ class Deliverer:
         return await self._persist("outbox.next_due", self._outbox.next_due)
 
     def _idle_seconds(self, next_due: datetime | None) -> float:
-        now = self._clock.now()
+        now = self._clock.steady()
         instants = [lane.rests_until for lane in self._lanes.values() if lane.rests_until is not None]
         if next_due is not None:
             instants.append(next_due)

@@ -64,8 +64,8 @@ class Patience:
         return max(own, min(most_asked, timedelta(seconds=min(asked_seconds, 1e9))))
 
     def is_over(self, entry: OutboxEntry, at: datetime) -> bool:
-        """Tell whether ``entry`` would make no sense any more at ``at``."""
-        return at - entry.created_at > self.lifetimes[entry.intent.purpose]
+        """Tell whether ``entry`` would make no sense any more at ``at`` of the steady clock."""
+        return at - entry.waiting_since > self.lifetimes[entry.intent.purpose]
 
     @staticmethod
     def is_poisoned(attempts: int, own_failures: int) -> bool:

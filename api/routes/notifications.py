@@ -1,5 +1,6 @@
 """What people were and are to be told: the outbox, as it is delivered."""
 
+from datetime import timedelta
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
@@ -11,6 +12,7 @@ from api.dependencies import Given
 from api.pagination import DEFAULT_LIMIT, Cursor, Limit, Page, page, read_number_cursor
 from api.parameters import ALERT_ID, RECEIVER
 from api.times import Utc
+from core.clock import wall_ahead
 
 router = APIRouter(prefix="/notifications", tags=["notifications"])
 
@@ -37,7 +39,7 @@ class Notification(BaseModel):
     detail: str = Field(description="The last error, or what the receiver answered.")
 
     @classmethod
-    def of(cls, entry: OutboxEntry) -> Self:
+    def of(cls, entry: OutboxEntry, ahead: timedelta) -> Self:
         intent = entry.intent
         return cls(
             number=entry.number,
@@ -53,7 +55,7 @@ class Notification(BaseModel):
             count=intent.count,
             status=entry.status,
             attempts=entry.attempts,
-            next_attempt_at=entry.next_attempt_at if entry.status is OutboxStatus.WAITING else None,
+            next_attempt_at=entry.next_attempt_at + ahead if entry.status is OutboxStatus.WAITING else None,
             created_at=entry.created_at,
             finished_at=entry.finished_at,
             detail=entry.detail,
@@ -75,4 +77,5 @@ async def list_notifications(
     rows = await given.outbox.outbox(
         status=status and status.value, receiver=receiver, alert_id=alert, before=before, limit=limit + 1
     )
-    return page("notifications", rows, limit, lambda row: row.number, Notification.of)
+    ahead = wall_ahead(given.clock)
+    return page("notifications", rows, limit, lambda row: row.number, lambda row: Notification.of(row, ahead))

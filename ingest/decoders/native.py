@@ -71,7 +71,9 @@ class NativeDecoder:
         # A running number keeps a burst of up to 1,000 messages with one instant apart for certain; without one, two
         # of them meet with a chance of 1 in 1,000.
         tie_break = (self._checksum(entry.payload, device.kind) if body.seq is None else body.seq) % 1_000
-        return Observation(entry.position, device, channel, at, received_at, body, tie_break, late, skew, extra)
+        return Observation(
+            entry.position, device, channel, at, received_at, body, tie_break, late, skew, extra, entry.wall_ahead
+        )
 
     def _checksum(self, payload: bytes, kind: DeviceKind) -> int:
         if kind is not DeviceKind.GATE:

@@ -38,6 +38,15 @@ class DigestWindow:
             fresh.add(digest)
             payload = b"" if duplicate else message.payload
             entries.append(
-                Entry(position, message.received_at, message.topic, payload, message.size, duplicate, digest)
+                Entry(
+                    position,
+                    message.received_at,
+                    message.topic,
+                    payload,
+                    message.size,
+                    duplicate,
+                    digest,
+                    message.wall_ahead,
+                )
             )
         return entries

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from core.clock import Clock, SystemClock
+from core.clock import Clock, SystemClock, moment
 from core.errors import TemporaryError
 from emergency.model import Call, CallEvent, CallFilter, CallPoint, EventRow, OwnAlert, PageRow, ScannedCode
 from emergency.ports import AlertStep, CallCommit, Followed
@@ -117,7 +117,7 @@ class MemoryCallRecords:
             self._keys[commit.key] = call.id
         for event in commit.events:
             self._record(call.id, event)
-        self.desk.outbox.put([intent_of(page) for page in commit.pages], self._clock.now())
+        self.desk.outbox.put([intent_of(page) for page in commit.pages], *moment(self._clock))
         for alert in commit.alerts:
             self._alert(alert, call.place.community)
 

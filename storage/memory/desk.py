@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from alerts.dispatch.model import UNREACHABLE_AFTER, DeskCommit, DeskSnapshot, Suppression, Told
 from alerts.model import DESK_KINDS, Transition, TransitionKind
-from core.clock import Clock, SystemClock
+from core.clock import Clock, SystemClock, moment
 from storage.memory.committing import Committing
 from storage.memory.outbox import MemoryOutbox
 
@@ -62,7 +62,7 @@ class MemoryDeskRecords(Committing[DeskCommit]):
 
     async def failing_receivers(self) -> dict[str, str]:
         """Return the receivers that cannot be reached, with the newest error."""
-        before = self._clock.now() - UNREACHABLE_AFTER
+        before = self._clock.steady() - UNREACHABLE_AFTER
         given_up, unreached = self.outbox.failing, self.outbox.unreached
         newest = {name: error for name, (since, error) in unreached.items() if since <= before or name in given_up}
         return {**given_up, **newest}
@@ -71,7 +71,7 @@ class MemoryDeskRecords(Committing[DeskCommit]):
         return decided.previous_sequence, decided.sequence
 
     def _take(self, decided: DeskCommit) -> None:
-        self.outbox.put(decided.intents, self._clock.now())
+        self.outbox.put(decided.intents, *moment(self._clock))
         self.record(decided.transitions)
         self._last_sequence += len(decided.notes)
 

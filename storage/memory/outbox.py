@@ -1,7 +1,7 @@
 """An outbox made of a list, for tests: it can be told to fail."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -29,12 +29,13 @@ class MemoryOutbox:
         """Let the next ``times`` calls raise `TemporaryError`."""
         self._failures += times
 
-    def put(self, intents: Sequence[Intent], now: datetime) -> None:
-        """Add what is not there yet, by ``id``."""
+    def put(self, intents: Sequence[Intent], now: datetime, ahead: timedelta = timedelta(0)) -> None:
+        """Add what is not there yet, by ``id``, at ``now`` of the steady clock."""
         for intent in intents:
             if all(entry.intent.id != intent.id for entry in self.entries):
                 self._last_number += 1
-                self.entries.append(OutboxEntry(self._last_number, intent, OutboxStatus.WAITING, 0, now, now))
+                came_in = OutboxEntry(self._last_number, intent, OutboxStatus.WAITING, 0, now, now + ahead)
+                self.entries.append(replace(came_in, created_ahead=ahead))
 
     async def due(
         self, now: datetime, limit: int, without: Collection[str] = (), *, calls: bool | None = None

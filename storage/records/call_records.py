@@ -9,7 +9,7 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.clock import Clock, SystemClock
+from core.clock import Clock, Moment, SystemClock, moment
 from core.errors import PermanentError, TemporaryError
 from emergency.model import Call, CallFilter, EventRow, PageRow
 from emergency.ports import CallCommit, Followed
@@ -149,7 +149,9 @@ class CallRecordsAdapter:
             progress = await _locked(connection)
             standing = await _standing(connection, group, progress.followed)
             fitting, refused, after = judge_all(standing, group)
-            await _write_all(connection, [each for one in fitting for each in one.commits], progress, self._clock.now())
+            await _write_all(
+                connection, [each for one in fitting for each in one.commits], progress, moment(self._clock)
+            )
             if after.followed != progress.followed:
                 await connection.execute(update(calls_progress).values(followed=after.followed))
         return [refused.get(place) for place in range(len(group))]
@@ -195,7 +197,7 @@ async def _found(
 
 
 async def _write_all(
-    connection: AsyncConnection, commits: Sequence[CallCommit], progress: _Progress, now: datetime
+    connection: AsyncConnection, commits: Sequence[CallCommit], progress: _Progress, now: Moment
 ) -> None:
     """Write calls and events with their numbers, then what follows from them."""
     if not commits:
@@ -218,10 +220,10 @@ async def _write_all(
     await _tell(connection, commits, now)
 
 
-async def _tell(connection: AsyncConnection, commits: Sequence[CallCommit], now: datetime) -> None:
+async def _tell(connection: AsyncConnection, commits: Sequence[CallCommit], now: Moment) -> None:
     pages = [page for commit in commits for page in commit.pages]
     own = [(alert, commit.call.place.community) for commit in commits for alert in commit.alerts]
     if pages:
         await outbox_rows.lock(connection)
         await outbox_rows.put(connection, [intent_of(page) for page in pages], now)
-    await write_own_alerts(connection, own, now)
+    await write_own_alerts(connection, own, now.wall)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.dispatch.model import DeskCommit, DeskSnapshot, Suppression, TimelineNote, Told
 from alerts.model import Reason, Severity, TransitionKind
-from core.clock import Clock, SystemClock
+from core.clock import Clock, SystemClock, moment
 from storage.records import outbox_rows, timeline
 from storage.records.alert_rows import write_alerts
 from storage.records.bulk import upsert_many
@@ -62,7 +62,7 @@ class DeskRecordsAdapter:
     async def failing_receivers(self) -> dict[str, str]:
         """Return the receivers that cannot be reached, with the newest error, as the port says."""
         async with self._database.reading() as connection:
-            failing = await connection.execute(select_failing(self._clock.now()))
+            failing = await connection.execute(select_failing(self._clock.steady()))
             return {row.receiver: row.error for row in failing}
 
     @uninterrupted
@@ -76,10 +76,10 @@ class DeskRecordsAdapter:
             if not await advance(connection, desk_progress, "sequence", before=before, after=after, decided=decided):
                 return
             await _write_states(connection, decided.states)
-            now = self._clock.now()
+            now = moment(self._clock)
             await outbox_rows.put(connection, decided.intents, now)
             if decided.transitions or decided.notes:
-                await _write_timelines(connection, decided, now)
+                await _write_timelines(connection, decided, now.wall)
 
 
 def _select_told() -> Select[Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     column,
     false,
     literal_column,
+    text,
     true,
 )
 
@@ -56,12 +57,13 @@ outbox = Table(
     Column("purpose", FreeText, nullable=False),
     Column("intent", Text, nullable=False),  # JSON: there U+0000 is an escape, which every database takes.
     Column("created_at", Instant, nullable=False),
-    # Null while it is not to be tried: behind an older one of its line, or finished.
+    # By the steady clock. Null while it is not to be tried: behind an older one of its line, or finished.
     Column("next_attempt_at", Instant, nullable=True),
     Column("attempts", Integer, nullable=False),
     Column("finished_at", Instant, nullable=True),  # Null while waiting.
     Column("failed", Boolean, nullable=False, server_default=false()),
     Column("detail", FreeText, nullable=False),
+    Column("created_ahead", BigInteger, nullable=False, server_default=text("0")),  # Microseconds.
     Index("outbox_due", "next_attempt_at", "number", "receiver", **where_told("next_attempt_at")),
     Index("outbox_line", "receiver", "incident", "number", **where_null("finished_at")),
     Index("outbox_waiting", "number", **where_null("finished_at")),

@@ -1,7 +1,7 @@
 """The outbox: what is to be delivered, and what was."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus, Purpose, TimelineNote
 from alerts.model import Reason, Severity, TransitionKind
-from core.clock import Clock, SystemClock
+from core.clock import Clock, Moment, SystemClock, wall_ahead
 from storage.records import outbox_rows, receivers, timeline
 from storage.records.database import RecordsDatabase
 from storage.records.desk_tables import outbox, outbox_alerts
@@ -23,7 +23,7 @@ from storage.records.unreadable import UnreadableRows, decoded
 
 
 class _Ending(Struct, frozen=True):
-    """That an entry ended at ``at``, and what was said of it."""
+    """That an entry ended at ``at`` of the steady clock, and what was said of it."""
 
     number: int
     at: datetime
@@ -33,7 +33,8 @@ class _Ending(Struct, frozen=True):
 class OutboxAdapter:
     """`alerts.ports.Outbox` and the API's `OutboxView` and `TestSender` on the records database.
 
-    ``clock`` says when a step was recorded. Everything raises `TemporaryError` when the database is away.
+    ``clock`` says when a step was recorded, and how far the wall clock, which stamps, is ahead of the steady one, by
+    which everything is waited for. Everything raises `TemporaryError` when the database is away.
     """
 
     def __init__(self, database: RecordsDatabase, clock: Clock | None = None) -> None:
@@ -90,20 +91,22 @@ class OutboxAdapter:
         trial = Intent(name, incident, 1, receiver, Purpose.TEST, Severity.INFO, now, 0, "", (), 0)
         async with self._database.writing() as connection:
             await outbox_rows.lock(connection)
-            await outbox_rows.put(connection, [trial], now)
+            ahead = wall_ahead(self._clock)
+            await outbox_rows.put(connection, [trial], Moment(now - ahead, ahead))
             return int((await connection.execute(select(outbox.c.number).where(outbox.c.id == name))).scalar_one())
 
     @uninterrupted
     async def give_up(self, number: int, now: datetime, detail: str) -> None:
         """Record that it will not be tried again, and say so in the timelines of its alerts. May be repeated."""
         async with self._database.writing() as connection:
-            ended = await _finish(connection, [_Ending(number, now, detail)], failed=True)
+            ahead = wall_ahead(self._clock)
+            ended = await _finish(connection, [_Ending(number, now, detail)], ahead, failed=True)
             if not ended:
                 return
             (finished,) = ended
             linked = select(outbox_alerts.c.alert_id).where(outbox_alerts.c.number == number)
             ids = (await connection.execute(linked.order_by(outbox_alerts.c.alert_id))).scalars()
-            notes = [undelivered(alert_id, finished.receiver, now, detail) for alert_id in ids]
+            notes = [undelivered(alert_id, finished.receiver, now + ahead, detail) for alert_id in ids]
             await timeline.reserve(connection, 0)
             steps = await timeline.note_steps(connection, notes, self._clock.now())
             await timeline.append(connection, await timeline.reserve(connection, len(steps)), steps)
@@ -116,7 +119,7 @@ class OutboxAdapter:
 
     async def _record_delivered(self, endings: Sequence[_Ending]) -> Sequence[Exception | None]:
         async with self._database.writing() as connection:
-            await _finish(connection, endings, failed=False)
+            await _finish(connection, endings, wall_ahead(self._clock), failed=False)
         return [None] * len(endings)
 
     async def outbox(
@@ -154,7 +157,9 @@ def _with_status(wanted: Select[Any], status: str | None) -> Select[Any]:
             return wanted.where(outbox.c.finished_at.is_not(None), outbox.c.failed.is_not(true()))
 
 
-async def _finish(connection: AsyncConnection, endings: Sequence[_Ending], *, failed: bool) -> Sequence[Row[Any]]:
+async def _finish(
+    connection: AsyncConnection, endings: Sequence[_Ending], ahead: timedelta, *, failed: bool
+) -> Sequence[Row[Any]]:
     """End entries, let the next of each line be tried, and remember how their receivers fare.
 
     Returns number, receiver and incident of those that were not finished before.
@@ -164,7 +169,7 @@ async def _finish(connection: AsyncConnection, endings: Sequence[_Ending], *, fa
     by_number = {ending.number: ending for ending in reversed(endings)}
     found = await outbox_rows.waiting(connection, by_number)
     said = [(row, by_number[row.number]) for row in found]
-    await run_many(connection, _END, [_ended(ending, failed=failed) for _, ending in said])
+    await run_many(connection, _END, [_ended(ending, ahead, failed=failed) for _, ending in said])
     await outbox_rows.promote(connection, [(row.receiver, row.incident, ending.at) for row, ending in said])
     newest = {row.receiver: ending.detail if failed else None for row, ending in said}
     for receiver, failure in newest.items():
@@ -172,8 +177,8 @@ async def _finish(connection: AsyncConnection, endings: Sequence[_Ending], *, fa
     return found
 
 
-def _ended(ending: _Ending, *, failed: bool) -> Parameters:
-    known = {"number": ending.number, "end": ending.at, "failed": failed, "detail": ending.detail}
+def _ended(ending: _Ending, ahead: timedelta, *, failed: bool) -> Parameters:
+    known = {"number": ending.number, "end": ending.at + ahead, "failed": failed, "detail": ending.detail}
     return {f"its_{name}": value for name, value in known.items()}
 
 

@@ -6,7 +6,7 @@ many wait behind. Entries come in and are finished under one lock, or a row coul
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -14,13 +14,15 @@ from sqlalchemy import Row, Select, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.dispatch.model import Intent, OutboxEntry, OutboxStatus
+from core.clock import Moment
 from storage.records.desk_tables import OF_CALLS, OF_OTHERS, desk_progress, outbox, outbox_alerts
 from storage.records.statements import Parameters, batched, run_many, upsert_into
 from storage.records.tables import Instant
 
 Turn = tuple[str, str, datetime]
-"""Receiver and incident, which are a line, and when its next entry may be tried."""
+"""Receiver and incident, which are a line, and when its next entry may be tried by the steady clock."""
 _IDS_AT_ONCE = 500
+_MICROSECOND = timedelta(microseconds=1)
 
 
 async def lock(connection: AsyncConnection) -> None:
@@ -31,7 +33,7 @@ async def lock(connection: AsyncConnection) -> None:
     await connection.execute(select(desk_progress.c.id).with_for_update())
 
 
-async def put(connection: AsyncConnection, intents: Sequence[Intent], now: datetime) -> None:
+async def put(connection: AsyncConnection, intents: Sequence[Intent], now: Moment) -> None:
     """Add what is not there yet, by ``id``. The caller holds the desk's row."""
     if not intents:
         return
@@ -39,7 +41,7 @@ async def put(connection: AsyncConnection, intents: Sequence[Intent], now: datet
     await run_many(connection, adding, [_row(intent, now) for intent in intents])
     await _link(connection, intents)
     lines = {(intent.receiver, intent.incident): None for intent in intents}
-    await promote(connection, [(*line, now) for line in lines])
+    await promote(connection, [(*line, now.steady) for line in lines])
 
 
 async def waiting(connection: AsyncConnection, numbers: Iterable[int]) -> Sequence[Row[Any]]:
@@ -97,6 +99,7 @@ def entry_of(row: Row[Any]) -> OutboxEntry:
         created_at=row.created_at,
         finished_at=row.finished_at,
         detail=row.detail,
+        created_ahead=row.created_ahead * _MICROSECOND,
     )
 
 
@@ -106,7 +109,7 @@ def status_of(row: Row[Any]) -> OutboxStatus:
     return OutboxStatus.FAILED if row.failed else OutboxStatus.DELIVERED
 
 
-def _row(intent: Intent, now: datetime) -> Parameters:
+def _row(intent: Intent, now: Moment) -> Parameters:
     return {
         "id": intent.id,
         "receiver": intent.receiver,
@@ -116,7 +119,8 @@ def _row(intent: Intent, now: datetime) -> Parameters:
         "severity": intent.severity.value,
         "purpose": intent.purpose.value,
         "intent": msgspec.json.encode(intent).decode(),
-        "created_at": now,
+        "created_at": now.wall,
+        "created_ahead": now.ahead // _MICROSECOND,
         "attempts": 0,
         "detail": "",
     }

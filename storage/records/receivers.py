@@ -14,7 +14,7 @@ _known = outbox_receivers.c
 
 
 async def failed(connection: AsyncConnection, receiver: str, now: datetime, error: str) -> None:
-    """An attempt at ``receiver`` has failed and will be repeated."""
+    """An attempt at ``receiver`` has failed at ``now`` of the steady clock, and will be repeated."""
     insert = upsert_into(connection, outbox_receivers)
     since = func.coalesce(_known.unreached_since, insert.excluded.unreached_since)
     newest = {"unreached_since": since, "last_error": insert.excluded.last_error}
@@ -31,7 +31,7 @@ async def ended(connection: AsyncConnection, receiver: str, failure: str | None)
 
 
 def select_failing(now: datetime) -> Select[Any]:
-    """Receivers that cannot be reached, and the newest error."""
+    """Receivers that cannot be reached at ``now`` of the steady clock, and the newest error."""
     unreached = _known.unreached_since <= now - UNREACHABLE_AFTER
     error = func.coalesce(_known.last_error, _known.failure).label("error")
     return select(_known.receiver, error).where(or_(_known.failure.is_not(None), unreached))

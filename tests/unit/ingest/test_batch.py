@@ -1,6 +1,6 @@
 """The messages in hand."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,20 +8,22 @@ from core.observations import PAYLOAD_LIMIT_BYTES
 from ingest.batch import Batch, digest_of, incoming
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
+AHEAD = timedelta(hours=-2)
 
 
 def test_what_the_broker_sends_again_is_dropped_and_qos_0_is_kept() -> None:
     batch = Batch()
-    batch.add([(b"t", b"first", 7), (b"t", b"once", 0), (b"t", b"second", 8)], NOW)
+    batch.add([(b"t", b"first", 7), (b"t", b"once", 0), (b"t", b"second", 8)], NOW, AHEAD)
     assert batch.drop_unacknowledged() == 2
     messages, mids = batch.head(10)
     assert [message.payload for message in messages] == [b"once"]
+    assert [(message.received_at, message.wall_ahead) for message in messages] == [(NOW, -7_200_000_000)]
     assert mids == [0], "no identifier of the old connection is left"
 
 
 def test_the_head_goes_in_order() -> None:
     batch = Batch()
-    batch.add([(b"t", b"%d" % number, number) for number in (1, 2, 3)], NOW)
+    batch.add([(b"t", b"%d" % number, number) for number in (1, 2, 3)], NOW, AHEAD)
     messages, mids = batch.head(2)
     assert ([message.payload for message in messages], mids) == ([b"1", b"2"], [1, 2])
     batch.drop_head(2)
