@@ -98,7 +98,7 @@ class Anju:
     def _is_up(self) -> bool:
         assert self.running, f"{self.part} ended while starting; {self.tail()}"
         said = heartbeat.read(self.var, self.part, SystemClock().now())
-        return said.status == "up" and said.at >= self._started_at
+        return said.status == "up" and (said.steady or said.at) >= self._started_at
 
     def kill(self) -> None:
         """SIGKILL; returns once the process is gone. Fails when it had ended by itself before."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from tests.integration.webhook_receiver import SECRET, WebhookReceiver
 from tests.servers.plugin import MakeMosquitto
 from tests.servers.running import free_port
 
+_NOTHING: Mapping[str, object] = {}
 LIFT = "willow-court/elevator/lift-3"
 NOTIFY = """\
 version: 1
@@ -89,7 +90,7 @@ class Estate:
 
 
 @contextmanager
-def estate(tmp_path: Path, broker: int) -> Iterator[Estate]:
+def estate(tmp_path: Path, broker: int, surroundings: Mapping[str, object] = _NOTHING) -> Iterator[Estate]:
     var = tmp_path / "var"
     token = asyncio.run(_token(var))
     with call_centre() as receiver:
@@ -103,6 +104,7 @@ def estate(tmp_path: Path, broker: int) -> Iterator[Estate]:
             "ANJU_EMERGENCY__PLAN": tmp_path / "emergency.yaml",
             "ANJU_API__PORT": port,
             "CALL_SECRET": SECRET,
+            **surroundings,
         }
         headers = {"Authorization": f"Bearer {token}"}
         url = f"http://127.0.0.1:{port}/api/v1"

@@ -15,7 +15,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 from tests.servers import debian, influxd_build  # noqa: E402
 from tests.servers.places import PROGRAMS, VARIABLES, Address, cache_folder, find, has_chinese_font  # noqa: E402
 
-DEBIAN_PACKAGES = {"mosquitto": "mosquitto", "postgres": "postgresql", "chromium": "chromium"}
+DEBIAN_PACKAGES = {"mosquitto": "mosquitto", "postgres": "postgresql", "chromium": "chromium", "faketime": "faketime"}
 FONTS_PACKAGE = "fonts-noto-cjk"
 SERVICES = {"mosquitto": "mosquitto.service", "postgres": "postgresql.service"}
 

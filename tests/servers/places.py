@@ -9,7 +9,13 @@ from urllib.parse import urlsplit
 
 INFLUXD_VERSION = "2.7.12"
 
-PROGRAMS = {"mosquitto": "mosquitto", "influx": "influxd", "postgres": "postgres", "chromium": "chromium"}
+PROGRAMS = {
+    "mosquitto": "mosquitto",
+    "influx": "influxd",
+    "postgres": "postgres",
+    "chromium": "chromium",
+    "faketime": "faketime",
+}
 VARIABLES = {
     "mosquitto": "ANJU_TEST_MQTT_URL",
     "influx": "ANJU_TEST_INFLUX_URL",

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import pytest
 
+from tests.servers.faketime import WallClock
 from tests.servers.influx import Influx, InfluxApi
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.places import PROGRAMS, VARIABLES, Address, find_address, find_program
@@ -109,3 +110,10 @@ def make_postgres() -> Iterator[Callable[[], Postgres]]:
     """Start PostgreSQLs that this test may stop and kill: `make_postgres()`."""
     with ExitStack() as servers:
         yield lambda: servers.enter_context(Postgres(required_program("postgres")))
+
+
+@pytest.fixture
+def wall_clock(tmp_path: Path) -> WallClock:
+    """A wall clock for child processes, which the test sets while they run."""
+    required_program("faketime")
+    return WallClock(tmp_path)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from alerts.dispatch.model import Intent, OutboxStatus
 from alerts.notify.book import Channel, MessengerBook
 from alerts.notify.deliverer import Deliverer, Limits
-from core.clock import ManualClock
+from core.clock import ManualClock, moment
 from core.errors import TemporaryError
 from storage.memory.outbox import MemoryOutbox
 from tests.unit.alerts.notify.intents import START, after
@@ -49,8 +49,8 @@ class World:
         if self.deliverer.stats.in_flight:
             self._arrived.set()
             await woken.wait()
-        elif self.clock.now() < self.until:
-            self.clock.advance(min(timedelta(seconds=max(seconds, 1e-6)), self.until - self.clock.now()))
+        elif self.clock.steady() < self.until:
+            self.clock.advance(min(timedelta(seconds=max(seconds, 1e-6)), self.until - self.clock.steady()))
         else:
             self._arrived.set()
             await self._go.wait()
@@ -72,7 +72,7 @@ class World:
             self.task.result()
 
     def add(self, *told: Intent) -> None:
-        self.outbox.put(told, self.clock.now())
+        self.outbox.put(told, *moment(self.clock))
         self.deliverer.wake()
 
     def status(self, number: int = 1) -> OutboxStatus:
