@@ -56,7 +56,7 @@ class TokenMemory:
         if len(token) > _TOKEN_LIMIT:
             return None
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-        known, now = self._known.get(digest), self._clock.now()
+        known, now = self._known.get(digest), self._clock.steady()
         if known is not None and known[1] > now:
             return known[0]
         return await self._ask(token, digest, now)
@@ -90,7 +90,7 @@ async def current_session(connection: HTTPConnection, session_id: str) -> Sessio
     dependencies: Dependencies = connection.app.state.dependencies
     sessions: Sessions = connection.app.state.sessions
     try:
-        session = await sessions.find(session_id, dependencies.clock.now())
+        session = await sessions.find(session_id, dependencies.clock.steady())
     except TemporaryError:
         raise _unchecked() from None
     if session is None:

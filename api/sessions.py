@@ -21,7 +21,7 @@ _REMEMBERED_LIMIT = 1_024
 
 @dataclass(frozen=True)
 class Session:
-    """One signed-in browser, under the name of its token."""
+    """One signed-in browser, under the name of its token, until an instant of the steady clock."""
 
     name: str
     expires_at: datetime
@@ -41,6 +41,7 @@ class Sessions:
     """The sessions in ``records``; what they say of one is believed for ``remembered_for``. All raise `TemporaryError`.
 
     A session ends with its token, when it was not used for `LASTS`, and when somebody signs out; not by a restart.
+    Instants are those of the steady clock: no wall clock that is set signs anybody out, or lets them stay.
     """
 
     def __init__(self, records: SessionRecords, remembered_for: timedelta) -> None:

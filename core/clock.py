@@ -100,6 +100,22 @@ def _together(wall: Callable[[], datetime], other: Callable[[], _Reading]) -> tu
     return closest[1:]
 
 
+class UnleapingClock:
+    """The wall clock as it would go had it not been set forward since this object was made; set back it follows.
+
+    What is deleted by its age goes by it: a clock that leaps by years for a minute must not empty a store.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead = wall_ahead(clock)
+
+    def now(self) -> datetime:
+        """Return its present instant."""
+        self._ahead = min(self._ahead, wall_ahead(self._clock))
+        return self._clock.steady() + self._ahead
+
+
 class Moment(NamedTuple):
     """One instant by both clocks; ``ahead`` as `wall_ahead` gives it."""
 

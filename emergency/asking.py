@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
 from msgspec import Struct
 
-from core.clock import Clock
+from core.clock import Clock, moment
 from core.devices import DeviceKey
 from core.errors import TemporaryError
 from emergency.selftest import ASK_AFTER, AlarmTests, due
@@ -73,7 +73,7 @@ class AlarmTestAsking:
         self._asker = asker
         self._clock = clock
         self._pause = pause
-        self._started = clock.now()
+        self._started = clock.steady()
         self._asked: dict[DeviceKey, datetime] = {}
         self._tested: dict[DeviceKey, datetime] = {}
         self.asked = 0
@@ -93,22 +93,24 @@ class AlarmTestAsking:
 
     async def look(self) -> None:
         """Ask those that are due now. Raises `TemporaryError`; what was not done is done the next time."""
-        now = self._clock.now()
-        known = [self._tests(each) for each in await self._lifts.in_service()]
+        now = moment(self._clock)
+        known = [self._tests(each, now.ahead) for each in await self._lifts.in_service()]
         self._forget({each.lift for each in known})
         wanted: list[DeviceKey] = []
-        for each in due(known, now)[:_LOOKED_UP_AT_ONCE]:
-            if len(wanted) < _ASKED_AT_ONCE and await self._is_untested(each, now):
+        for each in due(known, now.steady)[:_LOOKED_UP_AT_ONCE]:
+            if len(wanted) < _ASKED_AT_ONCE and await self._is_untested(each, now.wall):
                 wanted.append(each.lift)
         if wanted:
-            await self._asker.ask(wanted, now)
-            self._asked.update(dict.fromkeys(wanted, now))
+            await self._asker.ask(wanted, now.wall)
+            self._asked.update(dict.fromkeys(wanted, now.steady))
             self.asked += len(wanted)
             _log.info("alarm_test.asked", lifts=len(wanted), first=wanted[0].path)
 
-    def _tests(self, known: KnownLift) -> AlarmTests:
-        lift = known.lift
-        return AlarmTests(lift, known.first_heard, self._tested.get(lift), self._asked.get(lift, self._started))
+    def _tests(self, known: KnownLift, ahead: timedelta) -> AlarmTests:
+        """Return what is known by the steady clock; what was stamped by the wall clock as that goes now."""
+        lift, tested = known.lift, self._tested.get(known.lift)
+        asked = self._asked.get(lift, self._started)
+        return AlarmTests(lift, known.first_heard - ahead, tested and tested - ahead, asked)
 
     async def _is_untested(self, tests: AlarmTests, now: datetime) -> bool:
         """Look up whether a test was heard of since the one that is known."""

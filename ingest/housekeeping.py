@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import structlog
 
-from core.clock import Clock
+from core.clock import Clock, UnleapingClock
 from core.errors import TemporaryError
 from ingest.ports import Journal, TelemetryWriter
 
@@ -34,7 +34,7 @@ class Housekeeping:
     ) -> None:
         self._journal = journal
         self._store = store
-        self._clock = clock
+        self._clock = UnleapingClock(clock)
         self._max_age = max_age
         self._max_bytes = max_bytes
         self._retention = retention

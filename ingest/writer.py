@@ -127,11 +127,11 @@ class TelemetryWriterService:
             stored.extend(messages)
 
     async def _timed_write(self, points: Sequence[Point]) -> None:
-        began = self._clock.now()
+        began = self._clock.steady()
         try:
             await self._store.write(points)
         finally:
-            self._stats.write_seconds += (self._clock.now() - began).total_seconds()
+            self._stats.write_seconds += (self._clock.steady() - began).total_seconds()
 
 
 async def _to_the_end(call: Callable[[], None]) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from alerts.ports import Outbox
-from core.clock import Clock
+from core.clock import Clock, UnleapingClock
 from core.errors import TemporaryError
 
 # After the rush of a start. A day's messages are gone within one round, so that an hour is often enough.
@@ -31,7 +31,7 @@ class OutboxTrimming:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._outbox = outbox
-        self._clock = clock
+        self._clock = UnleapingClock(clock)
         self._keep = keep
         self._pause = pause
 

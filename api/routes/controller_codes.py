@@ -63,7 +63,7 @@ async def end_alarm_of_emergency_call(
     """
     call = _with_alarm(await known_call(given, call_id))
     tries: Tries = request.app.state.wrong_codes
-    tries.begin(call.place.lift, given.clock.now())
+    tries.begin(call.place.lift, given.clock.steady())
     if not await given.emergency.codes.code_matches(call.place.lift, said.code):
         raise InvalidRequest("body.code", "not the code of this lift", "the code on its controller")
     tries.right(call.place.lift)

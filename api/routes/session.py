@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from api.auth import CurrentActor, SessionCookie, current_session, name_behind, unauthorized
-from api.dependencies import Given
+from api.dependencies import Dependencies, Given
 from api.responses import ANY, GUARDED, TOO_LARGE, Responses, problem_answer
-from api.sessions import COOKIE, Sessions, is_foreign, is_secure
+from api.sessions import COOKIE, Session, Sessions, is_foreign, is_secure
 from api.times import Utc
 from api.tries import Tries
+from core.clock import wall_ahead
 
 open_router = APIRouter(prefix="/session", tags=["session"])
 router = APIRouter(prefix="/session", tags=["session"])
@@ -57,23 +58,22 @@ async def begin_session(request: Request, response: Response, given: Given, said
     if is_foreign(request.headers):
         raise HTTPException(403, "only pages of the same origin may sign in")
     sessions: Sessions = request.app.state.sessions
-    now = given.clock.now()
+    now = given.clock.steady()
     name = await name_behind(request, said.token)
     if name is None:
         _count_wrong(request, now)
         raise unauthorized("the token is unknown or revoked", 'Bearer error="invalid_token"')
     session_id, session = await sessions.begin(name, said.token, now)
     _set_cookie(request, response, session_id)
-    return SignedIn(name=name, expires_at=session.expires_at)
+    return _signed_in(session, given)
 
 
 @router.get("", summary="Show who is signed in")
-async def get_session(request: Request, actor: CurrentActor, session_id: SessionCookie) -> SignedIn:
+async def get_session(request: Request, given: Given, actor: CurrentActor, session_id: SessionCookie) -> SignedIn:
     """The name behind the cookie, or behind the token."""
     if session_id is None or "authorization" in request.headers:
         return SignedIn(name=actor.name, expires_at=None)
-    session = await current_session(request, session_id)
-    return SignedIn(name=session.name, expires_at=session.expires_at)
+    return _signed_in(await current_session(request, session_id), given)
 
 
 @router.delete("", status_code=204, summary="Sign out")
@@ -83,6 +83,10 @@ async def end_session(request: Request, response: Response, session_id: SessionC
     if session_id is not None:
         await sessions.end(session_id)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=is_secure(request))
+
+
+def _signed_in(session: Session, given: Dependencies) -> SignedIn:
+    return SignedIn(name=session.name, expires_at=session.expires_at + wall_ahead(given.clock))
 
 
 def _count_wrong(request: Request, now: datetime) -> None:

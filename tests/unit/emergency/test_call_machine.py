@@ -118,13 +118,23 @@ class Calls(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.board.clock.advance(timedelta(seconds=seconds))
 
+    @rule(hours=st.sampled_from([-2, -1, 1, 2]))
+    def somebody_sets_the_wall_clock(self, hours: int) -> None:
+        due = {call.id: (call.next_at, call.climb_at, call.rescue_by) for call in self.all()}
+        self.board.clock.jump(timedelta(hours=hours))
+        self.somebody_looks()
+        # No time has passed: what was not due before is not due now.
+        for call in self.all():
+            if due[call.id][0] is not None and due[call.id][0] > self.board.clock.steady():
+                assert (call.next_at, call.climb_at, call.rescue_by) == due[call.id]
+
     @rule()
     def somebody_looks(self) -> None:
         next_due = asyncio.run(self.board.switchboard.tick())
-        assert next_due is None or next_due > self.board.clock.now()
+        assert next_due is None or next_due > self.board.clock.steady()
 
     def due(self) -> bool:
-        now = self.board.clock.now()
+        now = self.board.clock.steady()
         return any(call.next_at is not None and call.next_at <= now for call in self.all())
 
     @precondition(lambda self: self.due())
@@ -147,6 +157,12 @@ class Calls(RuleBasedStateMachine):
                 assert call.climb_at is not None
             if call.open and call.state not in (CallState.ON_SITE, CallState.FREED, CallState.ABANDONED):
                 assert call.next_at is not None
+
+    @invariant()
+    def nobody_waits_longer_than_the_clock_and_the_ladder_say(self) -> None:
+        longest = self.board.clock.steady() + timedelta(minutes=30)
+        for call in self.all():
+            assert call.next_at is None or call.next_at <= longest
 
     @invariant()
     def every_step_is_told_in_order_once_in_each_round(self) -> None:
