@@ -32,7 +32,6 @@ def test_the_second_step_of_a_call_is_told_in_its_time(
         if restart:
             here.alerts.kill()
             here.alerts.start()
-            here.alerts.wait_ready()
         # After 4 s, and what busy cores need; it would be 2 h by the wall clock.
         here.paged(FIRST, SECOND)
         wait_until(lambda: said in _ready(here), lambda: f"{_ready(here)}\n{here.alerts.tail()}")
