@@ -18,7 +18,7 @@ import structlog
 
 from app.settings import DiskSettings, Settings
 from core.errors import StartupError, TemporaryError
-from storage.reserve import MIB, keep_reserve
+from storage.reserve import MIB, Floor, keep_reserve
 
 DISK = "disk"
 DISK_FULL = "disk/full"
@@ -32,6 +32,8 @@ _LEAST_TO_START = MIB // 2
 # Fewer free inodes than this, of a file system that counts them, and a new file may be refused.
 _FEW_INODES = 1_000
 _FEW_INODES_SHARE = 0.01
+# Three places and two write-ahead logs take a quarter of a disk of 64 MiB.
+_RESERVE_PART = 32
 _log = structlog.get_logger()
 
 
@@ -55,10 +57,20 @@ def space_of(folder: Path) -> Space:
     return Space(said.f_blocks * said.f_frsize, said.f_bavail * said.f_frsize, said.f_files, said.f_favail)
 
 
+def floor_of(folder: Path, settings: DiskSettings) -> Floor:
+    """Return the floor of the disk of ``folder``."""
+    return Floor(folder, settings.floor_mib * MIB, settings.floor_percent / 100)
+
+
 def warn_below(space: Space, settings: DiskSettings) -> float:
     """Return the free bytes below which people are told; never fewer than the floor."""
     share = space.total * settings.warn_percent / 100
-    return max(min(share, settings.warn_mib * MIB), settings.floor_mib * MIB)
+    return max(min(share, settings.warn_mib * MIB), floor_of(Path(), settings).bytes_of(space.total))
+
+
+def reserve_bytes(space: Space, settings: DiskSettings) -> int:
+    """Return how much is kept in each place; a small disk must have room for more than that."""
+    return min(settings.reserve_mib * MIB, max(MIB, space.total // _RESERVE_PART))
 
 
 class DiskWatch:
@@ -130,7 +142,7 @@ class DiskWatch:
             _log.info("disk.has_room" if name == DISK else "disk.above_floor")
 
     def _problems_of(self, folder: Path, space: Space) -> dict[str, str]:
-        floor = self._settings.floor_mib * MIB
+        floor = floor_of(folder, self._settings).bytes_of(space.total)
         low = self._below(self._low, folder, space.free, warn_below(space, self._settings)) or space.few_inodes
         full = self._below(self._full, folder, space.free, floor)
         said = f"{space.free / MIB:.0f} of {space.total / MIB:.0f} MiB are free on the disk of {folder}"
@@ -147,20 +159,21 @@ class DiskWatch:
         return known[folder]
 
     def _turn_reserve(self) -> None:
-        wanted, free = self._settings.reserve_mib * MIB, space_of(self._var).free
-        if free < wanted // 2 and self._reserve.exists():
+        space = space_of(self._var)
+        wanted = reserve_bytes(space, self._settings)
+        if space.free < wanted // 2 and self._reserve.exists():
             self._reserve.unlink(missing_ok=True)
             self._released = True
-            _log.warning("disk.reserve_released", mib=self._settings.reserve_mib)
-        elif free > self._settings.floor_mib * MIB + 2 * wanted and not self._reserve.exists():
+            _log.warning("disk.reserve_released", mib=wanted // MIB)
+        elif space.free > warn_below(space, self._settings) + wanted and not self._reserve.exists():
             _allocate(self._reserve, wanted)
 
     def _top_up(self) -> None:
         trouble = ""
         for path in self._reserved:
             try:
-                keep_reserve(path, self._settings.reserve_mib * MIB)
-            except TemporaryError as error:
+                keep_reserve(path, reserve_bytes(space_of(path.parent), self._settings))
+            except (TemporaryError, OSError) as error:
                 trouble = str(error)
         if trouble and trouble != self._trouble:
             _log.warning("disk.reserve_missing", reason=trouble)

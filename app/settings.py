@@ -85,11 +85,13 @@ class DiskSettings(Section):
 
     warn_percent: float = Field(10, ge=0, le=50, description="People are told when less than this share is free")
     warn_mib: int = Field(4_096, ge=0, description="… but never while this much is free: about two days' messages")
-    floor_mib: int = Field(
-        256, ge=0, description="Below this telemetry waits and the journal does not grow: it is left for calls"
-    )
+    floor_percent: float = Field(5, ge=0, le=50, description="Below this share only the records may grow (full)")
+    floor_mib: int = Field(256, ge=0, description="… but never while this much is free")
     reserve_mib: int = Field(
-        16, ge=6, le=1_024, description="Room kept inside journal and records each, and once as the file reserve"
+        16,
+        ge=1,
+        le=1_024,
+        description="Room kept inside journal and records each, and once as a file; at most 1/32 of the disk",
     )
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from alerts.notify.confirming import ConfirmLinks
 from api.voice_ice import IceSettings
 from app import rights
-from app.disk import DiskWatch
+from app.disk import DiskWatch, floor_of
 from app.last_good import LastGood
 from app.rule_source import RuleSource
 from app.settings import Settings
@@ -24,7 +24,7 @@ from simulators.link import BrokerAddress
 from storage.journal.sealing import Seal, is_sealed_journal
 from storage.journal.sqlite import SqliteJournal
 from storage.records import GoodConfigurationsAdapter, RecordsDatabase, RuleBookAdapter
-from storage.reserve import MIB, Floor
+from storage.reserve import Floor
 from storage.telemetry.embedded import EmbeddedTelemetry
 from storage.telemetry.influx import InfluxTelemetry
 
@@ -86,7 +86,7 @@ def journal_seal(settings: Settings) -> Seal:
 
 
 def _floor(settings: Settings, path: Path) -> Floor:
-    return Floor(path.parent, settings.disk.floor_mib * MIB)
+    return floor_of(path.parent, settings.disk)
 
 
 def disk_watch(settings: Settings, *, messages: bool = False, records: bool = False) -> DiskWatch:

@@ -33,22 +33,31 @@ _FILL = "INSERT INTO anju_reserve VALUES (zeroblob(?))"
 
 @dataclass(frozen=True)
 class Floor:
-    """The free space on the disk of ``folder`` below which nothing but the records may grow."""
+    """The free space on the disk of ``folder`` below which nothing but the records may grow.
+
+    It is ``most`` bytes, but never more than ``share`` of the disk: a small disk would be full from the start.
+    """
 
     folder: Path
-    bytes: int
+    most: int
+    share: float = 1.0
 
     def reached(self) -> bool:
         """Return whether less than the floor is free; a disk that does not say counts as one with room."""
         with suppress(OSError):
-            return free_bytes(self.folder) < self.bytes
+            said = os.statvfs(self.folder)
+            return said.f_bavail * said.f_frsize < self.bytes_of(said.f_blocks * said.f_frsize)
         return False
+
+    def bytes_of(self, total: int) -> float:
+        """Return the floor of a disk of ``total`` bytes."""
+        return min(self.most, self.share * total)
 
     def refusal(self, what: str) -> TemporaryError:
         """Return the error for ``what`` that has to wait."""
         return TemporaryError(
-            f"{what} waits: less than {self.bytes / MIB:.0f} MiB are free on the disk of {self.folder}, and those are "
-            f"kept for calls and alerts; make room, and it goes on by itself"
+            f"{what} waits: the disk of {self.folder} is full, and what is left is kept for calls and alerts; make "
+            f"room, and it goes on by itself"
         )
 
 

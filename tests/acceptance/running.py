@@ -1,6 +1,7 @@
 """Anju as its users run it: real child processes of the `anju` command, each with settings of its own."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -106,6 +107,13 @@ class Anju:
         assert self.running, f"{self.part} ended by itself; {self.tail()}"
         self._child.kill()
         self._child.wait()
+
+    def limit_file_size(self, most: int) -> tuple[int, int]:
+        """Let the process write no file beyond ``most`` bytes, and return the limits that were (RLIMIT_FSIZE)."""
+        assert self._child is not None
+        former = resource.prlimit(self._child.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._child.pid, resource.RLIMIT_FSIZE, (most, former[1]))
+        return former
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """End it the orderly way and return its exit code."""

@@ -27,7 +27,9 @@ from tests.servers.running import free_port
 from tests.servers.small_disk import SmallDisk, small_disk
 
 MIB = 1024 * 1024
-WARN, FLOOR, RESERVE = 48, 24, 8
+# Of 128 MiB, by the shipped settings: told of below 12.8, full below 6.4.
+NEARLY_FULL = 10
+QUOTA = 128 * 1024
 OTHER_LIFT = "willow-court/elevator/lift-99"
 NOTIFY = """\
 version: 1
@@ -55,10 +57,9 @@ class PlainDay(Day):
 
 @dataclass
 class Estate:
-    """The whole app on a small disk, with whoever is told, staff, and lifts that never rest."""
+    """The whole app, with whoever is told, staff, and lifts that never rest."""
 
     app: Anju
-    disk: SmallDisk
     broker: int
     told: WebhookReceiver
     staff: httpx.Client
@@ -95,15 +96,22 @@ class Estate:
 
 
 @contextmanager
+def small_estate(tmp_path: Path, broker: int) -> Iterator[tuple[Estate, SmallDisk]]:
+    """Run everything on a file system of 128 MiB."""
+    with small_disk(tmp_path / "disk", "128m") as disk, estate(tmp_path, broker) as here:
+        yield here, disk
+
+
+@contextmanager
 def estate(tmp_path: Path, broker: int) -> Iterator[Estate]:
+    """Run everything in the folder ``disk``, on the shipped settings."""
     var = tmp_path / "disk" / "var"
     with (
-        small_disk(tmp_path / "disk", "128m") as disk,
         call_centre() as told,
         LiftPublisher("127.0.0.1", broker) as lifts,
     ):
         lifts.day = PlainDay()
-        var.mkdir()
+        var.mkdir(parents=True)
         token = asyncio.run(_token(var))
         port = free_port()
         settings = {
@@ -112,10 +120,6 @@ def estate(tmp_path: Path, broker: int) -> Iterator[Estate]:
             "ANJU_NOTIFY__PLAN": _write(tmp_path / "notify.yaml", NOTIFY.format(url=told.url)),
             "ANJU_EMERGENCY__PLAN": _write(tmp_path / "emergency.yaml", EMERGENCY),
             "ANJU_API__PORT": port,
-            "ANJU_DISK__WARN_PERCENT": 50,
-            "ANJU_DISK__WARN_MIB": WARN,
-            "ANJU_DISK__FLOOR_MIB": FLOOR,
-            "ANJU_DISK__RESERVE_MIB": RESERVE,
             "CALL_SECRET": SECRET,
         }
         with (
@@ -129,7 +133,7 @@ def estate(tmp_path: Path, broker: int) -> Iterator[Estate]:
         ):
             wait_until(lambda: "Ctrl-C stops it" in app.output() or not app.running, app.tail)
             assert app.running, app.tail()
-            yield Estate(app, disk, broker, told, staff, lifts)
+            yield Estate(app, broker, told, staff, lifts)
 
 
 def _write(path: Path, text: str) -> Path:
@@ -150,20 +154,20 @@ async def _token(var: Path) -> str:
 
 @pytest.mark.timeout(400)
 def test_the_disk_fills_up_and_is_cleared(tmp_path: Path, make_mosquitto: MakeMosquitto) -> None:
-    with estate(tmp_path, make_mosquitto(save_every_change=False).port) as here:
+    with small_estate(tmp_path, make_mosquitto(save_every_change=False).port) as (here, disk):
         here.send(500)
         reserve = here.app.var / "reserve"
         wait_until(reserve.exists, here.app.tail)
         # Early: people are told while nothing is lost yet.
-        here.disk.fill(leaving=(WARN + FLOOR) // 2 * MIB)
+        disk.fill(leaving=NEARLY_FULL * MIB)
         here.wait_for("disk-nearly-full", "firing")
         assert "disk-full" not in here.alerts("firing")
         # To the last byte, and who fills it does not let go.
-        here.disk.fill()
+        disk.fill()
         here.send(500)
         here.wait_for("disk-full", "firing")
         wait_until(lambda: not reserve.exists(), here.app.tail)
-        here.disk.fill()
+        disk.fill()
         assert here.app.running, here.app.tail()
         assert "disk/full: " in here.staff.get(here.staff.base_url.copy_with(path="/readyz")).text
         here.press(OTHER_LIFT)
@@ -172,7 +176,7 @@ def test_the_disk_fills_up_and_is_cleared(tmp_path: Path, make_mosquitto: MakeMo
         here.wait_paged(LIFTS[0].path)
         assert here.app.running, here.app.tail()
         # And back: everything goes on in the same process.
-        here.disk.make_room()
+        disk.make_room()
         here.send(500)
         _all_is_stored_once(here)
         here.wait_for("disk-nearly-full", "resolved")
@@ -182,12 +186,12 @@ def test_the_disk_fills_up_and_is_cleared(tmp_path: Path, make_mosquitto: MakeMo
 
 @pytest.mark.timeout(200)
 def test_a_start_on_a_full_disk_serves_calls_from_the_reserve(tmp_path: Path, make_mosquitto: MakeMosquitto) -> None:
-    with estate(tmp_path, make_mosquitto(save_every_change=False).port) as here:
+    with small_estate(tmp_path, make_mosquitto(save_every_change=False).port) as (here, disk):
         here.send(100)
         reserve = here.app.var / "reserve"
         wait_until(reserve.exists, here.app.tail)
         assert here.app.stop() == 0
-        here.disk.fill()
+        disk.fill()
         here.app.start()
         wait_until(lambda: here.app.output().count("Ctrl-C stops it") == 2 or not here.app.running, here.app.tail)
         assert here.app.running, here.app.tail()
@@ -196,18 +200,38 @@ def test_a_start_on_a_full_disk_serves_calls_from_the_reserve(tmp_path: Path, ma
         here.wait_paged(OTHER_LIFT)
         # Without the reserve a start is refused, and says what to do.
         assert here.app.stop() == 0
-        here.disk.fill()
+        disk.fill()
         here.app.start()
         wait_until(lambda: not here.app.running, here.app.tail)
         assert "delete or move something" in here.app.output().splitlines()[-1]
-        here.disk.make_room()
+        disk.make_room()
         here.app.start()
         wait_until(lambda: here.app.output().count("Ctrl-C stops it") == 3, here.app.tail)
         here.send(100)
         _all_is_stored_once(here)
 
 
-def _all_is_stored_once(here: Estate) -> None:
+@pytest.mark.timeout(200)
+def test_under_a_quota_nothing_is_written_and_everything_goes_on_when_it_is_lifted(
+    tmp_path: Path, make_mosquitto: MakeMosquitto
+) -> None:
+    """No file may grow, or be written beyond its first pages: what a quota does, and the same without root."""
+    with estate(tmp_path, make_mosquitto(save_every_change=False).port) as here:
+        here.send(200)
+        _all_is_stored_once(here, pressed=0)
+        _, most = here.app.limit_file_size(QUOTA)
+        here.send(2_000)
+        wait_until(lambda: "mqtt.blocked" in here.app.output(), here.app.tail)
+        assert outcome.ledger(here.app.var).received < here.lifts.sent
+        assert here.app.running, here.app.tail()
+        here.app.limit_file_size(most)
+        here.press(OTHER_LIFT)
+        here.wait_paged(OTHER_LIFT)
+        _all_is_stored_once(here)
+        assert "Traceback" not in here.app.output()
+
+
+def _all_is_stored_once(here: Estate, pressed: int = 1) -> None:
     expected = here.lifts.day.expected.stored
 
     def settled() -> bool:
@@ -216,7 +240,7 @@ def _all_is_stored_once(here: Estate) -> None:
 
     wait_until(settled, lambda: f"{outcome.ledger(here.app.var)}; {here.app.tail()}", 90)
     row = outcome.ledger(here.app.var)
-    assert (row.stored, row.rejected) == (here.lifts.sent + 1, 0)
+    assert (row.stored, row.rejected) == (here.lifts.sent + pressed, 0)
     found = asyncio.run(_numbers(here.app.var, here.lifts.day))
     assert found == {lift.path: numbers for (lift, _), numbers in expected.items()}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from app.disk import DISK, DISK_FULL, DiskWatch, Space, warn_below
+from app.disk import DISK, DISK_FULL, DiskWatch, Space, floor_of, reserve_bytes, warn_below
 from app.settings import DiskSettings, Settings
 from core.errors import StartupError
 from storage.reserve import MIB
@@ -23,14 +23,14 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 def watch_of(disk: SmallDisk, **thresholds: int) -> DiskWatch:
-    settings = DiskSettings(**{"warn_percent": 50, "warn_mib": 20, "floor_mib": 10, "reserve_mib": 6} | thresholds)
+    settings = DiskSettings(**{"warn_percent": 50, "warn_mib": 20, "floor_percent": 50, "floor_mib": 10} | thresholds)
     return DiskWatch(Settings(var=disk.folder, disk=settings), [])
 
 
 SIZES = {
     "a card of 8 GiB is told of at a tenth": (8 * GIB, 0.8 * GIB),
     "a disk of 2 TiB at 4 GiB": (2_048 * GIB, 4 * GIB),
-    "a tiny one not below the floor": (GIB, 256 * MIB),
+    "a tiny one at a tenth too": (64 * MIB, 6.4 * MIB),
 }
 
 
@@ -59,8 +59,15 @@ async def test_problems_come_and_go_with_the_free_space_and_are_logged_once(disk
     assert sorted(events) == sorted(["disk.low", "disk.full", "disk.has_room", "disk.above_floor"])
 
 
+def test_a_disk_of_any_size_has_room_beside_floor_and_reserve() -> None:
+    for total, floor, reserve in ((64 * MIB, 3.2, 2), (GIB, 51.2, 16), (2_048 * GIB, 256, 16)):
+        settings, space = DiskSettings(), Space(total, 0, 0, 0)
+        assert floor_of(Path(), settings).bytes_of(total) / MIB == pytest.approx(floor)
+        assert reserve_bytes(space, settings) == reserve * MIB
+
+
 async def test_a_disk_at_its_limit_does_not_raise_and_resolve_in_turn(disk: SmallDisk) -> None:
-    watch = watch_of(disk, reserve_mib=50)
+    watch = watch_of(disk)
     disk.fill(leaving=19 * MIB)
     await watch.look()
     assert set(watch.problems) == {DISK}
@@ -84,14 +91,14 @@ async def test_the_reserve_is_really_taken_given_up_when_nothing_is_left_and_mad
     watch, reserve = watch_of(disk), disk.folder / "reserve"
     free = disk.free
     await watch.look()
-    assert free - disk.free >= 6 * MIB
+    assert free - disk.free >= 2 * MIB
     disk.fill()
     await watch.look()
     assert not reserve.exists()
-    assert disk.free >= 6 * MIB
+    assert disk.free >= 2 * MIB
     disk.make_room()
     await watch.look()
-    assert reserve.stat().st_size == 6 * MIB
+    assert reserve.stat().st_size == 2 * MIB
 
 
 async def test_a_start_on_a_full_disk_lives_on_the_reserve_and_without_one_says_what_to_do(disk: SmallDisk) -> None:
