@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from alerts.dispatch.plan import Plan, targets_of
-from app.files import UnreadableFile, fingerprint, read_text
+from app.files import UnreadableFile, fingerprint, parsed, read_text
 from app.last_good import LastGood, going_on, going_on_built_in
 from core.errors import PermanentError
 from emergency.plan import EmergencyPlan
@@ -129,7 +129,7 @@ class EmergencyPlanSource:
 
     def _checked(self, texts: Mapping[str, str]) -> _Read:
         [(name, text)] = texts.items()
-        plan = load_plan(text, name)
+        plan = parsed(load_plan, text, name)
         _, mistakes = check_plan(text, name, targets_of(self._notify()))
         return _Read(plan, str(mistakes[0]) if mistakes else "", texts)
 

@@ -2,8 +2,13 @@
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+import structlog
+
+from core.errors import AnjuError
 from core.source import RuleError, UnreadableText
 
 Fingerprint = tuple[str, int, int, int]
@@ -11,6 +16,8 @@ Fingerprint = tuple[str, int, int, int]
 
 # PyYAML reads some 70 kB/s: more would keep a processor busy for a quarter of a minute at every save.
 _BYTES_AT_MOST = 1_000_000
+_Parsed = TypeVar("_Parsed")
+_log = structlog.get_logger()
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -45,6 +52,21 @@ def read_text(path: Path, what: str) -> str:
         line = written.count(b"\n", 0, error.start) + 1
         found = f"not UTF-8 at byte {error.start}{', but UTF-16' if written.startswith(_UTF_16) else ''}"
         raise UnreadableText(str(path), line, f"{found}: expected text in UTF-8") from None
+
+
+def parsed(load: Callable[[str, str], _Parsed], text: str, name: str) -> _Parsed:
+    """Return what ``load`` makes of ``text``, which stands in the file ``name``.
+
+    Raises `RuleError`, also for a fault of the loader's own, and otherwise only what ``load`` raises on purpose.
+    """
+    try:
+        return load(text, name)
+    except AnjuError:
+        raise
+    except Exception as error:  # The border to what people write: no file may end what runs.
+        _log.exception("configuration.fault", file=name)
+        fault = f"{type(error).__name__}: {error}"
+        raise RuleError(name, 1, f"cannot be read, by a fault of Anju ({fault}): expected another text") from error
 
 
 def _bytes(path: Path, what: str) -> bytes:

@@ -12,7 +12,7 @@ from alerts.dispatch.plan import Plan
 from alerts.dispatch.plan_loading import load_plan
 from alerts.notify.book import Channel
 from app.channels import Channels
-from app.files import UnreadableFile, fingerprint, read_text
+from app.files import UnreadableFile, fingerprint, parsed, read_text
 from app.last_good import LastGood, going_on, going_on_built_in
 from core.errors import PermanentError
 
@@ -127,7 +127,7 @@ class PlanSource:
 
     def _made(self, texts: Mapping[str, str]) -> _Taken:
         [(name, text)] = texts.items()
-        return self._with_channels(load_plan(text, name), texts)
+        return self._with_channels(parsed(load_plan, text, name), texts)
 
     def _with_channels(self, plan: Plan, texts: Mapping[str, str]) -> _Taken:
         return _Taken(plan, self._channels.of(plan) if self._channels is not None else {}, texts)

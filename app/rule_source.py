@@ -12,8 +12,8 @@ from alerts.history import RuleRevisionRow
 from alerts.packs import BUILTIN, builtin_text
 from alerts.rules import Rule, RuleError
 from alerts.rules.book import BOOK_SOURCE, BUILTIN_SOURCE, Merged, RuleInForce, differences, enabled, merged
-from alerts.rules.loading import check_file
-from app.files import Fingerprint, UnreadableFile, fingerprint, read_text
+from alerts.rules.loading import Loaded, check_file
+from app.files import Fingerprint, UnreadableFile, fingerprint, parsed, read_text
 from app.last_good import LastGood, going_on, going_on_built_in
 from core.errors import TemporaryError
 
@@ -114,7 +114,8 @@ class RuleSource:
             self._miss(f"rule book: {error}")
             return None
         read = await asyncio.to_thread(self._read)
-        if read.mistakes:  # Not remembered as seen: rights and descriptors may be mended without the file's knowing.
+        if read.mistakes:
+            self._seen = None  # Rights and descriptors may be mended without any change of the file.
             self._refuse(read.mistakes)
             return None
         self._seen = seen
@@ -199,7 +200,7 @@ class RuleSource:
     def _merged(self, texts: Mapping[str, str], revisions: Sequence[RuleRevisionRow]) -> Merged:
         """Return what follows from the texts of files, by name, with the built-in pack and the rule book."""
         loaded = {BUILTIN_SOURCE: check_file(builtin_text(), BUILTIN)} if self._builtin else {}
-        return merged(loaded | {name: check_file(text, name) for name, text in texts.items()}, revisions)
+        return merged(loaded | {name: _checked(text, name) for name, text in texts.items()}, revisions)
 
     def _expanded(self) -> Iterator[Path]:
         """Yield the rule files; a folder that cannot be listed stands for itself: reading it says what is wrong."""
@@ -226,6 +227,13 @@ def rules_text(path: Path) -> str:
     except OSError as error:
         raise UnreadableFile(str(path), 1, f"{error.strerror}: expected a folder of rule files") from None
     return read_text(path, "a rule file")
+
+
+def _checked(text: str, name: str) -> Loaded:
+    try:
+        return parsed(check_file, text, name)
+    except RuleError as error:
+        return Loaded([], [], [], [], [], [error])
 
 
 def _of_files(found: Merged) -> list[RuleError]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.resources import files
 
 import msgspec
@@ -24,8 +25,9 @@ _LOOKS = {
 }
 
 
+@cache
 def default_plan() -> EmergencyPlan:
-    """Return the plan that is in force as long as nobody has written one."""
+    """Return the plan that is in force as long as nobody has written one; read once, later no file is needed."""
     text = files("emergency").joinpath("default.yaml").read_text(encoding="utf-8")
     return load_plan(text, "built-in emergency plan")
 

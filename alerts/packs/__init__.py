@@ -1,5 +1,6 @@
 """Rule packs that come with Anju."""
 
+from functools import cache
 from importlib.resources import files
 
 from alerts.rules import Rule, load_rules
@@ -9,8 +10,9 @@ BUILTIN = "builtin.yaml"
 BUILTIN_TESTS = "builtin.tests.yaml"
 
 
+@cache
 def builtin_text() -> str:
-    """Return the built-in pack as it is written."""
+    """Return the built-in pack as it is written; read once, so that later no file is needed."""
     return files(__name__).joinpath(BUILTIN).read_text(encoding="utf-8")
 
 

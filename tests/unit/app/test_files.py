@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from app.files import UnreadableFile, fingerprint, read_text
+from alerts.rules import load_rules
+from app.files import UnreadableFile, fingerprint, parsed, read_text
 from core.source import RuleError, UnreadableText
 from tests.unit.hostile_texts import NO_TEXT, RULE
 
@@ -95,3 +97,18 @@ def test_text_is_read_as_it_stands(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(RULE.encode())
     assert read_text(path, "a rule file") == RULE
+
+
+def test_a_fault_of_a_loader_is_a_mistake_of_the_file_and_in_the_log() -> None:
+    def load(text: str, name: str) -> int:
+        return len(text) // len(name[1:])
+
+    assert parsed(load, "four", "xy") == 4
+    with capture_logs() as logs, pytest.raises(RuleError, match=r"x:1: cannot be read, .*ZeroDivisionError"):
+        parsed(load, "four", "x")
+    assert [(entry["event"], entry["file"]) for entry in logs] == [("configuration.fault", "x")]
+
+
+def test_what_a_loader_says_on_purpose_is_left_as_it_is() -> None:
+    with pytest.raises(UnreadableText, match=r"x:1: not YAML"):
+        parsed(load_rules, "\0", "x")

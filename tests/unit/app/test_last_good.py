@@ -1,6 +1,9 @@
 """A start with broken files goes on with the version that was good last, and says so; a mended file takes over."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+import os
+import resource
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -267,7 +270,8 @@ async def test_a_file_that_can_be_read_again_is_taken_although_it_never_changed(
 ) -> None:
     """As after a moment without file descriptors, or when somebody gives back the right to read."""
     path = tmp_path / "x.yaml"
-    write(path, one("a")) if kind == "rules" else file(path, PLAN_TEXT if kind == "plan" else EMERGENCY_TEXT)
+    texts = {"plan": PLAN_TEXT, "emergency": EMERGENCY_TEXT}
+    file(path, texts[kind]) if kind in texts else write(path, one("a"))
     makers: dict[str, Callable[[Kept, Path], RuleSource | PlanSource | EmergencyPlanSource]]
     makers = {"rules": rules, "plan": plan, "emergency": emergency}
     await makers[kind](kept, path).load()
@@ -282,6 +286,38 @@ async def test_a_file_that_can_be_read_again_is_taken_although_it_never_changed(
     assert logs == []
     assert SINCE in source.problem
     away.rename(path)
+    await look()
+    assert source.problem == ""
+
+
+@contextlib.contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Leave this process not one more file descriptor."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open("/dev/null", os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("kind", ["rules", "plan", "emergency", "folder"])
+async def test_a_moment_without_file_descriptors_is_over_with_it(kept: Kept, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.yaml"
+    texts = {"plan": PLAN_TEXT, "emergency": EMERGENCY_TEXT}
+    file(path, texts[kind]) if kind in texts else write(path, one("a"))
+    makers: dict[str, Callable[[Kept, Path], RuleSource | PlanSource | EmergencyPlanSource]]
+    makers = {"rules": rules, "plan": plan, "emergency": emergency}
+    source = rules(kept, tmp_path, builtin=True) if kind == "folder" else makers[kind](kept, path)
+    await source.load()
+    look = source.look if isinstance(source, EmergencyPlanSource) else source.changed
+    if kind != "folder":  # A folder has to be listed at every look.
+        os.utime(path, (0, 0))
+    with no_descriptors():
+        await look()
+        assert "Too many open files" in source.problem
     await look()
     assert source.problem == ""
 
