@@ -205,7 +205,8 @@ async def _write_all(
     newest = {commit.call.id: commit.call for commit in commits}
     raised = list(dict.fromkeys(commit.call.id for commit in commits if commit.call.version == 1))
     changed = [call_rows.changed_row(call) for call in newest.values() if call.id not in raised]
-    await put_aside.keep(connection, await damaged_records(connection, [c for c in newest.values() if c.damaged]), now)
+    damaged = await damaged_records(connection, [call for call in newest.values() if call.damaged])
+    await put_aside.keep(connection, damaged, now.wall)
     # What ends first: a place may be free for the next call only then.
     await run_many(connection, call_rows.UPDATE_CALL, changed)
     fresh = [call_rows.new_row(newest[its_id], number) for number, its_id in enumerate(raised, progress.last_call + 1)]
