@@ -11,6 +11,7 @@ from app.settings import MqttSettings, Settings
 from core.clock import Clock, from_microseconds
 from core.devices import DeviceKey, DeviceKind
 from core.errors import StartupError
+from core.mqtt_client import MqttClient
 from core.wire.payloads import ElevatorEventType
 from emergency.asking import AlarmTestAsking, KnownLift
 from emergency.commanding import PUBACK_SECONDS, MqttLiftAsker
@@ -71,7 +72,7 @@ def alarm_test_asking(
 
 
 def _client(mqtt: MqttSettings, tls: ssl.SSLContext | None) -> aiomqtt.Client:
-    return aiomqtt.Client(
+    return MqttClient(
         mqtt.host,
         mqtt.port,
         username=mqtt.username,

@@ -2,6 +2,7 @@
 
 import socket as socket_module
 import ssl
+import time
 from typing import Any, cast
 
 from paho.mqtt import client as paho
@@ -19,6 +20,10 @@ from ingest.session_settings import SessionSettings
 # CONNACK codes by which a broker asks to come back later (MQTT 5.0, 3.2.2.2): unavailable, busy, quota, use another.
 _COME_BACK = {0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F}
 _QOS = 1
+# A chunk of the smallest packets keeps paho busy for half a second; who reads has other things to look at.
+_PAHO_SECONDS = 0.1
+# What paho may hold of QoS 2 messages that the broker does not release; an honest one has few in flight.
+_QOS_2_BYTES = 64 * 1024 * 1024
 
 
 class SessionClient(paho.Client):
@@ -63,6 +68,9 @@ class BrokerLink:
         """Whether we hung up because no message came."""
         self.lost = ""
         """Why the connection is over; empty while it is not."""
+        self.garbled = False
+        """Whether it is over because the broker sent what is no MQTT."""
+        self._control_bytes = 0
 
     def open(self) -> None:
         """Connect and send CONNECT. Raises OSError (`ssl.SSLError` included)."""
@@ -85,22 +93,45 @@ class BrokerLink:
         return self._client.buffered
 
     def read(self) -> tuple[list[Publish], bool]:
-        """Read once, let paho answer what is for it; return the messages, and whether there may be more at once."""
-        publishes, more = self.socket.fill()
-        if self.socket.has_control:
-            self._let_paho_read()
-            publishes += self._by_qos_2
-            self._by_qos_2.clear()
+        """Read once, let paho answer what is for it; return the messages, and whether there may be more at once.
+
+        Bytes that are no MQTT end the connection.
+        """
+        try:
+            publishes, more = ([], True) if self.socket.has_control else self.socket.fill()
+            if self.socket.has_control:
+                self._let_paho_read()
+                publishes += self._by_qos_2
+                self._by_qos_2.clear()
+                self._bound_qos_2()
+        except Exception as error:  # noqa: BLE001 - paho raises whatever its parsing meets: IndexError, struct.error, …
+            self._note_garbled(f"{type(error).__name__}: {error}".rstrip(": "))
+            return [], False
         return publishes, more and not self.lost
 
+    def _bound_qos_2(self) -> None:
+        held = self._client._in_messages
+        self._control_bytes = self._control_bytes + self.socket.control_bytes if held else 0
+        self.socket.control_bytes = 0
+        if self._control_bytes > _QOS_2_BYTES:
+            self._note_garbled(f"{len(held)} messages of QoS 2 that are not released")
+
+    def _note_garbled(self, what: str) -> None:
+        self.garbled = True
+        self.lost = self.lost or f"the broker sends what is no MQTT: {what}"
+
     def _let_paho_read(self) -> None:
-        rc = MQTTErrorCode.MQTT_ERR_SUCCESS
+        rc, end = MQTTErrorCode.MQTT_ERR_SUCCESS, time.monotonic() + _PAHO_SECONDS
         while self.socket.has_control and rc == MQTTErrorCode.MQTT_ERR_SUCCESS and not self.lost:
+            if time.monotonic() > end:
+                return  # The next read goes on here.
             rc = self._client.loop_read()
         # What callbacks queued (a subscription) waits for this.
         while rc == MQTTErrorCode.MQTT_ERR_SUCCESS and self._client.want_write() and not self.lost:
             rc = self._client.loop_write()
-        if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+        if rc == MQTTErrorCode.MQTT_ERR_PROTOCOL:
+            self._note_garbled(paho.error_string(rc))
+        elif rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self.lost = self.lost or paho.error_string(rc)
 
     def acknowledge(self, mids: list[int]) -> None:
@@ -152,13 +183,15 @@ class BrokerLink:
     def _on_connect(
         self, _client: paho.Client, _user: Any, flags: paho.ConnectFlags, reason: ReasonCode, _more: Properties | None
     ) -> None:
-        if reason.is_failure:
+        if self.accepted:
+            self._note_garbled("a second CONNACK")
+        elif reason.is_failure:
             come_back = reason.value in _COME_BACK
             self.lost = f"{reason}"
             self.refusal = "" if come_back else f"{reason}"
-            return
-        self.accepted = True
-        self.session_present = flags.session_present
+        else:
+            self.accepted = True
+            self.session_present = flags.session_present
 
     def _on_subscribe(
         self, _client: paho.Client, _user: Any, _mid: int, reasons: list[ReasonCode], _more: Properties | None

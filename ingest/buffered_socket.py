@@ -8,6 +8,8 @@ from contextlib import suppress
 from ingest.packets import PacketSplitter, Publish
 
 READ_BYTES = 64 * 1024
+# 250,000 acknowledgements: far more than an honest broker leaves unread.
+_OUTGOING_BYTES = 1024 * 1024
 _PUBACK = b"\x40\x02"  # MQTT 5 allows this short form too: no reason code means success.
 _PINGREQ = b"\xc0\x00"
 
@@ -22,6 +24,8 @@ class BufferedSocket:
         self._sock = sock
         self._splitter = PacketSplitter(version_5=version_5)
         self._control = b""
+        self.control_bytes = 0
+        """Bytes for paho read so far; whoever watches them sets it back."""
         self._outgoing = bytearray()
         self._ended: OSError | None = None
         self._end_told = False
@@ -43,6 +47,7 @@ class BufferedSocket:
             return [], False
         publishes, control = self._splitter.feed(chunk)
         self._control += control
+        self.control_bytes += len(control)
         return publishes, self._more_after(len(chunk))
 
     def _more_after(self, read: int) -> bool:
@@ -65,6 +70,7 @@ class BufferedSocket:
         """Queue one PUBACK for each packet identifier, in order, and send what the kernel takes."""
         self._outgoing += b"".join([_PUBACK + mid.to_bytes(2, "big") for mid in mids])
         self.flush()
+        self._bound_outgoing()
 
     def ping(self) -> None:
         """Send a PINGREQ past paho, which would expect the answer within the keep-alive."""
@@ -80,6 +86,10 @@ class BufferedSocket:
             return
         except OSError as error:
             self._ended = error
+
+    def _bound_outgoing(self) -> None:
+        if len(self._outgoing) > _OUTGOING_BYTES:
+            self._ended = ConnectionError("the broker does not read what it is sent")
 
     @property
     def wants_write(self) -> bool:
@@ -99,6 +109,7 @@ class BufferedSocket:
     def send(self, buffer: bytes | bytearray) -> int:
         self._outgoing += buffer
         self.flush()
+        self._bound_outgoing()
         return len(buffer)
 
     def close(self) -> None:

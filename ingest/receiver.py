@@ -22,6 +22,11 @@ _log = structlog.get_logger()
 # How often the connection is looked after: keep-alive and silence.
 _LOOK_SECONDS = 0.5
 _FAREWELL_SECONDS = 1.0
+# Deadlines, keep-alive and the stop signal are looked at in between; a full batch takes a few milliseconds.
+_READ_SECONDS = 0.2
+# A link that comes and goes is logged this often a minute; its counters and the present state tell the rest.
+_QUIET_SECONDS = 60.0
+_LINES_AT_ONCE = 3
 # A journal that is locked is free again within moments, a full disk is mended by a person.
 _JOURNAL_BACKOFF = Backoff(timedelta(milliseconds=100), timedelta(seconds=5))
 
@@ -37,13 +42,39 @@ class Surroundings:
     board: StateBoard
     stats: SessionStats = field(default_factory=SessionStats)
     batch: Batch = field(default_factory=Batch)
+    logged: "Quiet" = field(default_factory=lambda: Quiet(_QUIET_SECONDS, time.monotonic))
 
     def post(self, status: SessionStatus, detail: str = "") -> None:
-        """Show where the session stands; logged when it is something new."""
+        """Show where the session stands; logged when it is something new, and once a minute when it flaps."""
         if self.board.post(status, detail, self.clock.now()):
+            left_out = self.logged.left_out(status)
+            if left_out is None:
+                return
             fine = status in (SessionStatus.CONNECTED, SessionStatus.STOPPED)
             log = _log.info if fine else _log.warning
-            log(f"mqtt.{status.value}", broker=self.settings.address, detail=detail)
+            more = {"left_out": left_out} if left_out else {}
+            log(f"mqtt.{status.value}", broker=self.settings.address, detail=detail, **more)
+
+
+class Quiet:
+    """Lets the same kind of line be written so often at once, then once in ``seconds``, with a count of the others."""
+
+    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._kinds: dict[str, tuple[float, int, int]] = {}
+
+    def left_out(self, kind: str) -> int | None:
+        """Return how many lines of ``kind`` were left out before this one, `None` when this one is left out too."""
+        now = self._monotonic()
+        began, written, left_out = self._kinds.get(kind, (now, 0, 0))
+        if now - began >= self._seconds:
+            began, written = now, 0
+        if written >= _LINES_AT_ONCE:
+            self._kinds[kind] = (began, written, left_out + 1)
+            return None
+        self._kinds[kind] = (began, written + 1, 0)
+        return left_out
 
 
 class Receiver:
@@ -118,10 +149,11 @@ class Receiver:
             self._read()
 
     def _read(self) -> None:
-        """Read all that is there, up to a full batch."""
+        """Read what is there, up to a full batch; a broker that sends something else without end is left for a look."""
         self._link.socket.flush()
         self._more = True
-        while self._more and len(self._batch) < self._limit:
+        end = time.monotonic() + _READ_SECONDS
+        while self._more and len(self._batch) < self._limit and time.monotonic() < end:
             publishes, self._more = self._link.read()
             if publishes:
                 self._heard_at = time.monotonic()

@@ -131,5 +131,7 @@ class MqttSession:
 
     def _note_end(self, link: BrokerLink) -> None:
         self._subscribe = self._subscribe or link.silent
+        self._around.stats.link_failures += 1
+        self._around.stats.protocol_errors += link.garbled
         status = SessionStatus.REFUSED if link.refusal else SessionStatus.UNREACHABLE
         self._around.post(status, link.refusal or link.lost)

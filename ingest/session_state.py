@@ -44,6 +44,10 @@ class SessionStats:
     connections: int = 0
     reconnects: int = 0
     silences: int = 0
+    link_failures: int = 0
+    """Connections that were lost, refused or could not be made."""
+    protocol_errors: int = 0
+    """Of them, those on which the broker sent what is no MQTT."""
     last_message_at: datetime | None = None
 
 

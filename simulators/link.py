@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import random
 import socket
 import ssl
@@ -17,6 +16,7 @@ import structlog
 from core.clock import Clock
 from core.devices import DeviceKey, DeviceKind
 from core.errors import StartupError
+from core.mqtt_client import MqttClient
 from core.wire.commands import ROOT as COMMANDS
 from core.wire.commands import ElevatorCommand, device_of
 from core.wire.commands import build as build_command
@@ -169,15 +169,13 @@ class Link:
     def _client(self) -> aiomqtt.Client:
         alone = next(iter(self._devices)) if len(self._devices) == 1 else None
         will = presence(alone, PresenceStatus.OFFLINE, self._clock.now()) if alone else None
-        client = aiomqtt.Client(
+        client = MqttClient(
             self._address.host,
             self._address.port,
             username=self._address.username,
             password=self._address.password,
             tls_context=self._address.ssl_context(),
             identifier=self._identifier,
-            # It tells its logger of every broken connection as well; the error we get says the same once.
-            logger=logging.Logger("aiomqtt", logging.CRITICAL),
             keepalive=30,
             max_inflight_messages=IN_FLIGHT,
             will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,

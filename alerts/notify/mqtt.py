@@ -13,6 +13,7 @@ import aiomqtt
 from alerts.dispatch.model import Intent
 from alerts.notify.document import body_of
 from core.errors import PermanentError, TemporaryError
+from core.mqtt_client import MqttClient
 
 PLACEHOLDERS = frozenset({"community", "severity", "purpose"})
 # What devices publish under; a notification there would come back as a message of a device.
@@ -110,7 +111,7 @@ class _Link:
 
     @classmethod
     async def opened(cls, address: MqttAddress, client_id: str | None) -> Self:
-        client = aiomqtt.Client(
+        client = MqttClient(
             address.host,
             address.port,
             username=address.username,

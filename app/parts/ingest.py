@@ -102,6 +102,8 @@ class Ingest:
                 "journaled_total": received.appended,
                 "acknowledged_total": received.acked,
                 "reconnects_total": received.reconnects,
+                "link_failures_total": received.link_failures,
+                "protocol_errors_total": received.protocol_errors,
                 "written_messages_total": written.messages,
                 "written_points_total": written.points,
                 "rejected_total": written.rejected,

@@ -1,13 +1,15 @@
 """The stream of packets: cut anywhere, nothing is lost, changed or put out of order."""
 
 import struct
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.packets import PacketSplitter, Publish
+from core.observations import PAYLOAD_LIMIT_BYTES
+from ingest.packets import LONGEST_BYTES, MalformedStream, PacketSplitter, Publish
 
 PINGRESP = b"\xd0\x00"
 SUBACK = b"\x90\x03\x00\x01\x01"
@@ -59,8 +61,10 @@ def test_any_cut_of_the_stream_gives_the_same_messages(
 @given(chunks=st.lists(st.binary(max_size=300), max_size=10), version_5=st.booleans())
 def test_no_bytes_make_it_fail(chunks: list[bytes], version_5: bool) -> None:
     splitter = PacketSplitter(version_5=version_5)
-    for chunk in chunks:
-        splitter.feed(chunk)
+    # `MalformedStream` is its way to say so.
+    with suppress(MalformedStream):
+        for chunk in chunks:
+            splitter.feed(chunk)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +85,38 @@ def test_what_makes_no_sense_is_left_to_paho(packet: bytes) -> None:
 def test_properties_longer_than_the_packet_are_left_to_paho() -> None:
     packet = b"\x32\x06\x00\x01t\x00\x05\x7f"
     assert PacketSplitter(version_5=True).feed(packet) == ([], packet)
+
+
+def fed(splitter: PacketSplitter, stream: bytes) -> list[Publish]:
+    """Feed in pieces as a socket gives them; what is for paho must be nothing."""
+    found: list[Publish] = []
+    for at in range(0, len(stream), 65_536):
+        publishes, others = splitter.feed(stream[at : at + 65_536])
+        assert others == b""
+        found += publishes
+        assert len(splitter._incomplete) <= LONGEST_BYTES + 65_536
+    return found
+
+
+@pytest.mark.parametrize("size", [LONGEST_BYTES - 1_000, LONGEST_BYTES + 1, 5 * LONGEST_BYTES])
+@pytest.mark.parametrize("properties", [None, b"abc"], ids=["3.1.1", "5"])
+def test_a_message_that_is_too_long_is_cut_and_the_next_ones_are_not(size: int, properties: bytes | None) -> None:
+    before, huge, after = (b"t", b"1", 7), (b"t" * 300, b"x" * size, 8), (b"t", b"2", 9)
+    stream = b"".join(publish(message, properties=properties) for message in (before, huge, after))
+    first, cut, last = fed(PacketSplitter(version_5=properties is not None), stream)
+    assert (first, last) == (before, after)
+    assert (cut[0], cut[2]) == (huge[0], huge[2])
+    assert huge[1].startswith(cut[1])
+    assert len(cut[1]) == size if size < LONGEST_BYTES else PAYLOAD_LIMIT_BYTES < len(cut[1]) < LONGEST_BYTES
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"\x90\xff\xff\xff\x7f\x00", id="SUBACK"),
+        pytest.param(b"\x34\xff\xff\xff\x7f\x00\x01a\x00\x01", id="QoS 2"),
+    ],
+)
+def test_another_packet_that_is_too_long_makes_no_sense(head: bytes) -> None:
+    with pytest.raises(MalformedStream):
+        fed(PacketSplitter(version_5=False), head + bytes(LONGEST_BYTES))
