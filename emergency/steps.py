@@ -219,7 +219,8 @@ def _join(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
     if what.source is Source.RESIDENT:
         _tap(change, what, actor, now)
         return
-    if what.ref in call.joined:
+    over = _seemed_over(change, now)
+    if what.ref in call.joined or (what.source is Source.APP and len(call.joined) >= CALLERS_KEPT and not over):
         return
     change.set(joined=(*call.joined, what.ref), people=call.people if what.people is None else what.people)
     if what.source is Source.CAR_BUTTON:
@@ -230,8 +231,10 @@ def _join(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
         change.set(caller=caller)
     facts = {"source": what.source.value, "ref": what.ref, "name": caller.name, "phone": caller.phone}
     change.note(EventKind.JOINED, now, actor, what.text, **facts)
-    if _seemed_over(change, now):
+    if over:
         _ring_again(change, now)
+    elif what.source is Source.APP:
+        _page_for_a_tap(change, now)
     elif call.state is not CallState.RINGING:
         change.tell_those_told(PageKind.UPDATE)
 
@@ -251,14 +254,17 @@ def _tap(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
     change.note(EventKind.JOINED, now, actor, what.text, source=what.source.value)
     if over:
         _ring_again(change, now)
-    elif call.state is not CallState.RINGING and _may_page_for_a_tap(call, now):
-        change.set(tap_pages=(*call.tap_pages, now))
+    else:
+        _page_for_a_tap(change, now)
+
+
+def _page_for_a_tap(change: Change, now: datetime) -> None:
+    """Tell people again of a call that somebody has taken, within bounds: a tap in a page or an app costs nothing."""
+    paged = change.call.tap_pages
+    again = not paged or (len(paged) < TAP_PAGES and now - paged[-1] >= TAP_PAGES_APART)
+    if change.call.state is not CallState.RINGING and again:
+        change.set(tap_pages=(*paged, now))
         change.tell_those_told(PageKind.UPDATE)
-
-
-def _may_page_for_a_tap(call: Call, now: datetime) -> bool:
-    paged = call.tap_pages
-    return not paged or (len(paged) < TAP_PAGES and now - paged[-1] >= TAP_PAGES_APART)
 
 
 def _seemed_over(change: Change, now: datetime) -> bool:

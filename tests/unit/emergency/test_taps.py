@@ -69,6 +69,18 @@ def test_pages_that_somebody_makes_up_do_not_ring_up_the_duty_room_again_and_aga
     assert paged == 1 + TAP_PAGES
 
 
+def test_requests_of_an_app_are_bounded_as_taps_are() -> None:
+    call, paged, written = does(ringing(), ANSWER, after(1), "li")[0], 0, 0
+    for number in range(1_000):
+        call, decided = does(call, acts.Join(Source.APP, f"key-{number}"), after(10 + number), "app")
+        paged += len(decided.tellings)
+        written += len(decided.events)
+    assert (paged, written) == (1, CALLERS_KEPT)
+    freed, _ = does(call, FREED, after(2_000), "li")
+    again, decided = does(freed, acts.Join(Source.APP, "key-a"), after(2_001), "app")
+    assert (again.state, kinds(decided)[1]) == (CallState.RINGING, [PageKind.CALL])
+
+
 @pytest.mark.parametrize("over", [[acts.Abandon("page-a")], [ANSWER, FREED]], ids=["taken back", "freed"])
 @pytest.mark.parametrize("page", ["page-a", "page-b"], ids=["who called", "another"])
 def test_whoever_taps_when_all_seemed_over_is_heard_whatever_was_tapped_before(over: list[acts.Act], page: str) -> None:
