@@ -18,8 +18,9 @@ from alerts.inventory import Inventory
 from alerts.memory import DeviceState, Heard, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition, TransitionKind, stamped
 from alerts.posts import Post
+from alerts.restoring import restored
 from alerts.rules.model import Rule
-from alerts.sites import Site, new_site, restored_site
+from alerts.sites import Site, new_site, restored_site, with_wrong_clocks
 from alerts.trees import CompiledRule
 from core.clock import from_microseconds, to_microseconds
 from core.devices import Channel, DeviceKey
@@ -67,18 +68,21 @@ class Engine:
         """How far the wall clock was ahead of the steady one when it was last heard of."""
         return timedelta(microseconds=self._wall_ahead)
 
-    def restore(self, states: Mapping[str, bytes]) -> None:
-        """Take over what `dirty` gave out before; raises `PermanentError` for bytes that it did not write."""
-        for path, state in states.items():
-            site = restored_site(path, state, self._assignments.roster_of)
-            self._sites[site.device.key] = site
-            self._note_retirement(site)
-            self._take_stock(site)
-        wrong = [
-            site for site in self._sites.values() if (track := site.device.state.track) is not None and track.wrong
-        ]
-        for site in sorted(wrong, key=_wrong_since):
+    def restore(self, states: Mapping[str, bytes]) -> dict[str, str]:
+        """Take over what `dirty` gave out before; return the states that cannot be read, with the reason.
+
+        Their devices are as good as never heard. Raises `PermanentError` where another version wrote them.
+        """
+        refused = restored(states, self._restore_one)
+        for site in with_wrong_clocks(self._sites.values()):
             self._note_clock(site)
+        return refused
+
+    def _restore_one(self, path: str, state: bytes) -> None:
+        site = restored_site(path, state, self._assignments.roster_of)
+        self._sites[site.device.key] = site
+        self._note_retirement(site)
+        self._take_stock(site)
 
     def replace_rules(self, rules: Iterable[Rule]) -> None:
         """Put other rules in force from the next message or `advance` on, which tells what follows from that.
@@ -491,8 +495,3 @@ def _remarked(transition: Transition, rule: CompiledRule, state: DeviceState) ->
     if track is None or not track.by_arrival or not rule.counts_by_arrival or transition.kind not in _SAID_OF_NOW:
         return transition
     return msgspec.structs.replace(transition, reason=clocks.remark(transition.reason, track.by_arrival))
-
-
-def _wrong_since(site: Site) -> tuple[Microseconds, str]:
-    track = site.device.state.track
-    return (0 if track is None else track.measured_since, site.device.path)

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from alerts.model import DeviceSighting
+from alerts.restoring import restored
 from core.devices import DeviceKey
 from core.observations import Observation
 from core.wire.payloads import (
@@ -75,11 +76,13 @@ class LiveView:
         self._sights: dict[DeviceKey, _Sight] = {}
         self._dirty: list[_Sight] = []
 
-    def restore(self, states: Mapping[str, bytes]) -> None:
-        """Take over what `Changed.state` held, by device path."""
-        for path, state in states.items():
-            key = DeviceKey.from_path(path)
-            self._sights[key] = _Sight(key, _decode(state))
+    def restore(self, states: Mapping[str, bytes]) -> dict[str, str]:
+        """Take over what `changed` yielded, by device path; return the states that cannot be read, with the reason."""
+        return restored(states, self._restore_one)
+
+    def _restore_one(self, path: str, state: bytes) -> None:
+        key = DeviceKey.from_path(path)
+        self._sights[key] = _Sight(key, _decode(state))
 
     def observe(self, observation: Observation) -> None:
         """Take one message; they come in journal order."""

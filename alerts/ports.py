@@ -1,17 +1,27 @@
 """What the alert service needs from the outside."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from alerts.dispatch.model import DeskCommit, DeskSnapshot, Intent, OutboxEntry, Suppression, Told
 from alerts.inventory import Inventory
 from alerts.model import Commit, Snapshot
 from alerts.rules.model import Rule
+from core.devices import DeviceKey
 from core.observations import Entry, Observation, Rejection
 
 Decoder = Callable[[Entry], Observation | Rejection]
 """Turns a journal entry into an observation; pure, never raises, the same answer each time."""
+
+
+class Afresh(Struct, frozen=True):
+    """Open alerts about ``device`` whose memory is lost: of one rule, or all that the alert engine raised."""
+
+    device: DeviceKey
+    rule: str | None = None
 
 
 class JournalReader(Protocol):
@@ -37,6 +47,14 @@ class AlertRecords(Protocol):
         """Return the last committed state. Raises `TemporaryError`."""
         ...
 
+    async def put_aside(self, unreadable: Mapping[str, str], afresh: Collection[Afresh]) -> None:
+        """Move states that cannot be decoded out of the way, kept with the reasons given by key.
+
+        The open alerts ``afresh``, of which the new states know nothing, are resolved with that reason: they would be
+        raised a second time, or never be resolved. May be repeated.
+        """
+        ...
+
     async def commit(self, decided: Commit) -> None:
         """Store ``decided`` in one transaction. Raises `TemporaryError` (repeat the same call) or `Fenced`.
 
@@ -50,6 +68,10 @@ class DeskRecords(Protocol):
 
     async def load(self) -> DeskSnapshot:
         """Return the last committed state."""
+        ...
+
+    async def put_aside(self, unreadable: Mapping[str, str], afresh: Collection[Afresh]) -> None:
+        """As `AlertRecords.put_aside`, for the desk's states."""
         ...
 
     async def told(self, after: int, limit: int) -> list[Told]:

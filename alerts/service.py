@@ -15,8 +15,9 @@ from alerts.inventory import Inventory
 from alerts.live import LiveView
 from alerts.model import Commit, FaultCleared, FaultRaised, Transition
 from alerts.persistence import Persistence, log_transition
-from alerts.ports import AlertRecords, Decoder, JournalReader, Registry, RuleSource
+from alerts.ports import Afresh, AlertRecords, Decoder, JournalReader, Registry, RuleSource
 from core.clock import Clock, Moment, moment
+from core.devices import DeviceKey
 from core.errors import TemporaryError
 from core.observations import Entry, Observation
 
@@ -108,7 +109,9 @@ class AlertService:
         if self._registry is not None:
             # Before the states: without its facts a device would seem to have left the scope of its rules.
             self._take_inventory(await self._persist("registry.load", self._registry.inventory))
-        self._restore(snapshot.states)
+        if refused := self._restore(snapshot.states):
+            afresh = [Afresh(device) for path in refused if (device := _device_of(path)) is not None]
+            await self._persist("alerts.put_aside", partial(self._records.put_aside, refused, afresh))
         self._read = self._committed = self.stats.position = snapshot.position
         await self._persist("journal.register", partial(asyncio.to_thread, self._journal.register, READER))
         self._committed_at = self._clock.steady()
@@ -123,10 +126,12 @@ class AlertService:
         """Return the devices whose clocks are steadily wrong, as components (`alerts.clocks.problems`)."""
         return clocks.problems(self._engine.wrong_clocks)
 
-    def _restore(self, states: Mapping[str, bytes]) -> None:
+    def _restore(self, states: Mapping[str, bytes]) -> dict[str, str]:
+        """Return the states that cannot be read, by their keys."""
         prefix = len(_LIVE)
-        self._live.restore({path[prefix:]: state for path, state in states.items() if path.startswith(_LIVE)})
-        self._engine.restore({path: state for path, state in states.items() if not path.startswith(_LIVE)})
+        shown = self._live.restore({path[prefix:]: state for path, state in states.items() if path.startswith(_LIVE)})
+        decided = self._engine.restore({path: state for path, state in states.items() if not path.startswith(_LIVE)})
+        return {**decided, **{_LIVE + path: reason for path, reason in shown.items()}}
 
     async def _ask_what_changed(self) -> None:
         """Put changed rules and facts of devices in force; where they cannot be had, what is in force stays."""
@@ -260,3 +265,11 @@ class AlertService:
         self.stats.last_commit_seconds = seconds
         for one in decided.transitions:
             log_transition(one)
+
+
+def _device_of(key: str) -> DeviceKey | None:
+    """Return the device whose engine state stands under ``key``; ``None`` for another key."""
+    try:
+        return DeviceKey.from_path(key)
+    except ValueError:
+        return None

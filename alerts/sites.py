@@ -1,6 +1,6 @@
 """Where the engine keeps what belongs together: a device, its roster, and the rules that are not at rest there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -137,7 +137,7 @@ def restored_site(path: str, state: bytes, roster_of: Callable[[DeviceKey], Rost
     key = DeviceKey.from_path(path)
     try:
         known = _decode(state)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise PermanentError(f"engine state of {path}: {error}: was it written by another version of Anju?") from None
     for each in known.rules.values():
         share(each)
@@ -165,3 +165,14 @@ def _renewed(post: Post, known: RuleState, latest: Latest) -> RuleState:
         state.told, state.joining = known.told, known.joining
         state.alert = steps.opened(post.rule, known.alert.id, known.alert.severity)
     return state
+
+
+def with_wrong_clocks(sites: Iterable[Site]) -> list[Site]:
+    """Return the devices whose clocks are steadily wrong, in the order in which that was noticed."""
+    wrong = [site for site in sites if (track := site.device.state.track) is not None and track.wrong]
+    return sorted(wrong, key=_wrong_since)
+
+
+def _wrong_since(site: Site) -> tuple[Microseconds, str]:
+    track = site.device.state.track
+    return (0 if track is None else track.measured_since, site.device.path)

@@ -113,14 +113,15 @@ class Desk:
 
     # ---------------------------------------------------------------- memory
 
-    def restore(self, states: Mapping[str, bytes]) -> None:
-        """Take over what `dirty` gave out before; raises `msgspec.ValidationError` for bytes that it did not write."""
-        self._shelf.restore(states)
+    def restore(self, states: Mapping[str, bytes]) -> dict[str, str]:
+        """Take over what `dirty` gave out before; return the states that cannot be read, with the reason."""
+        refused = self._shelf.restore(states)
         for alert in self._shelf.alerts.values():
             if alert.memory.held and alert.firing:
                 self._hanging.setdefault(alert.memory.held_by, {})[alert.memory.id] = alert
         self._boundary = self._next_boundary(self._shelf.clock)
         self._place_all()
+        return refused
 
     def dirty(self) -> dict[str, bytes | None]:
         """Return the states that changed since the last call, by key; ``None`` deletes."""
@@ -337,6 +338,9 @@ class Desk:
                 self._hold(alert, hold, now)
             return
         if before is None:
+            if memory.id in self._shelf.bereft:
+                self._shelf.bereft.remove(memory.id)
+                self._release(alert, now)
             return
         if before.code == INHIBITED and not memory.grace_until:
             memory.grace_until = now + self._holds.grace(alert)

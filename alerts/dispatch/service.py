@@ -14,7 +14,7 @@ from alerts.dispatch.model import DeskCommit, Told
 from alerts.dispatch.plan import Plan
 from alerts.dispatch.speaking import Decision
 from alerts.dispatch.superseded import without_superseded
-from alerts.dispatch.system import SystemWatch
+from alerts.dispatch.system import SystemWatch, alert_of_state
 from alerts.dispatch.system_rules import RECEIVER
 from alerts.history import RotaOverrideRow
 from alerts.model import Transition, TransitionKind, stamped
@@ -110,8 +110,11 @@ class DeskService:
         """
         self._forget()
         snapshot = await self._persist("desk.load", self._records.load)
-        self._desk.restore(snapshot.states)
-        self._system.restore(snapshot.states)
+        refused, components = self._desk.restore(snapshot.states), self._system.restore(snapshot.states)
+        if refused or components:
+            afresh = [alert for key in components if (alert := alert_of_state(key)) is not None]
+            aside = partial(self._records.put_aside, {**refused, **components}, afresh)
+            await self._persist("desk.put_aside", aside)
         self._read = self._committed = self.stats.sequence = snapshot.sequence
         try:
             while True:

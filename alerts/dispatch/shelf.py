@@ -1,6 +1,6 @@
 """Everything the desk remembers, by key: with its timers, and with what changed since it was last stored."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from heapq import heappop, heappush
 from typing import TypeVar
@@ -21,10 +21,12 @@ from alerts.dispatch.memory import (
     by_age,
 )
 from alerts.memory import Microseconds
+from alerts.restoring import restored
 from core.clock import from_microseconds
 
 _NEVER = 0
 _CLOCK = "desk"
+_KINDS = ("alert/", "incident/", "flood/", "test/")
 _Thing = TypeVar("_Thing", bound=Kept)
 
 
@@ -37,6 +39,8 @@ class Shelf:
         self.open_groups: dict[tuple[str, ...], Incident] = {}
         self.floods: dict[str, Flood] = {}
         self.tests: dict[str, ChannelTest] = {}
+        self.bereft: set[str] = set()
+        """Alerts that were in an incident whose stored state could not be read: people are told of them anew."""
         self.wall_ahead: Microseconds = 0
         """How far the wall clock is ahead of the steady one, by which the desk works; negative when behind."""
         self._clock = DeskMemory()
@@ -110,38 +114,51 @@ class Shelf:
             self._clock_moved = False
         return changed
 
-    def restore(self, states: Mapping[str, bytes]) -> None:
-        """Take over what `changes` gave out before, whatever else there may be; raises `msgspec.ValidationError`."""
-        if _CLOCK in states:
-            self._clock = msgspec.msgpack.decode(states[_CLOCK], type=DeskMemory)
-        for its_id, alert in self._made(states, "alert/", lambda _, raw: Alert(_decoded(raw, AlertMemory))).items():
-            self.alerts[its_id] = alert
-        incidents = self._made(states, "incident/", lambda _, raw: Incident(_decoded(raw, IncidentMemory)))
-        for its_id, incident in incidents.items():
-            self.incidents[its_id] = incident
-            if not incident.memory.closed:
-                self.open_groups[tuple(incident.memory.key)] = incident
-        self.floods |= self._made(states, "flood/", lambda name, raw: Flood(name, _decoded(raw, FloodMemory)))
-        self.tests |= self._made(states, "test/", lambda name, raw: ChannelTest(name, _decoded(raw, TestMemory)))
+    def restore(self, states: Mapping[str, bytes]) -> dict[str, str]:
+        """Take over what `changes` gave out before, whatever else there may be.
+
+        Returns the states that cannot be read, with the reason; an alert is told anew where its incident is lost.
+        """
+        known = {key: states[key] for key in sorted(states) if key == _CLOCK or key.startswith(_KINDS)}
+        refused = restored(known, self._restore_one)
+        self._changed = {}
         for alert in by_age(self.alerts.values()):
+            self._leave_lost(alert)
             for its_id in alert.memory.incidents:
                 self.incidents[its_id].place(alert)
             for its_id in alert.memory.fresh:
                 self.incidents[its_id].fresh[alert.memory.id] = alert
         for incident in self.incidents.values():
             self._await_digest(incident)
-        self._changed = {}
+        return refused
 
-    def _made(
-        self, states: Mapping[str, bytes], prefix: str, make: Callable[[str, bytes], _Thing]
-    ) -> dict[str, _Thing]:
-        made = {}
-        for key in sorted(states):
-            if key.startswith(prefix):
-                name = key.removeprefix(prefix)
-                made[name] = make(name, states[key])
-                self.touch(made[name])
-        return made
+    def _restore_one(self, key: str, state: bytes) -> None:
+        kind, _, name = key.partition("/")
+        match kind:
+            case "alert":
+                self.alerts[name] = self._touched(Alert(_decoded(state, AlertMemory)))
+            case "incident":
+                incident = self.incidents[name] = self._touched(Incident(_decoded(state, IncidentMemory)))
+                if not incident.memory.closed:
+                    self.open_groups[tuple(incident.memory.key)] = incident
+            case "flood":
+                self.floods[name] = self._touched(Flood(name, _decoded(state, FloodMemory)))
+            case "test":
+                self.tests[name] = self._touched(ChannelTest(name, _decoded(state, TestMemory)))
+            case _:
+                self._clock = _decoded(state, DeskMemory)
+
+    def _touched(self, thing: _Thing) -> _Thing:
+        self.touch(thing)
+        return thing
+
+    def _leave_lost(self, alert: Alert) -> None:
+        memory = alert.memory
+        if any(its_id not in self.incidents for its_id in memory.incidents):
+            memory.incidents = [its_id for its_id in memory.incidents if its_id in self.incidents]
+            memory.fresh = [its_id for its_id in memory.fresh if its_id in self.incidents]
+            self.bereft.add(memory.id)
+            self.touch(alert)
 
     def flood(self, community: str) -> Flood:
         """Return the one of ``community``."""

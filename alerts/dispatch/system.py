@@ -9,6 +9,8 @@ from msgspec import Struct
 from alerts.dispatch.system_rules import RECEIVER, SystemRule, device_of, rule_of
 from alerts.memory import Microseconds
 from alerts.model import Reason, Transition, TransitionKind
+from alerts.ports import Afresh
+from alerts.restoring import restored
 from alerts.steps import alert_id
 from core.clock import from_microseconds, to_microseconds
 
@@ -37,17 +39,18 @@ class SystemWatch:
         """Restored with an alert and not reported since: the part that reports on them may not be up yet."""
         self._began: Microseconds = _NEVER
 
-    def restore(self, states: Mapping[str, bytes]) -> None:
-        """Take over what `dirty` gave out before, whatever else there may be.
+    def restore(self, states: Mapping[str, bytes]) -> dict[str, str]:
+        """Take over what `dirty` gave out before, whatever else there may be; return what cannot be read, with reasons.
 
         What was away without an alert yet is watched for `WATCHED_AGAIN` first: nobody knows how it fared meanwhile.
         For as long, what has an alert and is not reported at all is not believed to be healthy.
         """
-        for key, state in states.items():
-            if key.startswith(_STATE):
-                name = key.removeprefix(_STATE)
-                memory = self._components[name] = msgspec.msgpack.decode(state, type=ComponentMemory)
-                (self._unreported if memory.alert else self._unwatched).add(name)
+        return restored({key: state for key, state in states.items() if key.startswith(_STATE)}, self._restore_one)
+
+    def _restore_one(self, key: str, state: bytes) -> None:
+        name = key.removeprefix(_STATE)
+        memory = self._components[name] = msgspec.msgpack.decode(state, type=ComponentMemory)
+        (self._unreported if memory.alert else self._unwatched).add(name)
 
     def dirty(self) -> dict[str, bytes | None]:
         """Return the states that changed since the last call, by key; ``None`` deletes."""
@@ -96,6 +99,13 @@ class SystemWatch:
     def _raised_from(self, name: str, rule: SystemRule, memory: ComponentMemory) -> Microseconds:
         lasted = memory.since + rule.lasting
         return max(lasted, self._began + WATCHED_AGAIN) if rule.lasting and name in self._unwatched else lasted
+
+
+def alert_of_state(key: str) -> Afresh | None:
+    """Return the alert that the memory under ``key`` knew of, if any; ``None`` for a component without a rule."""
+    name = key.removeprefix(_STATE)
+    rule = rule_of(name)
+    return None if rule is None else Afresh(device_of(name), rule.id)
 
 
 def _begin(name: str, rule: SystemRule, memory: ComponentMemory, wrong: str, now: Microseconds) -> list[Transition]:

@@ -174,6 +174,11 @@ def rule_of(component: str) -> SystemRule | None:
     return _RULES.get(component) or _RULES.get(component.partition("/")[0] + "/")
 
 
+def system_rule_ids() -> frozenset[str]:
+    """Return the ids of all rules over components."""
+    return frozenset(rule.id for rule in _RULES.values())
+
+
 def device_of(component: str) -> DeviceKey:
     """Return the device an alert over ``component`` is about: the real one where it names one, else a part of Anju."""
     kind, slash, rest = component.partition("/")

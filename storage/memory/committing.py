@@ -1,11 +1,12 @@
 """How the twins of the records take commits: each at most once, in order, and told to fail where a test wants it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Generic, TypeVar
 
 from alerts.dispatch.model import DeskCommit
 from alerts.model import Commit
+from alerts.ports import Afresh
 from core.errors import Fenced, TemporaryError
 
 _Commit = TypeVar("_Commit", Commit, DeskCommit)
@@ -20,10 +21,18 @@ class Committing(ABC, Generic[_Commit]):
         self._stands_at = stands_at
         self._states = dict(states or {})
         self._failures: list[bool] = []
+        self.aside: dict[str, tuple[bytes, str]] = {}
 
     def fail(self, *, times: int, stored: bool = False) -> None:
         """Let the next ``times`` commits raise `TemporaryError`; with ``stored`` only the answer gets lost."""
         self._failures += [stored] * times
+
+    async def put_aside(self, unreadable: Mapping[str, str], afresh: Collection[Afresh]) -> None:
+        """Move states that cannot be decoded into ``aside``."""
+        del afresh  # A twin has no alerts beside the states.
+        for key, reason in unreadable.items():
+            if (state := self._states.pop(key, None)) is not None:
+                self.aside[key] = state, reason
 
     async def commit(self, decided: _Commit) -> None:
         """Store ``decided``, as the port says."""

@@ -1,5 +1,6 @@
 """Where the alert engine keeps what it decided: state, position, alerts, faults and devices in one transaction."""
 
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from itertools import groupby
 
@@ -7,12 +8,14 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.model import Commit, DeviceSighting, FaultCleared, FaultRaised, Snapshot, Transition
+from alerts.ports import Afresh
 from core.clock import Clock, SystemClock
 from storage.records import timeline
+from storage.records.afresh import put_states_aside, resolve_alerts_of, states_of
 from storage.records.alert_rows import write_alerts
 from storage.records.bulk import upsert_many
 from storage.records.database import RecordsDatabase
-from storage.records.progress import advance
+from storage.records.progress import advance, progress_of
 from storage.records.statements import Parameters, device_parts, run_many, upsert_into
 from storage.records.tables import alert_progress, devices, engine_states, faults
 from storage.records.uninterrupted import uninterrupted
@@ -31,7 +34,15 @@ class AlertRecordsAdapter:
             # The position first: should another engine commit in between, ours is the older and gets fenced.
             position = (await connection.execute(select(alert_progress.c.position))).scalar_one()
             rows = await connection.execute(select(engine_states.c.path, engine_states.c.state))
-            return Snapshot(position=position, states={path: bytes(state) for path, state in rows})
+            return Snapshot(position=progress_of(position, alert_progress), states=dict(states_of(rows)))
+
+    @uninterrupted
+    async def put_aside(self, unreadable: Mapping[str, str], afresh: Collection[Afresh]) -> None:
+        """Keep states that cannot be decoded aside, and resolve the alerts of ``afresh``, as the port says."""
+        now = self._clock.now()
+        async with self._database.writing() as connection:
+            await put_states_aside(connection, engine_states, unreadable, now)
+            await resolve_alerts_of(connection, afresh, now, self._database.unreadable)
 
     @uninterrupted
     async def commit(self, decided: Commit) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Row, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +14,7 @@ from storage.records.call_tables import call_point_tokens, call_points
 from storage.records.database import RecordsDatabase
 from storage.records.statements import Parameters, run_many, upsert_into
 from storage.records.uninterrupted import uninterrupted
+from storage.records.unreadable import UnreadableRows, decoded
 
 _IN_USE = call_points.c.removed_at.is_(None)
 
@@ -33,7 +35,7 @@ class CallPointsAdapter:
         )
         async with self._database.reading() as connection:
             row = (await connection.execute(wanted)).one_or_none()
-            return None if row is None else ScannedCode(_point(row), row.its_generation < row.generation, row.ends_at)
+        return None if row is None else _scanned(row, self._database.unreadable)
 
     async def point(self, point_id: str) -> CallPoint | None:
         """Return one, removed ones too."""
@@ -102,6 +104,20 @@ def _row(point: CallPoint, actor: str, now: datetime) -> Parameters:
         "author": actor,
         "at": now,
     }
+
+
+def _scanned(row: Row[Any], unreadable: UnreadableRows) -> ScannedCode:
+    """A code with a damaged row still calls: as the present one, without an end, where those cannot be read."""
+    if not decoded([row], call_points, _point, unreadable):
+        return ScannedCode(_readable(_point(row)), False, None)
+    ends_at = row.ends_at if isinstance(row.ends_at, datetime) else None
+    return ScannedCode(_point(row), row.its_generation < row.generation, ends_at)
+
+
+def _readable(point: CallPoint) -> CallPoint:
+    """Return ``point`` without what is of a foreign type: names and building are for people to read."""
+    texts = {name: str(getattr(point, name)) for name in ("id", "community", "name_zh", "name_en", "lift", "building")}
+    return replace(point, **texts, generation=1, created_at=None, removed_at=None)
 
 
 def _point(row: Row[Any]) -> CallPoint:

@@ -1,6 +1,6 @@
 """What the notification desk reads, and where it keeps what it decided, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,14 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.dispatch.model import DeskCommit, DeskSnapshot, Suppression, TimelineNote, Told
 from alerts.model import Reason, Severity, TransitionKind
+from alerts.ports import Afresh
 from core.clock import Clock, SystemClock, moment
 from storage.records import outbox_rows, timeline
+from storage.records.afresh import put_states_aside, resolve_alerts_of, states_of
 from storage.records.alert_rows import write_alerts
 from storage.records.bulk import upsert_many
 from storage.records.database import RecordsDatabase
 from storage.records.desk_tables import desk_progress, desk_states
 from storage.records.kept_tables import suppressions
-from storage.records.progress import advance
+from storage.records.progress import advance, progress_of
 from storage.records.receivers import select_failing
 from storage.records.statements import Parameters, device_key, run_many
 from storage.records.suppressions import in_force_or_later, suppression_of
@@ -41,7 +43,7 @@ class DeskRecordsAdapter:
             # The sequence first: should another desk commit in between, ours is the older and gets fenced.
             sequence = (await connection.execute(select(desk_progress.c.sequence))).scalar_one()
             rows = await connection.execute(select(desk_states.c.key, desk_states.c.state))
-            return DeskSnapshot(sequence=sequence, states={key: bytes(state) for key, state in rows})
+            return DeskSnapshot(sequence=progress_of(sequence, desk_progress), states=dict(states_of(rows)))
 
     async def told(self, after: int, limit: int) -> list[Told]:
         """Return steps with sequences above ``after`` in order, without *pending* and the desk's own.
@@ -64,6 +66,14 @@ class DeskRecordsAdapter:
         async with self._database.reading() as connection:
             failing = await connection.execute(select_failing(self._clock.steady()))
             return {row.receiver: row.error for row in failing}
+
+    @uninterrupted
+    async def put_aside(self, unreadable: Mapping[str, str], afresh: Collection[Afresh]) -> None:
+        """Keep states that cannot be decoded aside, and resolve the alerts of ``afresh``, as the port says."""
+        now = self._clock.now()
+        async with self._database.writing() as connection:
+            await put_states_aside(connection, desk_states, unreadable, now)
+            await resolve_alerts_of(connection, afresh, now, self._database.unreadable)
 
     @uninterrupted
     async def commit(self, decided: DeskCommit) -> None:

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.errors import Fenced
+from core.errors import Fenced, StartupError
 
 
 async def advance(
@@ -28,6 +28,16 @@ async def advance(
     if stored == after:
         return False
     raise Fenced(f"{progress.name}: stands at {place} {stored}, expected {before}: another one runs on these records")
+
+
+def progress_of(stored: object, progress: Table) -> int:
+    """Return ``stored``; raises `StartupError` where it is no number: nothing else says what was decided already."""
+    if not isinstance(stored, int):
+        raise StartupError(
+            f"records database: {progress.name} holds {stored!r:.40}, expected a number: without it nobody knows what"
+            f" was decided already; restore a backup, or `anju records rescue` a damaged file"
+        )
+    return stored
 
 
 def _fingerprint(decided: msgspec.Struct) -> bytes:

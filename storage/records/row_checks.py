@@ -6,11 +6,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, Table
 
+from alerts.model import Severity
 from storage.records import call_reading, desk_records, outbox_rows, registry, rows, suppressions
 from storage.records.call_tables import call_events, calls
 from storage.records.desk_tables import outbox
 from storage.records.kept_tables import device_facts
 from storage.records.kept_tables import suppressions as suppressions_table
+from storage.records.statements import device_key
 from storage.records.tables import alerts, devices, faults, transitions
 from storage.records.unreadable import UNDECODABLE, reason_of, require_sound
 
@@ -21,7 +23,13 @@ def _step(row: Row[Any]) -> None:
 
 
 def _device(row: Row[Any]) -> None:
+    device_key(row.community, row.device_kind, row.device)
     msgspec.json.decode(row.latest, type=rows.LATEST)
+
+
+def _message(row: Row[Any]) -> None:
+    Severity(row.severity)
+    outbox_rows.entry_of(row)
 
 
 # The other tables hold nothing but columns: their types are all there is to check.
@@ -32,7 +40,7 @@ _DECODERS: Mapping[Table, Callable[[Row[Any]], object]] = {
     transitions: _step,
     faults: rows.fault_row,
     devices: _device,
-    outbox: outbox_rows.entry_of,
+    outbox: _message,
     suppressions_table: suppressions.suppression_of,
     device_facts: registry.facts_of,
 }

@@ -153,6 +153,7 @@ def test_what_was_read_shares_its_texts_with_other_devices() -> None:
 
 
 def test_state_of_another_version_is_refused_with_its_device() -> None:
+    """One may be damaged; where there are many, nobody begins anew for all of them."""
     talk, engine = Talk(), Engine([rule("elevator", _FAULT)])
     engine.observe(talk.lift_event(0, Lift.FAULT_RAISED, "2"))
     (stored,) = engine.dirty().values()
@@ -160,5 +161,9 @@ def test_state_of_another_version_is_refused_with_its_device() -> None:
     before = msgspec.msgpack.decode(stored)
     (leaf,) = before[5]["r"][1][""]
     leaf[4] = {"2": 0}  # A table, as events were once kept.
-    with pytest.raises(PermanentError, match="engine state of demo/elevator/lift-1: Expected `bytes`"):
-        engine.restore({"demo/elevator/lift-1": msgspec.msgpack.encode(before)})
+    other = msgspec.msgpack.encode(before)
+    refused = engine.restore({"demo/elevator/lift-1": other, "demo/elevator/lift-2": stored})
+    assert [*refused] == ["demo/elevator/lift-1"]
+    assert refused["demo/elevator/lift-1"].startswith("engine state of demo/elevator/lift-1: Expected `bytes`")
+    with pytest.raises(PermanentError, match=r"20 of 20 stored states .* another version of Anju"):
+        engine.restore({f"demo/elevator/lift-{number}": other for number in range(20)})
