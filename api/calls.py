@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from api.times import Utc
 from emergency.ladder import LadderStep, Rules
 from emergency.model import (
+    AGAIN,
     Call,
     Caller,
     CallState,
@@ -194,7 +195,7 @@ class EmergencyCall(BaseModel):
     responder: CallResponder | None
     alarm: bool = Field(description="An alarm button belongs to it: it is closed only after the end of alarm.")
     joined: list[str] = Field(description="Alerts and requests that told of the same need.")
-    callers: int = Field(description="How many residents called from their pages, as far as pages can be told apart.")
+    callers: int = Field(description="How many residents called from their pages, as far as those can be told apart.")
     taken_back_before: CallsTakenBack
     cause: Cause | None = Field(description="Why it came to the call; set when it is closed.")
     open: bool = Field(description="Somebody still has to do something.")
@@ -223,7 +224,7 @@ class EmergencyCall(BaseModel):
             responder=call.responder and CallResponder.of(call.responder),
             alarm=call.alarm,
             joined=list(call.joined),
-            callers=len(call.callers),
+            callers=len({name.removesuffix(AGAIN) for name in call.callers}),
             taken_back_before=CallsTakenBack.of(call.taken_back_before),
             cause=call.cause,
             open=call.open,

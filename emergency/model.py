@@ -153,6 +153,9 @@ class Responder(Struct, frozen=True):
     contractor: str = ""
 
 
+AGAIN = "+"
+
+
 class Call(Struct, frozen=True):
     """A call at one version. ``version`` rises with every change; 0 is a call nobody has kept yet.
 
@@ -190,7 +193,10 @@ class Call(Struct, frozen=True):
     joined: tuple[str, ...] = ()
     """Alerts and further sources that were joined into it."""
     callers: tuple[str, ...] = ()
-    """The residents who tapped: the names of their pages, or of their networks where a page has none."""
+    """The residents who tapped: the names of their pages, or of their networks where a page has none.
+
+    With `AGAIN` behind it, it is a second tap under that name that may be somebody else's.
+    """
     tap_pages: tuple[datetime, ...] = ()
     """When a tap told people again of a call that somebody had taken, on the steady clock."""
     taken_back_before: TakenBack = TakenBack()

@@ -18,6 +18,7 @@ from emergency import acts
 from emergency.changes import CLOCK, LATE_AGAIN, Change
 from emergency.ladder import Rules
 from emergency.model import (
+    AGAIN,
     Call,
     Caller,
     CallState,
@@ -245,12 +246,14 @@ def _tap(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
     name = what.ref
     if name in call.callers and (what.shared or over):
         # Who took it back and asks again, or may be somebody else: one's word does not stop it any more.
-        name = f"{name}+"
+        name = f"{name}{AGAIN}"
     fresh = name not in call.callers and len(call.callers) < CALLERS_KEPT
     if not fresh and not over:
         return
     if fresh:
-        change.set(callers=(*call.callers, name))
+        # Of a call of an earlier version nobody kept who raised it; it was somebody else.
+        before = call.callers or ((UNNAMED,) if call.source is Source.RESIDENT else ())
+        change.set(callers=(*before, name))
     change.note(EventKind.JOINED, now, actor, what.text, source=what.source.value)
     if over:
         _ring_again(change, now)
@@ -409,8 +412,13 @@ def _abandon(change: Change, what: acts.Abandon, actor: str, now: datetime) -> N
 
 
 def _others_call(call: Call, caller: str) -> bool:
-    residents = any(each != caller for each in call.callers) if caller else len(call.callers) > 1
-    return call.alarm or call.source in _ALARMS or bool(call.joined) or residents
+    """Whether anybody but ``caller`` calls, who raised it among them; but any two where only staff say it for them."""
+    if call.alarm or call.source in _ALARMS or call.joined:
+        return True
+    elsewhere = call.source is not Source.RESIDENT
+    if not caller:
+        return len(call.callers) + elsewhere > 1
+    return elsewhere or any(each != caller for each in call.callers)
 
 
 def _note(change: Change, what: acts.Note, actor: str, now: datetime) -> None:

@@ -119,6 +119,9 @@ async def test_staff_see_what_was_taken_back_before(
     shown = (await lan.get(f"/api/v1/emergency-calls/{told['id']}")).json()
     assert shown["taken_back_before"] == {"code": 2, "network": 2, "phone": 2}
     assert shown["callers"] == 1
+    await take_back(player, told["id"])
+    await tap(player)
+    assert (await lan.get(f"/api/v1/emergency-calls/{told['id']}")).json()["callers"] == 1
 
 
 async def test_a_phone_taps_again_after_taking_it_back_and_is_one_ring_more(

@@ -98,7 +98,8 @@ class Calls(RuleBasedStateMachine):
     def the_caller_takes_it_back(self, number: int) -> None:
         before = self.chosen(number)
         after = self.does(self.board.switchboard.act(before.id, acts.Abandon(), "caller"))
-        others = before.alarm or before.joined or len(before.callers) > 1
+        people = len(before.callers) + (before.source is not Source.RESIDENT)
+        others = before.alarm or before.joined or people > 1
         if others or before.source in (Source.CAR_BUTTON, Source.ALERT):
             assert after is None or after.state is before.state
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from emergency import acts, steps
 from emergency.model import Call, CallEvent, CallState, Decision, EventKind, PageKind, Source, TakenBack
@@ -156,6 +157,25 @@ def test_a_take_back_stops_the_ladder_only_for_who_called_alone(
         call, _ = does(call, tap(page, shared=page.startswith("net-")), after(1))
     call, _ = does(call, acts.Abandon(who), after(2))
     assert (call.state is CallState.ABANDONED) is stops
+
+
+@pytest.mark.parametrize("source", [Source.STAFF, Source.APP])
+def test_who_taps_where_staff_or_an_app_called_does_not_stop_their_call(source: Source) -> None:
+    call = steps.raised(CallRequest(source, LIFT), "c1", "li", T0, RULES).call
+    call, _ = does(call, tap("page-a"), after(1))
+    for who in ("page-a", ""):
+        again, _ = does(call, acts.Abandon(who), after(2))
+        assert again.state is CallState.RINGING
+    alone = steps.raised(CallRequest(source, LIFT), "c1", "li", T0, RULES).call
+    assert does(alone, acts.Abandon(), after(2))[0].state is CallState.ABANDONED
+    assert does(alone, acts.Abandon("page-a"), after(2))[0].state is CallState.RINGING
+
+
+def test_who_taps_into_a_call_of_an_earlier_version_does_not_stop_it() -> None:
+    kept = replace(ringing(), callers=())
+    call, _ = does(kept, tap("page-b"), after(1))
+    assert does(call, acts.Abandon("page-b"), after(2))[0].state is CallState.RINGING
+    assert does(kept, acts.Abandon("page-a"), after(2))[0].state is CallState.ABANDONED
 
 
 def test_take_backs_that_stop_nothing_are_written_once_until_it_rings_again() -> None:
