@@ -65,20 +65,25 @@ class Verdict(Enum):
 
 def judge(state: DeviceState, observation: Observation, newest: datetime | None, received: Microseconds) -> Verdict:
     """Return what becomes of ``observation``, which is not of presence; ``newest`` is the `moved` instant before it."""
-    arrived, state.arrived = state.arrived, received
     at, received_at = observation.at, observation.received_at
-    overtaken = newest is not None and at < newest <= received_at
     if (
-        state.track is None
-        and not (observation.late or overtaken)
+        newest is not None
+        and newest <= at <= received_at
+        and state.track is None
+        and not observation.late
         and observation.skew is None
-        and received - arrived < ABSENT
-        and (at <= received_at or at - received_at <= _AHEAD)
+        and received - state.arrived < ABSENT
     ):
+        # Nearly all messages end here.
+        state.arrived = received
         return Verdict.LIVE
-    track = _track(state, arrived, received)
-    lag = _lag(observation, received)
-    verdict = _weigh(track, observation, lag, received, overtaken=overtaken)
+    returns = _arrive(state, received)
+    overtaken = newest is not None and at < newest <= received_at
+    plain = not (observation.late or overtaken) and observation.skew is None
+    if state.track is None and plain and (at <= received_at or at - received_at <= _AHEAD):
+        return Verdict.LIVE
+    track, lag = _track(state, received, returns=returns), _lag(observation, received)
+    verdict = _weigh(state, track, observation, lag, received, overtaken=overtaken)
     if verdict is not Verdict.STORED:
         _measure(track, lag, received, wrong=_is_wrong(observation, lag))
         track.by_arrival = lag if verdict is Verdict.ARRIVAL else _NEVER
@@ -87,11 +92,10 @@ def judge(state: DeviceState, observation: Observation, newest: datetime | None,
 
 def hear_birth(state: DeviceState, observation: Observation, received: Microseconds) -> None:
     """Take a birth, if it can have been said just now: the broker also repeats it to those who come later."""
-    lag = _lag(observation, received)
-    if abs(lag) <= STALL:
-        track = _track(state, state.arrived, received)
-        state.arrived = received
-        _on_time(track, lag, received)
+    if abs(_lag(observation, received)) <= STALL:
+        returns = _arrive(state, received)
+        if state.track is not None:
+            _on_time(state, _track(state, received, returns=returns), received)
 
 
 def hear_will(state: DeviceState, now: Microseconds) -> None:
@@ -116,13 +120,15 @@ def is_done(state: DeviceState) -> bool:
         return True
     if track.wrong or track.measured_wrong or track.offline_at or track.by_arrival:
         return False
-    return max(track.returned_until, track.overtaken_at + STALL) < state.arrived
+    if (track.declared or track.doubted_at) and state.arrived <= state.returned_until:
+        return False
+    return not track.overtaken_at or track.overtaken_at + STALL < state.arrived
 
 
 def keep_before(state: DeviceState, rules: Iterable[str]) -> None:
     """Keep what ``rules`` remember, while the message that they are about to take is in doubt."""
     track = state.track
-    if track is not None and track.doubted_at and state.arrived <= track.returned_until:
+    if track is not None and track.doubted_at and state.arrived <= state.returned_until:
         for rule in rules:
             if rule not in track.before:
                 known = state.rules.get(rule)
@@ -185,12 +191,22 @@ def problems(wrong: Mapping[DeviceKey, Microseconds]) -> dict[str, str]:
     return told
 
 
-def _track(state: DeviceState, arrived: Microseconds, received: Microseconds) -> ClockTrack:
-    """Return the track of ``state``, with a return from an absence noted where this message is one."""
-    track = state.track = state.track or ClockTrack()
-    if received - arrived >= ABSENT:
-        track.gap_from, track.returned_until = arrived, received + STALL
-        track.declared = track.offline_at > arrived > _NEVER
+def _arrive(state: DeviceState, received: Microseconds) -> bool:
+    """Note an arrival; tell whether it is a return from an absence."""
+    arrived, state.arrived = state.arrived, received
+    if received - arrived < ABSENT:
+        return False
+    state.gap_from, state.returned_until = arrived, received + STALL
+    return True
+
+
+def _track(state: DeviceState, received: Microseconds, *, returns: bool) -> ClockTrack:
+    """Return the track of ``state``, made where there is none: then everything since a return was on time."""
+    track = state.track
+    if track is None:
+        track = state.track = ClockTrack(right=not returns and received <= state.returned_until)
+    elif returns:
+        track.declared = track.offline_at > state.gap_from > _NEVER
         track.right = track.proven = False
         track.doubted_at = track.stored_until = _NEVER
         track.before = {}
@@ -209,36 +225,42 @@ def _is_wrong(observation: Observation, lag: Microseconds) -> bool:
 
 
 def _weigh(
-    track: ClockTrack, observation: Observation, lag: Microseconds, received: Microseconds, *, overtaken: bool
+    state: DeviceState,
+    track: ClockTrack,
+    observation: Observation,
+    lag: Microseconds,
+    received: Microseconds,
+    *,
+    overtaken: bool,
 ) -> Verdict:
     if observation.skew is not None:
         return Verdict.LIVE
     if not (observation.late or overtaken):
-        _on_time(track, lag, received)
+        _on_time(state, track, received)
         return Verdict.LIVE
-    if _was_stored(track, lag, received):
+    if _was_stored(state, track, lag, received):
         return Verdict.STORED
     if observation.late:
         return Verdict.ARRIVAL
     return _overtaken(track, observation.channel, lag, received)
 
 
-def _on_time(track: ClockTrack, lag: Microseconds, received: Microseconds) -> None:
-    if received > track.returned_until:
+def _on_time(state: DeviceState, track: ClockTrack, received: Microseconds) -> None:
+    if received > state.returned_until:
         return
-    track.right = track.right or abs(lag) <= STALL
+    track.right = True
     if track.doubted_at:
         _prove(track, received)
 
 
-def _was_stored(track: ClockTrack, lag: Microseconds, received: Microseconds) -> bool:
+def _was_stored(state: DeviceState, track: ClockTrack, lag: Microseconds, received: Microseconds) -> bool:
     """Tell whether a message ``lag`` behind is proven to have been stored; note what it proves."""
-    if received > track.returned_until:
+    if received > state.returned_until:
         return False
     slow = max(track.wrong, 0)
     if slow and lag - slow <= ABSENT:
         return False
-    if received - lag + slow < track.gap_from - STALL:
+    if received - lag + slow < state.gap_from - STALL:
         return False
     if track.declared and track.right:
         _prove(track, received)
@@ -249,7 +271,7 @@ def _was_stored(track: ClockTrack, lag: Microseconds, received: Microseconds) ->
         _prove(track, received)
     if received > track.stored_until:
         return False
-    track.returned_until = received + STALL
+    state.returned_until = received + STALL
     return True
 
 

@@ -138,7 +138,7 @@ class Engine:
             if verdict is not _LIVE:
                 self._observe_aside(site, site.roster.telemetry, observation, verdict, now, said)
                 return said
-            state.newest_telemetry = clocks.moved(newest, observation.at, observation.received_at)
+            state.newest_telemetry = _moved(newest, observation)
             self._observe_telemetry(site, observation, now, said)
             self._tell_watchers(site, observation, said)
         elif channel is _EVENT:
@@ -148,7 +148,7 @@ class Engine:
             if verdict is not _LIVE:
                 self._observe_aside(site, site.roster.event, observation, verdict, now, said)
                 return said
-            state.newest_event = clocks.moved(newest, observation.at, observation.received_at)
+            state.newest_event = _moved(newest, observation)
             posts = [post for post in site.roster.event if not post.silence or post.id in state.rules]
             self._take(site, posts, observation, now, said)
             self._tell_watchers(site, observation, said)
@@ -487,6 +487,12 @@ def _pending(firing: Transition, position: int) -> Transition:
 
 
 _SAID_OF_NOW = (TransitionKind.FIRING, TransitionKind.REPEATED, TransitionKind.SEVERITY_CHANGED)
+
+
+def _moved(newest: datetime | None, observation: Observation) -> datetime:
+    # Nearly all instants are no later than their arrival, and this runs on every message.
+    at, received_at = observation.at, observation.received_at
+    return at if at <= received_at else clocks.moved(newest, at, received_at)
 
 
 def _remarked(transition: Transition, rule: CompiledRule, state: DeviceState) -> Transition:

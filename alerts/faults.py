@@ -12,6 +12,8 @@ def fault_of(observation: Observation) -> FaultRaised | FaultCleared | None:
     if not isinstance(body, ElevatorEvent) or body.source is None or body.code is None:
         return None
     code = str(body.code)
+    # An episode that a clock ahead has begun in the future could not end before.
+    at = min(observation.at, observation.received_at)
     if body.type is ElevatorEventType.FAULT_RAISED:
         meaning = meaning_of(body.source, code)
         return FaultRaised(
@@ -20,9 +22,9 @@ def fault_of(observation: Observation) -> FaultRaised | FaultCleared | None:
             code,
             meaning.kind.value,
             Severity(meaning.severity.value),
-            observation.at,
+            at,
             observation.late,
         )
     if body.type is ElevatorEventType.FAULT_CLEARED:
-        return FaultCleared(observation.device, body.source, code, observation.at)
+        return FaultCleared(observation.device, body.source, code, at)
     return None

@@ -141,12 +141,8 @@ class Heard(Struct, array_like=True):
 class ClockTrack(Struct, array_like=True):
     """What ``alerts.clocks`` knows of a device's clock, while there is anything to know; a *lag* is ours minus its."""
 
-    gap_from: Microseconds = 0
-    """When it was last heard before its last absence."""
-    returned_until: Microseconds = 0
-    """Until when messages may still be those it stored while it was away."""
     declared: bool = False
-    """Whether the broker told of that absence."""
+    """Whether the broker told of the last absence."""
     right: bool = False
     """Whether its clock was right since its return."""
     doubted_at: Microseconds = 0
@@ -192,6 +188,10 @@ class DeviceState(Struct, array_like=True):
     """Whether the device was out of service when this was written: its silence then proves nothing later."""
     arrived: Microseconds = 0
     """When (ours) its newest message came, by the journal alone: unlike ``heard``, nothing else moves it."""
+    gap_from: Microseconds = 0
+    """When it was last heard before its last absence."""
+    returned_until: Microseconds = 0
+    """Until when messages may still be those it stored while it was away."""
     track: ClockTrack | None = None
 
 

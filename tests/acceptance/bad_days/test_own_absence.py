@@ -33,7 +33,7 @@ def test_a_stop_that_outlasts_the_patience_with_an_offline_raises_nothing(tmp_pa
 
             def there() -> list[str]:
                 devices = staff.get("/devices").raise_for_status().json()["items"]
-                return sorted(each["path"] for each in devices if each["online"])
+                return sorted(each["device"]["path"] for each in devices if each["online"])
 
             wait_until(lambda: len(there()) >= 6, app.tail)
             before = there()

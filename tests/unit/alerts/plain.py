@@ -113,7 +113,7 @@ class PlainEngine:
             for rule in listening
             if counts and (rule.counts_by_arrival or (known and rule.only_absence and bool(rule.absences)))
         ]
-        if counts and own.track is not None and own.track.doubted_at and own.arrived <= own.track.returned_until:
+        if counts and own.track is not None and own.track.doubted_at and own.arrived <= own.returned_until:
             for rule in counted:
                 own.track.before.setdefault(rule.id, msgspec.msgpack.decode(_encode(states[rule]), type=RuleState))
         for rule in [rule for rule in states if rule.only_silence]:

@@ -161,11 +161,15 @@ FAULT = Talk().lift_event(0, Lift.FAULT_RAISED, "2", received=900, late=True)
             Talk().lift_event(0, Lift.FAULT_RAISED, "Err02", source="vendor"),
             FaultRaised(LIFT, "vendor", "Err02", "other", Severity.MAJOR, instant(0), late=False),
         ),
+        (
+            Talk().lift_event(298, Lift.FAULT_RAISED, "2", received=0),
+            FaultRaised(LIFT, "gbt24476-2017", "2", "door_close_failure", Severity.MAJOR, instant(0), late=False),
+        ),
         (Talk().lift_event(0, Lift.ALARM_PRESSED), None),
         (Talk().lift(0), None),
         (Talk().gate(0, Gate.TAMPER), None),
     ],
-    ids=["raised late", "cleared", "unknown list", "alarm", "telemetry", "gate"],
+    ids=["raised late", "cleared", "unknown list", "ahead", "alarm", "telemetry", "gate"],
 )
 def test_faults(observation: Observation, expected: FaultRaised | FaultCleared | None) -> None:
     assert fault_of(observation) == expected
