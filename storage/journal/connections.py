@@ -34,7 +34,9 @@ class Connections:
             check(_opened(self._reader), self._path)
 
     def mark_format(self) -> None:
-        """Note in the file that it may hold what an older Anju cannot read."""
+        """Note in the file that it may hold what an older Anju cannot read; writes nothing where it says so already."""
+        if self.select("SELECT user_version FROM pragma_user_version") == [(VERSION,)]:
+            return
         with self.transaction() as cursor:
             cursor.execute(f"PRAGMA user_version = {VERSION}")
 
