@@ -22,15 +22,21 @@ _PR_SET_PDEATHSIG = 1
 LOG_BYTES = 8 * 1024 * 1024
 _LOG_LOOK_SECONDS = 10.0
 
-# Mosquitto's defaults lose messages: no persistence, 1,000 queued messages, 20 in flight.
-_CONFIGURATION = """\
+# Mosquitto's defaults lose messages (no persistence, 1,000 queued messages, 20 in flight) and limit no sender. The
+# limits are those of deploy/mosquitto/mosquitto.conf, where their reasons stand.
+CONFIGURATION = """\
 listener {port} {host}
 allow_anonymous true
 persistence true
 persistence_location {folder}/
-autosave_interval 30
+autosave_interval 10
 max_queued_messages 1000000
+max_queued_bytes 268435456
 max_inflight_messages 1000
+max_packet_size 98304
+memory_limit 2000000000
+max_connections 10000
+persistent_client_expiration 14d
 set_tcp_nodelay true
 log_dest file {folder}/mosquitto.log
 {user}
@@ -58,7 +64,7 @@ async def mosquitto(program: str, folder: Path, host: str, port: int) -> AsyncIt
     configuration = folder / "mosquitto.conf"
     # As root it would become the user `mosquitto`, who may not write here.
     user = "user root" if os.geteuid() == 0 else ""
-    _write(configuration, _CONFIGURATION.format(host=host, port=port, folder=folder.absolute(), user=user))
+    _write(configuration, CONFIGURATION.format(host=host, port=port, folder=folder.absolute(), user=user))
     child = await asyncio.create_subprocess_exec(
         program, "-c", str(configuration), start_new_session=True, preexec_fn=_die_with_parent
     )
@@ -137,7 +143,11 @@ async def _stop(child: asyncio.subprocess.Process) -> None:
 
 @asynccontextmanager
 async def amqtt(host: str, port: int) -> AsyncIterator[None]:
-    """Run amqtt in this process for as long as the context lasts: for trying out, it keeps nothing across a restart."""
+    """Run amqtt in this process for as long as the context lasts: for trying out.
+
+    It keeps nothing across a restart, and limits neither packets nor queues nor, to any use, connections: those beyond
+    its ``max_connections`` stay open and wait, Anju's own among them.
+    """
     from amqtt.broker import Broker
 
     broker = Broker(
