@@ -12,7 +12,18 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from app import descriptors, drill_cli, emergency_cli, heartbeat, logging, parts, plan_cli, rules_cli, wiring
+from app import (
+    descriptors,
+    drill_cli,
+    emergency_cli,
+    heartbeat,
+    logging,
+    parts,
+    plan_cli,
+    records_cli,
+    rules_cli,
+    wiring,
+)
 from app.channels import Channels
 from app.doorbell import Doorbell
 from app.emergency_plan import read_emergency_plan
@@ -39,6 +50,7 @@ cli.add_typer(plan_cli.cli, name="plan")
 cli.add_typer(emergency_cli.cli, name="emergency")
 cli.add_typer(_token, name="token")
 cli.add_typer(_journal, name="journal")
+cli.add_typer(records_cli.cli, name="records")
 
 _Answer = TypeVar("_Answer")
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file; environment variables go before it.")]

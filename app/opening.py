@@ -1,11 +1,14 @@
 """Opens the records database, whoever needs it first, and sees that it belongs to the journal."""
 
 import asyncio
+from pathlib import Path
 
 import structlog
+from sqlalchemy import make_url
 
 from app.settings import Settings
 from core.errors import StartupError, TemporaryError
+from storage.damage import mark, require_sound
 from storage.journal.sqlite import SqliteJournal
 from storage.records import RecordsAdapter, RecordsDatabase, upgrade
 
@@ -15,18 +18,32 @@ _OPEN_SECONDS = 60.0
 
 
 async def open_records(database: RecordsDatabase, settings: Settings) -> None:
-    """Bring the schema up to date and open; a server that is still starting is waited for, up to a minute."""
+    """Bring the schema up to date and open; a server that is still starting is waited for, up to a minute.
+
+    Raises `StartupError` for a damaged file, and for one that is not the one that was here, with the way out.
+    """
+    file = records_file(settings)
+    if file is not None:
+        await asyncio.to_thread(require_sound, file, "records")
     loop = asyncio.get_running_loop()
     end = loop.time() + _OPEN_SECONDS
     while True:
         try:
             await upgrade(settings.records_url)
+            if file is not None:
+                await asyncio.to_thread(mark, file)
             return await database.open()
         except TemporaryError as error:
             if loop.time() > end:
                 raise StartupError(f"records database: {error}") from None
             _log.warning("records.unavailable", reason=str(error))
             await asyncio.sleep(_OPEN_RETRY_SECONDS)
+
+
+def records_file(settings: Settings) -> Path | None:
+    """Return the file of the records database, ``None`` where it is a server."""
+    url = make_url(settings.records_url)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 async def require_same_journal(journal: SqliteJournal, records: RecordsAdapter, settings: Settings) -> None:

@@ -17,7 +17,7 @@ def batches(source: sqlite3.Connection, seal: Seal | None, *, without_key: bool)
 
     One that is sealed with another key raises `WrongJournalKey`, or is left out ``without_key``.
     """
-    for row in _by_number(source, "batches", "last_position"):
+    for row in by_number(source, "batches", "last_position"):
         last, first, _, checksum, blob = row
         if isinstance(checksum, int) and isinstance(blob, bytes):
             with suppress(DamagedBatch, *([WrongJournalKey] if without_key else [])):
@@ -28,7 +28,7 @@ def batches(source: sqlite3.Connection, seal: Seal | None, *, without_key: bool)
 
 def rejections(source: sqlite3.Connection, seal: Seal | None) -> Iterator[Row]:
     """Return the rejections that make sense, in rising order."""
-    for row in _by_number(source, "quarantine", "position"):
+    for row in by_number(source, "quarantine", "position"):
         with suppress(ValueError, TypeError, OverflowError):
             rejection(row, seal)  # type: ignore[arg-type] # it may hold anything, and says so by raising
             yield row
@@ -58,9 +58,9 @@ def _types(row: Row) -> tuple[type, ...]:
     return tuple(map(type, row))
 
 
-def _by_number(source: sqlite3.Connection, table: str, key: str) -> Iterator[Row]:
-    """Return every row that can be reached by its number; damage in between is jumped over."""
-    statement = f"SELECT * FROM {table} WHERE {key} >= ? ORDER BY {key}"  # noqa: S608 - our own names
+def by_number(source: sqlite3.Connection, table: str, key: str, columns: str = "*") -> Iterator[Row]:
+    """Return every row that can be reached by its number, the first of ``columns``; damage is jumped over."""
+    statement = f"SELECT {columns} FROM {table} WHERE {key} >= ? ORDER BY {key}"  # noqa: S608 - our own names
     start: int | None = 0
     while start is not None:
         try:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 from psycopg import DataError
@@ -16,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import PermanentError, StartupError, TemporaryError
+from storage.damage import is_damage, refusal
 from storage.records.turns import WriteTurns
 from storage.records.unreadable import UnreadableRows, decoded
 from storage.reserve import WAL_LIMIT
@@ -26,6 +28,7 @@ CONNECT_TIMEOUT_SECONDS = 5
 UNANSWERED_MILLISECONDS = 10_000
 BUSY_TIMEOUT_MILLISECONDS = 5_000
 _WRITES = "anju_writes"
+_DAMAGED = ": the file is damaged; stop Anju, then restore a backup or run `anju records rescue FILE`"
 _Decoded = TypeVar("_Decoded")
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -155,6 +158,8 @@ def open_once(path: str) -> None:
         with closing(sqlite3.connect(path)) as connection:
             switch_to_wal(connection, BUSY_TIMEOUT_MILLISECONDS / 1_000)
     except sqlite3.Error as error:
+        if is_damage(error):
+            raise refusal("records", Path(path), str(error)) from error
         raise TemporaryError(f"records database: {path}: {error}") from error
 
 
@@ -225,6 +230,10 @@ def library_errors() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, sqlite3.Error) and is_damage(cause):
+            # Temporary for whoever met it: what does not touch the damaged pages goes on, and a process that ended
+            # of it could not start again before the file was rescued.
+            raise TemporaryError(f"records database: {str(cause).strip()}{_DAMAGED}") from error
         kind = TemporaryError if _may_pass(error) else PermanentError
         raise kind(f"records database: {str(cause).strip()}") from error
 

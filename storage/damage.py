@@ -1,0 +1,109 @@
+"""Damage of SQLite files: found before a file is used, with the command that rescues it in the refusal.
+
+A *marker* beside the file, ``<name>.marker``, says that there was a database, and which one: the ``application_id`` of
+SQLite is drawn at random when the file is first used and kept in both. A file that was emptied, removed or replaced
+is otherwise like a new installation: it would start *ready*, without the alerts and calls of before.
+"""
+
+import secrets
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from core.errors import StartupError
+
+_MAGIC = b"SQLite format 3\x00"
+_BUSY_SECONDS = 5.0
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ", "SQLITE_IOERR_CORRUPTFS")
+
+
+class Marker(msgspec.Struct, frozen=True):
+    """Which database stood here."""
+
+    application_id: int
+
+
+def marker_of(path: Path) -> Path:
+    """Return the marker of the database file ``path``."""
+    return path.with_name(f"{path.name}.marker")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether ``error`` says that the file is damaged: no repetition mends it."""
+    return getattr(error, "sqlite_errorname", "").startswith(_DAMAGE)
+
+
+def refusal(what: str, path: Path, found: str) -> StartupError:
+    """Return the refusal of a damaged file: ``what`` is ``records``, the word of the command that rescues it."""
+    return StartupError(
+        f"{what} database {path} is damaged ({found}). Nothing was changed. Restore a backup, or copy what can be read "
+        f"into a new file and keep the damaged one beside it: `anju {what} rescue {path}`"
+    )
+
+
+def require_sound(path: Path, what: str) -> None:
+    """Raise `StartupError` where the file is damaged, or is not the one that its marker names.
+
+    Without a marker a missing file is a new installation. Reads every page (about a second per GB).
+    """
+    marker = _read(marker_of(path))
+    if not path.exists() or path.stat().st_size == 0:
+        if marker is not None:
+            raise _not_the_one(path, what, "is missing" if not path.exists() else "is empty")
+        return
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise refusal(what, path, "it does not begin as an SQLite file")
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            raise refusal(what, path, str(error)) from error
+        return  # Locked, or no rights: whoever opens it says so.
+    if verdict != "ok":
+        raise refusal(what, path, " ".join(str(verdict).split()))
+    if marker is not None and marker.application_id != application_id:
+        raise _not_the_one(path, what, "holds another database")
+
+
+def mark(path: Path) -> None:
+    """Give the file its identity, where it has none, and keep that in its marker. Many may do so at once."""
+    with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        if application_id == 0:
+            application_id = 1 + secrets.randbelow(2**31 - 1)
+            connection.execute(f"PRAGMA application_id = {application_id}")
+        connection.execute("COMMIT")
+    marker = marker_of(path)
+    if _read(marker) != Marker(application_id):
+        draft = marker.with_name(f"{marker.name}.{secrets.token_hex(4)}")
+        draft.write_bytes(msgspec.json.encode(Marker(application_id)))
+        draft.replace(marker)
+
+
+def accept(path: Path) -> bool:
+    """Forget what stood here, so that the next start takes the file as it is; tell whether there was a marker."""
+    there = marker_of(path).exists()
+    marker_of(path).unlink(missing_ok=True)
+    return there
+
+
+def _read(marker: Path) -> Marker | None:
+    try:
+        return msgspec.json.decode(marker.read_bytes(), type=Marker)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError:
+        return None  # A marker of which nothing can be read accuses nobody; it is written anew.
+
+
+def _not_the_one(path: Path, what: str, found: str) -> StartupError:
+    return StartupError(
+        f"{what} database {path} {found}, but {marker_of(path).name} says that there was one: starting would forget all"
+        f" that it held. Bring it back from a backup, or go on without it deliberately: `anju {what} accept {path}`"
+    )
