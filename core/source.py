@@ -71,8 +71,10 @@ class Source:
         return []
 
     def _written(self, node: yaml.Node) -> str:
-        start, end = node.start_mark, node.end_mark
-        return dedent(" " * start.column + self._text[start.index : end.index]).rstrip() + "\n"
+        start, written = node.start_mark, self._text[node.start_mark.index : node.end_mark.index]
+        if "\n" in written:  # Not for one line: thousands of entries on one line have as many columns before them.
+            written = dedent(" " * start.column + written)
+        return written.rstrip() + "\n"
 
 
 def read_source(text: str, filename: str, *, expected: str = "`version` and `rules`") -> Source:

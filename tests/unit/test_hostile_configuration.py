@@ -130,3 +130,9 @@ def test_a_good_file_with_something_else_in_it_is_answered(
     for change in changes:
         text = in_place(text, *change)
     of_one_line(LOADERS[name](text), text)
+
+
+@pytest.mark.timeout(60)
+def test_a_line_of_very_many_entries_is_answered_soon() -> None:
+    text = "version: 1\nrules: [" + "{}," * 20_000 + "]\n"
+    assert len(check_file(text, "x.yaml").mistakes) == 20_000
