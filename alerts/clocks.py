@@ -63,20 +63,27 @@ class Verdict(Enum):
     """It was stored and forwarded, or overtaken: history."""
 
 
+def is_plain(state: DeviceState, observation: Observation, newest: datetime | None, received: Microseconds) -> bool:
+    """Tell whether nothing about ``observation`` is in question, and if so take note of it: no need to `judge` it.
+
+    Nearly all messages are, so this is as short as it can be.
+    """
+    if (
+        newest is not None
+        and newest <= observation.at <= observation.received_at
+        and state.track is None
+        and received - state.arrived < ABSENT
+        and not observation.late
+        and observation.skew is None
+    ):
+        state.arrived = received
+        return True
+    return False
+
+
 def judge(state: DeviceState, observation: Observation, newest: datetime | None, received: Microseconds) -> Verdict:
     """Return what becomes of ``observation``, which is not of presence; ``newest`` is the `moved` instant before it."""
     at, received_at = observation.at, observation.received_at
-    if (
-        newest is not None
-        and newest <= at <= received_at
-        and state.track is None
-        and not observation.late
-        and observation.skew is None
-        and received - state.arrived < ABSENT
-    ):
-        # Nearly all messages end here.
-        state.arrived = received
-        return Verdict.LIVE
     returns = _arrive(state, received)
     overtaken = newest is not None and at < newest <= received_at
     plain = not (observation.late or overtaken) and observation.skew is None

@@ -27,7 +27,7 @@ from core.devices import Channel, DeviceKey
 from core.observations import Observation
 from core.wire.payloads import Presence, PresenceStatus
 
-_TELEMETRY, _EVENT = Channel.TELEMETRY, Channel.EVENT
+_TELEMETRY, _PRESENCE = Channel.TELEMETRY, Channel.PRESENCE
 _LIVE = Verdict.LIVE
 _NEVER = 0
 # Of the hours of a rule; a few milliseconds lie between any two readings of two clocks.
@@ -131,29 +131,30 @@ class Engine:
         state.clock = now = max(now, state.clock)
         state.position = observation.position
         channel = observation.channel
-        if channel is _TELEMETRY:
+        if channel is _PRESENCE:
+            self._observe_presence(site, observation, received, now, said)
+            return said
+        telemetry = channel is _TELEMETRY
+        newest, verdict = state.newest_telemetry if telemetry else state.newest_event, _LIVE
+        if clocks.is_plain(state, observation, newest, received):
+            newest = observation.at
+        elif (verdict := self._judge(site, observation, newest, received)) is _LIVE:
+            newest = clocks.moved(newest, observation.at, observation.received_at)
+        if telemetry:
             state.heard.telemetry = state.heard.anything = now
-            newest = state.newest_telemetry
-            verdict = self._judge(site, observation, newest, received)
-            if verdict is not _LIVE:
-                self._observe_aside(site, site.roster.telemetry, observation, verdict, now, said)
-                return said
-            state.newest_telemetry = _moved(newest, observation)
-            self._observe_telemetry(site, observation, now, said)
-            self._tell_watchers(site, observation, said)
-        elif channel is _EVENT:
+            state.newest_telemetry = newest
+        else:
             state.heard.event = state.heard.anything = now
-            newest = state.newest_event
-            verdict = self._judge(site, observation, newest, received)
-            if verdict is not _LIVE:
-                self._observe_aside(site, site.roster.event, observation, verdict, now, said)
-                return said
-            state.newest_event = _moved(newest, observation)
+            state.newest_event = newest
+        if verdict is not _LIVE:
+            self._observe_aside(site, observation, verdict, now, said)
+            return said
+        if telemetry:
+            self._observe_telemetry(site, observation, now, said)
+        else:
             posts = [post for post in site.roster.event if not post.silence or post.id in state.rules]
             self._take(site, posts, observation, now, said)
-            self._tell_watchers(site, observation, said)
-        else:
-            self._observe_presence(site, observation, received, now, said)
+        self._tell_watchers(site, observation, said)
         return said
 
     def advance(self, now: datetime, wall_ahead: timedelta = timedelta(0)) -> list[Transition]:
@@ -283,17 +284,12 @@ class Engine:
             self._settle(site, post)
 
     def _observe_aside(
-        self,
-        site: Site,
-        posts: list[Post],
-        observation: Observation,
-        verdict: Verdict,
-        now: Microseconds,
-        said: list[Transition],
+        self, site: Site, observation: Observation, verdict: Verdict, now: Microseconds, said: list[Transition]
     ) -> None:
         """Take a message whose instant does not say how things are now: by its arrival, as history, or as a sound."""
         states = site.device.state.rules
         silences = [post for post in site.roster.silences if post.silence and post.id in states]
+        posts = site.roster.telemetry if observation.channel is _TELEMETRY else site.roster.event
         counted = self._counted(site, posts) if verdict is Verdict.ARRIVAL else []
         age = now - to_microseconds(observation.at)
         aside = [post for post in posts if post not in counted and post.takes_late(age)]
@@ -487,12 +483,6 @@ def _pending(firing: Transition, position: int) -> Transition:
 
 
 _SAID_OF_NOW = (TransitionKind.FIRING, TransitionKind.REPEATED, TransitionKind.SEVERITY_CHANGED)
-
-
-def _moved(newest: datetime | None, observation: Observation) -> datetime:
-    # Nearly all instants are no later than their arrival, and this runs on every message.
-    at, received_at = observation.at, observation.received_at
-    return at if at <= received_at else clocks.moved(newest, at, received_at)
 
 
 def _remarked(transition: Transition, rule: CompiledRule, state: DeviceState) -> Transition:

@@ -98,6 +98,7 @@ class RateWatch(OwnWatch):
         self._above = figure(rate.above)
         self._clear = self._above if rate.clear is None else min(figure(rate.clear), self._above)
         self._window = microseconds(rate.window)
+        self._step = self._window // _SAMPLES
 
     def begin(self) -> Leaf:
         return Leaf()
@@ -108,8 +109,10 @@ class RateWatch(OwnWatch):
             return
         at = min(to_microseconds(observation.at), now)
         samples = samples_since(leaf.window, at - self._window)
-        if samples and newest(samples)[0] - at > self._window // _SAMPLES:
-            samples = b""  # The device's clock was set back: what was measured by it before tells of no time since.
+        step = at - newest(samples)[0] if samples else self._window
+        if step < -self._step:
+            samples = b""  # The device's clock was set back: what it stamped before says nothing of the time since.
+            step = self._window
         if samples:
             since, then = sample_at(samples)
             # Half a window is the least that can be trusted: over less, the sensor's noise looks like a rise.
@@ -117,7 +120,7 @@ class RateWatch(OwnWatch):
                 rate = (value - then) * _MINUTE / (at - since)
                 leaf.value = round(rate, 3)
                 leaf.truth = rate > (self._clear if leaf.truth else self._above)
-        if not samples or at - newest(samples)[0] >= self._window // _SAMPLES:
+        if step >= self._step:
             samples += SAMPLE.pack(at, value)
         leaf.window = samples
 
