@@ -89,7 +89,7 @@ class EmergencyService:
                 return
 
     async def _repair(self) -> None:
-        if self._turns % _REPAIR_EVERY_TURNS == 0:
+        if self._turns % _REPAIR_EVERY_TURNS == 0 or self._switchboard.damaged_due:
             for call in await self._switchboard.repair(self._places):
                 self.stats.repaired += 1
                 _log.error("call.record_damaged", call=call)

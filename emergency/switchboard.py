@@ -47,6 +47,8 @@ class Switchboard:
         self._plan = plan
         self._wording = wording
         self.stuck: dict[str, str] = {}
+        self.damaged_due = False
+        """Whether the last `tick` met a call that `repair` has to look at."""
         self.on_pages: Callable[[], None] = lambda: None
         """Called after a commit with pages: whoever delivers need not wait for its next look."""
 
@@ -114,7 +116,7 @@ class Switchboard:
 
     async def repair(self, places: Places) -> list[str]:
         """Give calls that were rebuilt from a damaged record their place, clock and alert; return their ids."""
-        repaired = []
+        repaired, self.damaged_due = [], False
         for call in await self._records.damaged():
             if steps.needs_repair(call):
                 await self._change(call.id, partial(self._repaired, await _place_anew(call, places)))
@@ -149,6 +151,7 @@ class Switchboard:
         """
         stuck: dict[str, str] = {}
         while due := await self._records.due(self._clock.steady(), _DUE_AT_ONCE):
+            self.damaged_due = self.damaged_due or any(map(steps.needs_repair, due))
             ticking = (self._change(call.id, self._ticked) for call in due)
             for call, came in zip(due, await asyncio.gather(*ticking, return_exceptions=True), strict=True):
                 if isinstance(came, TemporaryError) or (came is not None and not isinstance(came, Call | Exception)):
