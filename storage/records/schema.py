@@ -6,7 +6,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.util import CommandError
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from core.errors import StartupError
@@ -45,7 +45,22 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise StartupError(f"records database: {error}: was it made by a newer version of Anju?") from error
+    _require_known(connection, ScriptDirectory.from_config(config))
+    command.upgrade(config, "head")
+
+
+def _require_known(connection: Connection, scripts: ScriptDirectory) -> None:
+    """Raise `StartupError` for a schema that this version neither has nor can upgrade; revisions rise with time."""
+    known = sorted(script.revision for script in scripts.walk_revisions())
+    for found in MigrationContext.configure(connection).get_current_heads():
+        if found in known:
+            continue
+        if found > known[-1]:
+            raise StartupError(
+                f"records database: its schema {found} was made by a newer version of Anju, this one knows up to"
+                f" {known[-1]}: start that version, or restore the backup made before the upgrade"
+            )
+        raise StartupError(
+            f"records database: its schema {found} is older than {known[0]}, the oldest that this Anju can upgrade:"
+            f" start a version between the two first"
+        )

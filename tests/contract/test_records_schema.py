@@ -63,6 +63,13 @@ async def test_a_schema_of_the_future_is_refused(records_url: str, records_datab
         await upgrade(records_url)
 
 
+async def test_a_schema_that_is_too_old_is_refused(records_url: str, records_database: RecordsDatabase) -> None:
+    async with records_database.writing() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    with pytest.raises(StartupError, match="older than 0001, the oldest that this Anju can upgrade"):
+        await upgrade(records_url)
+
+
 async def test_a_database_without_tables_is_not_worth_a_retry(records_url: str) -> None:
     database = RecordsDatabase(records_url)
     await database.open()
