@@ -18,6 +18,7 @@ from app import (
     emergency_cli,
     heartbeat,
     logging,
+    operations_cli,
     parts,
     plan_cli,
     records_cli,
@@ -42,7 +43,8 @@ from simulators.run import DEMO_INCIDENTS, SimulationOptions, simulate
 from storage.records import TokensAdapter
 
 cli = typer.Typer(help="Anju 安居 watches over lifts, gates and bike sheds.", no_args_is_help=True)
-cli.command()(drill_cli.drill)
+for command in (drill_cli.drill, operations_cli.backup, operations_cli.restore, operations_cli.doctor):
+    cli.command()(command)
 _token = typer.Typer(help="Names and tokens that may use the API.", no_args_is_help=True)
 _journal = typer.Typer(help="The durable log of messages.", no_args_is_help=True)
 cli.add_typer(rules_cli.cli, name="rules")

@@ -227,11 +227,11 @@ def _client(settings: SessionSettings) -> SessionClient:
     if settings.username is not None:
         client.username_pw_set(settings.username, settings.password)
     if settings.tls:
-        client.tls_set_context(_tls(settings))
+        client.tls_set_context(tls_context(settings))
     return client
 
 
-def _tls(settings: SessionSettings) -> ssl.SSLContext:
+def tls_context(settings: SessionSettings) -> ssl.SSLContext:
     """Return what is trusted and who we are. Raises `StartupError` when a file is of no use."""
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
