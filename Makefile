@@ -47,10 +47,13 @@ $(VENV)/.dev: $(VENV)/.created requirements-dev.lock pyproject.toml
 
 # Installs what a lock file names and counts along: the first time takes a minute, and silence looks like a hang.
 define install
-	total=$$(grep -c '^[a-z0-9].*==' $(1)); echo "installing $$total packages of $(1), once:"; \
+	total=$$(grep -c '^[a-z0-9].*==' $(1)); echo "installing $$total packages of $(1), once"; \
+	[ -t 1 ] && terminal=1 || terminal=0; \
 	{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r $(1) || echo failed > $(VENV)/.failed; } \
-	| awk -v total=$$total '/^(Collecting|Requirement already)/ { printf "\r  %d of %d", ++n, total; fflush(); next } \
-		/^(Installing|Successfully)/ { print "\n  " $$1 }  /ERROR/ { print } { fflush() }'; \
+	| awk -v total=$$total -v terminal=$$terminal '/ERROR/ { print } \
+		terminal && /^(Collecting|Requirement already)/ { printf "\r  %d of %d", ++n, total; fflush() } \
+		terminal && /^(Installing|Successfully)/ { printf "\n  %s", $$1; fflush() } \
+		END { if (terminal) print "" }'; \
 	if [ -e $(VENV)/.failed ]; then rm $(VENV)/.failed; exit 1; fi
 endef
 
