@@ -11,6 +11,7 @@ from app import heartbeat
 from core.clock import Clock
 
 PARTS = ("ingest", "alerts", "api")
+_ABOUT_MANY = ("device-", "community-")
 
 
 class _Journal(Protocol):
@@ -28,12 +29,20 @@ class FiguresCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("anju_part_up", "1 while the part's heartbeat is fresh and not down", labels=["part"])
+        wrong = GaugeMetricFamily(
+            "anju_component_problem", "1 while something is wrong with a component of Anju", labels=["component"]
+        )
+        problems: set[str] = set()
         for part in PARTS:
             said = heartbeat.read(self._folder, part, self._clock.steady())
             up.add_metric([part], float(said.status != "down"))
             for name, value in said.figures.items():
                 yield _family(part, name, value)
+            problems |= {_label_of(name) for name in said.problems}
+        for name in sorted(problems):
+            wrong.add_metric([name], 1.0)
         yield up
+        yield wrong
         yield from self._positions()
 
     def _positions(self) -> Iterator[Metric]:
@@ -43,6 +52,12 @@ class FiguresCollector(Collector):
         for reader, position in self._journal.positions().items():
             behind.add_metric([reader], max(0, last - position))
         yield behind
+
+
+def _label_of(component: str) -> str:
+    """Return the component's name, without the device or community that it is about: a label has few values."""
+    kind = component.partition("/")[0]
+    return kind if kind.startswith(_ABOUT_MANY) else component
 
 
 def _family(part: str, name: str, value: float) -> Metric:
