@@ -44,7 +44,7 @@ RESIDENTS = {
 SIGNING_IN = ("POST", "/api/v1/session")
 GUARDED = [one for one in OPERATIONS if one[1] not in OPEN and one != SIGNING_IN]
 # Static files of a page on which staff signs in: tests/unit/api/test_desk_files.py.
-DESK = {"desk", "desk_file"}
+DESK = {"start", "desk", "desk_file"}
 # Sockets, which OpenAPI has no words for: tests/integration/test_voice_relay.py and test_desk.py.
 VOICES = {"staff_voice", "resident_voice"}
 # These need no body and no thing that is there.
