@@ -13,7 +13,7 @@ from storage.records.tables import alerts
 
 _RANKS = {severity.value: rank for rank, severity in enumerate(Severity)}
 """The worst first, as `Severity` stands."""
-# In an order that suits several steps of one alert: what has ended does not change any more.
+# In an order that suits several steps of one alert: its end comes last.
 _CHANGING = (
     TransitionKind.FIRING,
     TransitionKind.SEVERITY_CHANGED,
@@ -71,12 +71,15 @@ def _fold(changing: list[Transition]) -> tuple[list[Parameters], list[Transition
     begun: dict[str, Parameters] = {}
     rest: list[Transition] = []
     spoken_of: set[str] = set()
+    ended: set[str] = set()
     for step in changing:
         row = begun.get(step.alert_id)
         if step.kind is TransitionKind.FIRING:
             if step.alert_id in spoken_of:
                 return None
             begun[step.alert_id] = _alert(step)
+        elif step.alert_id in ended:
+            continue  # What has ended does not change any more.
         elif row is None:
             rest.append(step)
         elif step.kind is TransitionKind.SEVERITY_CHANGED:
@@ -84,6 +87,8 @@ def _fold(changing: list[Transition]) -> tuple[list[Parameters], list[Transition
         elif step.kind is TransitionKind.RESOLVED:
             row["resolved_at"] = step.at
         spoken_of.add(step.alert_id)
+        if step.kind is TransitionKind.RESOLVED:
+            ended.add(step.alert_id)
     return list(begun.values()), rest
 
 
