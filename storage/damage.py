@@ -14,7 +14,6 @@ import msgspec
 
 from core.errors import StartupError
 
-_MAGIC = b"SQLite format 3\x00"
 _BUSY_SECONDS = 5.0
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ", "SQLITE_IOERR_CORRUPTFS")
 
@@ -53,9 +52,8 @@ def require_sound(path: Path, what: str) -> None:
         if marker is not None:
             raise _not_the_one(path, what, "is missing" if not path.exists() else "is empty")
         return
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise refusal(what, path, "it does not begin as an SQLite file")
+    # By SQLite alone: to open the file and close it again would drop the locks of this process's other connections to
+    # it (POSIX), and whoever closes it next would take itself for the last one and delete the write-ahead log in use.
     try:
         with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()

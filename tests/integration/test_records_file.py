@@ -3,6 +3,8 @@
 import asyncio
 import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -185,3 +187,19 @@ async def test_an_operator_sees_an_unreadable_row_and_clears_it(tmp_path: Path) 
     with pytest.raises(PermanentError, match="nothing of devices"):
         await operators.clear(database, "devices", LIFT.path, START)
     await database.close()
+
+
+async def test_looking_at_the_file_keeps_the_locks_of_who_has_it_open_in_the_same_process(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    await filled(path)
+    with closing(sqlite3.connect(path)) as ours:
+        ours.execute("CREATE TABLE kept (value)")
+        require_sound(path, "records")
+        mark(path)
+        # The last one to close a database deletes its write-ahead log: another process must see that we are there.
+        other = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT * FROM alerts'); c.close()"
+        subprocess.run([sys.executable, "-c", other], check=True, timeout=60)
+        assert path.with_name(f"{path.name}-wal").exists()
+        ours.execute("INSERT INTO kept VALUES (1)")
+        ours.commit()
+    require_sound(path, "records")
