@@ -25,9 +25,20 @@ class MqttClient(aiomqtt.Client):
         super().__init__(hostname, port, logger=logging.Logger("aiomqtt", logging.CRITICAL), **options)
         self._client.loop_read = partial(_read_or_close, self._client, self._client.loop_read)  # type: ignore[method-assign]
         self._client._sock_recv = partial(_receive, self._client._sock_recv)  # type: ignore[method-assign]
+        self._take_connack = self._client._handle_connack
+        self._client._handle_connack = self._handle_connack  # type: ignore[method-assign]
+        self._let_in = False
+
+    def _handle_connack(self) -> MQTTErrorCode:
+        """Take the first CONNACK of a connection; a further one is a protocol error (MQTT 3.1.1, 3.2)."""
+        if self._let_in:
+            raise ValueError("a second CONNACK")
+        self._let_in = True
+        return self._take_connack()
 
     async def __aenter__(self) -> Self:
         lost = self._disconnected
+        self._let_in = False
         # Somebody has to ask for it, or asyncio logs it.
         lost.add_done_callback(lambda future: future.cancelled() or future.exception())
         await super().__aenter__()
