@@ -78,7 +78,8 @@ def published(client: paho.Client, topic: str, payload: bytes, *, retain: bool =
     """Publish and wait; tell whether the broker acknowledged before it hung up."""
     sent = client.publish(topic, payload, qos=1, retain=retain)
     end = time.monotonic() + 20
-    while not sent.is_published():
+    # paho raises for a message that it could not hand to a connection which was cut in the middle of it.
+    while sent.rc != paho.MQTT_ERR_SUCCESS or not sent.is_published():
         if not client.is_connected() or time.monotonic() > end:
             return False
         time.sleep(0.001)
