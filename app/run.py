@@ -110,13 +110,14 @@ class App:
         received, written = self.ingest.session.stats, self.ingest.writer.stats
         firing = await self.api.records.alerts(AlertFilter(state="firing"), None, 100)
         calls = await self.api.calling.records.calls(CallFilter(open=True), None, 100)
-        return (
-            f"received {received.received} · stored {written.messages} · rejected {written.rejected} · "
-            f"decided up to {self.alerts.service.stats.position} · "
-            f"told {self.alerts.notifying.deliverer.stats.delivered} · alerts firing {len(firing)}"
-            + (f" ({firing[0].title_zh} / {firing[0].title_en})" if firing else "")
-            + (f" · calls open {len(calls)}" if calls else "")
-        )
+        figures = {
+            "received": received.received,
+            "stored": written.messages,
+            "rejected": written.rejected,
+            "decided up to": self.alerts.service.stats.position,
+            "told": self.alerts.notifying.deliverer.stats.delivered,
+        }
+        return terminal.status_line([f"{each.title_zh} / {each.title_en}" for each in firing], len(calls), figures)
 
 
 @contextlib.asynccontextmanager

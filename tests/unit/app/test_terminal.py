@@ -20,6 +20,7 @@ from app.settings import LogSettings
 
 WIDTH = 40
 LINE = "受困 trapped " * 20
+ADDRESS = "http://192.168.1.20:8000/c/wBcC4JG7i9Zzm7x4p3l1LA?a=" + "0" * WIDTH
 
 
 @contextlib.contextmanager
@@ -60,8 +61,37 @@ async def test_the_live_line_is_cut_to_the_width_and_the_log_stands_above_it(mon
         text = re.sub(r"\x1b\[[?0-9]*[a-zA-Z]", "", each)
         assert sum(2 if character > "\u2e7f" else 1 for character in text) <= WIDTH, text
     before, _, after = written.partition("broker.away")
-    assert re.search(r"trapped …\r\x1b\[2K\x1b\[2m\d{4}-\d\d-\d\d [^\n]*\r\n\x1b\[1m$", before), ascii(before)
+    assert re.search(r"trapped …\r\x1b\[2K\x1b\[2m\d{4}-\d\d-\d\d [^\n]*$", before), ascii(before)
     assert re.match(r"[^受]*refused[^受]*\r\n受困", after), ascii(after)
+
+
+async def test_what_is_logged_is_not_broken_into_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pseudo_terminal(monkeypatch) as outer:
+        shown = asyncio.Event()
+
+        async def line() -> str:
+            structlog.get_logger().warning("code.made", address=ADDRESS, note="求助 " * WIDTH)
+            print(f"token {ADDRESS}")
+            shown.set()
+            return LINE
+
+        logging.set_up(LogSettings(format="console"), ZoneInfo("Asia/Shanghai"))
+        showing = asyncio.create_task(terminal.show_live(line))
+        await shown.wait()
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
+        written = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", _read(outer))
+    assert f"token {ADDRESS}\r\n" in written
+    (logged,) = (each for each in written.split("\r\n") if "code.made" in each)
+    assert ADDRESS in logged
+    assert "求助 " * WIDTH in logged
+
+
+def test_what_a_person_must_act_on_comes_first_in_the_live_line() -> None:
+    figures = {"received": 12, "stored": 11}
+    assert terminal.status_line([], 0, figures) == "alerts firing 0 · received 12 · stored 11"
+    line = terminal.status_line(["疑似困人 / Passenger trapped", "x"], 1, figures)
+    assert line == "calls open 1 · alerts firing 2 (疑似困人 / Passenger trapped) · received 12 · stored 11"
 
 
 def _read(outer: int) -> str:
