@@ -8,6 +8,7 @@ keep Anju from starting: somebody may be trapped in a lift meanwhile, and the fi
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +41,22 @@ def mend_database(path: Path) -> Mending:
     return _mend(path.with_name(path.name + companion) for companion in _COMPANIONS)
 
 
+def entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield ``folder`` and everything in it; what goes away meanwhile (a draft that is renamed) is passed over."""
+    for path in _of_folder(folder):
+        with suppress(FileNotFoundError):
+            yield path, path.lstat()
+
+
+def is_open(said: os.stat_result) -> bool:
+    """Return whether other users may do anything with a file or a folder; of links and sockets the target counts."""
+    return _is_folder_or_file(said) and said.st_mode & _OTHERS != 0
+
+
+def _is_folder_or_file(said: os.stat_result) -> bool:
+    return stat.S_ISDIR(said.st_mode) or stat.S_ISREG(said.st_mode)
+
+
 def _mend(paths: Iterable[Path]) -> Mending:
     result = Mending()
     for path in paths:
@@ -61,9 +78,9 @@ def _of_folder(folder: Path) -> Iterator[Path]:
 def _mend_one(path: Path, result: Mending) -> None:
     try:
         said = path.lstat()
-        if not (stat.S_ISDIR(said.st_mode) or stat.S_ISREG(said.st_mode)):
+        if not _is_folder_or_file(said):
             return
-        if said.st_mode & _OTHERS:
+        if is_open(said):
             path.chmod(stat.S_IMODE(said.st_mode) & ~_OTHERS)
             result.mended.append(path)
         if said.st_uid not in (0, os.geteuid()) and os.geteuid():
