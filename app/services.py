@@ -20,6 +20,8 @@ SERVICE = "service/"
 _BACKOFF = Backoff(first=timedelta(seconds=1), most=timedelta(minutes=1))
 # A restarted service that runs for this long counts as recovered: most mistakes that repeat show within seconds.
 RECOVERED_AFTER_SECONDS = 30.0
+# One line of a heartbeat, an alert and `/readyz`, whatever a library says; the log has all of it.
+_TEXT_CHARACTERS = 300
 _log = structlog.get_logger()
 
 
@@ -101,7 +103,7 @@ class Supervisor:
             self.restarts += 1
 
     def _note(self, name: str, error: Exception) -> None:
-        text = f"{type(error).__name__}: {error}".rstrip(": ")
+        text = " ".join(f"{type(error).__name__}: {error}".rstrip(": ").split())[:_TEXT_CHARACTERS]
         known = self._failures.get(name)
         failure = self._failures[name] = _Failure(text, (known.count if known and self._is_open(known) else 0) + 1)
         if known is None or known.text != text or failure.count == 1:
@@ -113,7 +115,14 @@ class Supervisor:
 
 
 async def _until_failure(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    await run()
+    try:
+        await run()
+    except asyncio.CancelledError:
+        # A TaskGroup takes a cancelled child for one that it cancelled: a service whose own inner task was cancelled
+        # (a pool that shut down, a timeout that leaked) would be gone without a word, a vital one too.
+        if (task := asyncio.current_task()) is None or task.cancelling():
+            raise
+        raise ServiceEnded(f"{name} was cancelled by something of its own") from None
     raise ServiceEnded(f"{name} ended by itself")
 
 

@@ -130,6 +130,41 @@ async def test_pauses_begin_anew_after_a_long_run() -> None:
     assert world.pauses[7] <= 1.0
 
 
+async def test_a_service_whose_own_inner_task_is_cancelled_has_failed_like_any_other() -> None:
+    world, begun = Restarts(), 0
+
+    async def loses_its_task() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 3:
+            world.stopping.set()
+            await _for_ever()
+        inner = asyncio.ensure_future(_for_ever())
+        inner.cancel()
+        await inner
+
+    await world.run({"deliverer": Service(loses_its_task)})
+    assert (begun, world.supervisor.restarts) == (3, 2)
+    begun = 0
+    with pytest.raises(ServiceEnded, match="engine was cancelled"):
+        await Restarts().run({"engine": Service(loses_its_task, vital=True), "other": Service(_for_ever)})
+
+
+async def test_a_failure_is_one_short_line_whatever_a_library_says() -> None:
+    world = Restarts()
+
+    async def fails() -> None:
+        if world.pauses:
+            world.stopping.set()
+            await _for_ever()
+        raise ValueError("first line\n  second line\n" + "x" * 5_000)
+
+    await world.run({"reports": Service(fails)})
+    [text] = world.supervisor.problems().values()
+    assert text.startswith("ValueError: first line second line xxx")
+    assert len(text) == 300
+
+
 async def test_stopping_ends_every_service() -> None:
     world = Restarts()
     world.stopping.set()
