@@ -1,11 +1,13 @@
 """How each part says that it lives: a small file, rewritten every second, that any other process may read."""
 
 import asyncio
+import errno
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import structlog
@@ -13,11 +15,14 @@ import structlog
 from core.clock import Clock
 
 EVERY_SECONDS = 1.0
+ABOUT_MANY = ("device-", "community-")
+"""How the components begin of which there may be thousands."""
 STALE_AFTER = timedelta(seconds=10)
 # Files are padded to whole blocks of the common file systems: overwriting one in place then needs no new block, which
 # a full disk would not give.
 _BLOCK_BYTES = 4_096
 _log = structlog.get_logger()
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
@@ -26,12 +31,12 @@ class Heartbeat(msgspec.Struct, frozen=True):
     ``problems`` says in one line what is wrong with a component, by the component's name (`alerts.dispatch.system`).
     """
 
-    at: datetime
+    at: _Instant
     status: str
     detail: str
     figures: dict[str, float] = {}
     problems: dict[str, str] = {}
-    steady: datetime | None = None
+    steady: _Instant | None = None
     """``at`` by the steady clock (`core.clock`)."""
 
 
@@ -88,12 +93,27 @@ def write(target: Path, heartbeat: Heartbeat) -> None:
     except OSError:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        _overwrite(target, text)
+        _overwrite(target, heartbeat)
 
 
-def _overwrite(target: Path, text: bytes) -> None:
+def _overwrite(target: Path, heartbeat: Heartbeat) -> None:
+    """Write as much as fits into the blocks of the file: a full disk would cut what is longer in the middle."""
     with target.open("r+b") as file:
-        file.write(text.ljust(os.fstat(file.fileno()).st_size))
+        size = os.fstat(file.fileno()).st_size
+        for text in map(msgspec.json.encode, _shorter(heartbeat)):
+            if len(text) <= size:
+                file.write(text.ljust(size))
+                return
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+
+
+def _shorter(heartbeat: Heartbeat) -> Iterator[Heartbeat]:
+    """Yield ``heartbeat`` with less and less in it, what is worth most last."""
+    yield heartbeat
+    yield (heartbeat := msgspec.structs.replace(heartbeat, figures={}))
+    own = {name: wrong for name, wrong in heartbeat.problems.items() if not name.startswith(ABOUT_MANY)}
+    yield msgspec.structs.replace(heartbeat, problems=own)
+    yield msgspec.structs.replace(heartbeat, problems={})
 
 
 def read(folder: Path, part: str, now: datetime) -> Heartbeat:

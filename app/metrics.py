@@ -11,7 +11,6 @@ from app import heartbeat
 from core.clock import Clock
 
 PARTS = ("ingest", "alerts", "api")
-_ABOUT_MANY = ("device-", "community-")
 
 
 class _Journal(Protocol):
@@ -57,7 +56,7 @@ class FiguresCollector(Collector):
 def _label_of(component: str) -> str:
     """Return the component's name, without the device or community that it is about: a label has few values."""
     kind = component.partition("/")[0]
-    return kind if kind.startswith(_ABOUT_MANY) else component
+    return kind if kind.startswith(heartbeat.ABOUT_MANY) else component
 
 
 def _family(part: str, name: str, value: float) -> Metric:

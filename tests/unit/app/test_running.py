@@ -237,6 +237,33 @@ def test_a_heartbeat_on_a_full_disk_takes_the_blocks_it_has(tmp_path: Path, monk
     assert [path.name for path in full.target.parent.iterdir()] == ["ingest.json"]
 
 
+def test_a_heartbeat_that_has_grown_fits_into_a_full_disk_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = NoDrafts(tmp_path, monkeypatch)
+    full.fill()
+    size, now = full.target.stat().st_size, NOW + timedelta(seconds=60)
+    figures = {f"figure_{number}_total": 1.0 for number in range(200)}
+    many = {f"device-clock/garden/elevator/{number}": "6 min slow" for number in range(500)}
+    for problems, kept in (
+        ({"disk/full": "0 bytes"}, 1),
+        ({"disk/full": "0 bytes", **many}, 1),
+        ({"disk": "x" * 9_000}, 0),
+    ):
+        heartbeat.write(full.target, heartbeat.Heartbeat(now, "degraded", "deciding", figures, problems))
+        said = heartbeat.read(tmp_path, "ingest", now)
+        assert (said.status, said.detail, len(said.problems)) == ("degraded", "deciding", kept)
+        assert full.target.stat().st_size == size
+
+
+def test_a_heartbeat_of_nonsense_is_down(tmp_path: Path) -> None:
+    target = heartbeat.path_of(tmp_path, "ingest")
+    target.parent.mkdir()
+    for nonsense in (b"", b"\0" * 4_096, b'{"at": "2026-05-01T08:00:00", "status": "up", "detail": ""}', b"[1, 2"):
+        target.write_bytes(nonsense)
+        assert heartbeat.read(tmp_path, "ingest", NOW).status == "down"
+
+
 async def test_a_heartbeat_that_cannot_be_written_is_logged_once_and_tried_again(tmp_path: Path) -> None:
     beats = 0
     (tmp_path / "health").write_text("a file where the folder should be")
