@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import structlog
@@ -34,16 +35,19 @@ TOLD_FOR = timedelta(minutes=10)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # The two readings that are compared are taken by different processes.
 _SLACK = timedelta(milliseconds=10)
+# Three hundred years: where a file says that the wall clock is ahead by more, the file is wrong.
+_LONGEST_SECONDS = 1e10
 _log = structlog.get_logger()
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Kept(msgspec.Struct, frozen=True):
     """What a file holds: ``anchor`` in the boot ``boot``, and how far the wall clock was ahead at ``reached``."""
 
     boot: str
-    anchor: datetime
-    reached: datetime
-    wall_ahead_seconds: float = 0.0
+    anchor: _Instant
+    reached: _Instant
+    wall_ahead_seconds: Annotated[float, msgspec.Meta(ge=-_LONGEST_SECONDS, le=_LONGEST_SECONDS)] = 0.0
 
     @property
     def wall_ahead(self) -> timedelta:

@@ -94,8 +94,18 @@ def _zeros(path: Path) -> None:
     path.write_bytes(bytes(100))
 
 
+def _without_a_zone(path: Path) -> None:
+    instant = "2026-01-01T00:00:00"
+    path.write_text(f'{{"boot": "{steady_clock.boot_id()}", "anchor": "{instant}", "reached": "{instant}"}}')
+
+
+def _ahead_beyond_all_time(path: Path) -> None:
+    instant = "2026-01-01T00:00:00Z"
+    path.write_text(f'{{"boot": "x", "anchor": "{instant}", "reached": "{instant}", "wall_ahead_seconds": 1e300}}')
+
+
 @pytest.mark.parametrize("damaged", [ANCHOR, REACHED])
-@pytest.mark.parametrize("damage", [_gone, _torn, _zeros])
+@pytest.mark.parametrize("damage", [_gone, _torn, _zeros, _without_a_zone, _ahead_beyond_all_time])
 def test_one_file_serves_where_the_other_is_damaged(
     tmp_path: Path, damaged: str, damage: Callable[[Path], None]
 ) -> None:
@@ -104,6 +114,7 @@ def test_one_file_serves_where_the_other_is_damaged(
     clock = open_clock(tmp_path)
     ClockWatch(clock, tmp_path).look()
     damage(tmp_path / damaged)
+    assert ClockWatch(clock, tmp_path).problems() == {}
     for found in (open_clock(tmp_path).anchor, kept(tmp_path / ANCHOR).anchor):
         assert abs(found - clock.anchor) < timedelta(milliseconds=100)
 
