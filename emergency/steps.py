@@ -106,9 +106,10 @@ def act(
         _let_the_clock_run(change, now)
         if call.state is CallState.ABANDONED and not isinstance(what, acts.Close):
             change.run_clock(now)
+    before = change.call
     _ACTS[type(what)](change, what, actor, now)
-    decided = change.decided()
-    return decided if decided.events else None
+    # Of an act that was done before, nothing is kept, not even what the clock has passed: `tick` climbs as well.
+    return None if change.call is before else change.decided()
 
 
 def tick(call: Call, now: datetime, rules: Rules, *, ahead: timedelta = _LEVEL) -> Decision | None:
@@ -297,6 +298,8 @@ def _answer(change: Change, _what: acts.Answer, actor: str, now: datetime) -> No
         if call.answered_by == actor:
             return
         raise Conflict(f"call {call.id} was taken by {call.answered_by}: it is {call.state.value}")
+    if call.state is CallState.ABANDONED:
+        change.set(answered_by="")
     _taken(change, actor, now)
     change.set(state=CallState.ANSWERED, climb_at=now + change.rules.answered_wait)
     if call.told > 1:

@@ -1,13 +1,13 @@
 """What time alone does to a call: the ladder, half time, overdue."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emergency import acts, steps
-from emergency.model import Call, CallState, Decision, EventKind, PageKind
+from emergency.model import Call, CallState, Decision, EventKind, PageKind, Source
 from emergency.own_rules import OVERDUE, UNANSWERED
 from emergency.rescue import ClockState, clock_state, half_at
 from tests.unit.emergency.calls import RULES, T0, after, call
@@ -139,6 +139,28 @@ def test_who_looks_after_what_was_taken_back_has_all_the_time_again() -> None:
     assert decided is not None
     assert decided.call.rescue_by == later + WHOLE
     assert steps.tick(decided.call, later + timedelta(seconds=1), RULES) is None
+
+
+@pytest.mark.parametrize("arrives_at", [None, after(20 * 60)], ids=["some time", "at an instant"])
+def test_an_answer_again_when_all_is_late_leaves_it_to_the_ladder_to_climb(arrives_at: datetime | None) -> None:
+    gone = steps.act(call(), acts.OnTheWay("zhang", arrives_at), "li", after(60), RULES)
+    assert gone is not None
+    late = T0 + WHOLE + timedelta(minutes=1)
+    assert steps.act(gone.call, acts.Answer(), "li", late, RULES) is None
+    decided = ticked(gone.call, (late - T0).total_seconds())
+    assert EventKind.OVERDUE in [event.kind for event in decided.events]
+    assert told(decided)
+    assert decided.call.next_at is not None
+
+
+def test_who_answers_what_was_taken_back_has_it_whoever_had_it_before() -> None:
+    taken_back = call(Source.RESIDENT, acts.Answer(), acts.Abandon())
+    for actor in ("li", "wang"):
+        decided = steps.act(taken_back, acts.Answer(), actor, after(60), RULES)
+        assert decided is not None
+        assert (decided.call.state, decided.call.answered_by) == (CallState.ANSWERED, actor)
+        assert [event.kind for event in decided.events] == [EventKind.ANSWERED]
+        assert decided.call.climb_at == after(60) + RULES.answered_wait
 
 
 @pytest.mark.parametrize(
