@@ -270,15 +270,18 @@ class Engine:
             self._wrong_clocks.pop(site.device.key, None)
 
     def _take_back(self, site: Site) -> None:
-        """Undo what only messages made pending that are now proven to have been stored; what fires goes on."""
+        """Undo what messages did that are now proven to have been stored; what fires goes on."""
         state = site.device.state
         for rule, before in clocks.take_before(state).items():
             known, post = state.rules.get(rule), site.roster.posts.get(rule)
-            if post is None or known is None or known.phase is Phase.FIRING:
+            if post is None or (known is not None and known.phase is Phase.FIRING):
                 continue
             if before is None:
-                del state.rules[rule]
+                state.rules.pop(rule, None)
             else:
+                if before.phase is Phase.FIRING:
+                    # They ended that alert, and people were told: what still holds raises another one.
+                    steps.rest(before)
                 state.rules[rule] = before
             site.drawn = None
             self._settle(site, post)
@@ -294,7 +297,7 @@ class Engine:
         age = now - to_microseconds(observation.at)
         aside = [post for post in posts if post not in counted and post.takes_late(age)]
         if verdict is Verdict.ARRIVAL:
-            clocks.keep_before(site.device.state, [post.id for post in counted])
+            clocks.keep_before(site.device.state, [post.id for post in counted if not post.takes_late(age)])
             arrived = msgspec.structs.replace(observation, at=observation.received_at, late=False)
             self._step_all(site, [*silences, *counted], arrived, now, said)
         else:

@@ -217,6 +217,32 @@ def test_an_alert_that_fired_in_doubt_stays() -> None:
     assert firing(run([each for each in RULES if each.id == FIRE], heard(said))) == [FIRE]
 
 
+def doors_open(received: float, behind: float = 0.0) -> Said:
+    return received, behind, LIFT, Channel.TELEMETRY, {"door_state": "open", "door_zone": True, "direction": "stopped"}
+
+
+def released(received: float, behind: float = 0.0) -> Said:
+    return received, behind, LIFT, Channel.EVENT, {"type": "alarm_released"}
+
+
+def lives(rule_id: str, said: Iterable[Said]) -> list[tuple[float, str]]:
+    return told(run([each for each in RULES if each.id == rule_id], heard(said), 2 * HOUR))
+
+
+def test_what_a_stored_message_ended_in_doubt_is_raised_again_where_it_still_holds() -> None:
+    freed_in_doubt = [presence(110, "offline", LIFT), doors_open(1_000, 600)]
+    said = [*every(5, 20, trapped, 0), *freed_in_doubt, *every(5, 20, trapped, 0, begin=1_010), doors_open(1_300)]
+    expected = [(65, "firing"), (1_000, "resolved"), (1_070, "firing"), (1_300, "resolved")]
+    assert lives("trapped-passenger", said) == expected
+    again = [*said, *every(5, 20, trapped, 0, begin=1_400)]
+    assert lives("trapped-passenger", again) == [*expected, (1_460, "firing")]
+
+
+def test_what_a_rule_takes_late_is_not_taken_back() -> None:
+    said = [pressed(0), presence(10, "offline", LIFT), released(1_000, 600), trapped(1_001), pressed(1_100)]
+    assert lives("car-alarm-button", said)[:3] == [(0, "firing"), (1_000, "resolved"), (1_100, "firing")]
+
+
 SKEWS: dict[str, tuple[list[Said], float | None]] = {
     "right": (every(10, 20, cold, 1), None),
     "late within five minutes": (every(10, 20, cold, 250), None),
