@@ -18,9 +18,11 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import URL, make_url
 
-from app import wiring
+from app import heartbeat, wiring
+from app.metrics import PARTS
 from app.settings import Settings
 from core.errors import StartupError, TemporaryError
+from storage.journal.appender_lock import AppenderLock
 from storage.records import RecordsAdapter
 
 MANIFEST = "manifest.json"
@@ -29,6 +31,8 @@ RECORDS, DUMP, JOURNAL, TELEMETRY = "records.sqlite", "records.dump", "journal.s
 _BESIDE = ("*.key", "clock*.json")
 # The journal may be trimmed past the decided position of the records' copy while it is copied itself: then once more.
 _ATTEMPTS = 3
+# A part that runs writes its heartbeat every second, also into a folder that was moved away from under it.
+_WATCH_SECONDS = 3 * heartbeat.EVERY_SECONDS
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
 
@@ -83,16 +87,47 @@ async def backup(settings: Settings, folder: Path, now: datetime, version: str) 
 async def restore(settings: Settings, folder: Path) -> Manifest:
     """Bring a backup back into an installation that has no journal and no records; return what was brought back.
 
-    Every file is compared with the manifest before the first one is copied. Raises `StartupError`.
+    Every file is compared with the manifest before the first one is copied, and no part may run on the installation,
+    even where its files were moved away from under it. Raises `StartupError`.
     """
     manifest = await asyncio.to_thread(verified, folder)
     targets = _targets(settings, manifest.files)
+    await require_stopped(settings.var)
+    wiring.require_writable(settings.var)
+    lock = AppenderLock(settings.journal_path)
+    lock.acquire()
+    try:
+        await _bring_back(settings, folder, manifest, targets)
+    finally:
+        lock.release()
+    return manifest
+
+
+async def require_stopped(var: Path, watch_seconds: float = _WATCH_SECONDS) -> None:
+    """Return once no part has written its heartbeat for ``watch_seconds``. Raises `StartupError` when one does.
+
+    Heartbeats are compared with each other and not with a clock: the clock's anchor may have been moved away too.
+    """
+    before = _beats(var)
+    deadline = asyncio.get_running_loop().time() + watch_seconds
+    while asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(heartbeat.EVERY_SECONDS / 4)
+        if running := [part for part, beat in _beats(var).items() if beat != before.get(part)]:
+            raise StartupError(f"{', '.join(running)} runs on {var}: stop every part first")
+
+
+def _beats(var: Path) -> dict[str, int]:
+    """Return when each part that ever ran on ``var`` wrote its heartbeat, by the file system."""
+    paths = {part: heartbeat.path_of(var, part) for part in PARTS}
+    return {part: path.stat().st_mtime_ns for part, path in paths.items() if path.exists()}
+
+
+async def _bring_back(settings: Settings, folder: Path, manifest: Manifest, targets: Mapping[str, Path]) -> None:
     for name, target in targets.items():
         if target.exists() and name in (RECORDS, JOURNAL, TELEMETRY):
             raise StartupError(
                 f"{target} exists: a backup is brought back only where there is none; move it away first"
             )
-    wiring.require_writable(settings.var)
     for name, target in targets.items():
         for companion in _COMPANIONS:
             target.with_name(target.name + companion).unlink(missing_ok=True)
@@ -100,7 +135,6 @@ async def restore(settings: Settings, folder: Path) -> Manifest:
     if DUMP in manifest.files:
         url = _postgres(settings)
         await _run("pg_restore", ["--exit-on-error", "--single-transaction", "--no-owner", str(folder / DUMP)], url)
-    return manifest
 
 
 def verified(folder: Path) -> Manifest:

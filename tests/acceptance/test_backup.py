@@ -1,5 +1,6 @@
 """A backup taken while messages flow, brought back elsewhere: nothing that it reaches is missing, and all goes on."""
 
+import asyncio
 import os
 import stat
 import subprocess
@@ -11,14 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from app.backup import verified
+from app.backup import restore, verified
+from app.settings import Settings
 from core.errors import StartupError
+from storage.journal.appender_lock import AppenderLock
 from storage.journal.sqlite import SqliteJournal
 from tests.acceptance import outcome
 from tests.acceptance.lifts import RULE_SETTINGS, LiftPublisher
 from tests.acceptance.running import COMMAND, ROOT, Anju, environment, wait_until
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.plugin import MakeMosquitto
+from tests.servers.running import free_port
 
 PARTS = ("ingest", "alerts")
 BEFORE, MEANWHILE, AFTER = 1_500, 1_000, 500
@@ -174,6 +178,40 @@ def test_a_backup_that_is_not_whole_is_refused(whole: Path, damage, said: str) -
     damage(whole)
     with pytest.raises(StartupError, match=said):
         verified(whole)
+
+
+@pytest.mark.timeout(300)
+def test_a_restore_under_a_running_part_is_refused(whole: Path, tmp_path: Path) -> None:
+    var = tmp_path / "running" / "var"
+    var.parent.mkdir()
+    with Anju("api", var, {"ANJU_API__PORT": free_port()}) as part:
+        part.wait_ready()
+        for moved in (False, True):
+            if moved:
+                var.rename(tmp_path / "running" / "var-old")
+            with pytest.raises(StartupError, match=f"api runs on {var}: stop every part first"):
+                _restore(var, whole)
+        assert not (var / "journal.sqlite").exists()
+        assert part.stop() == 0
+    # Its last heartbeat is a second old, and it is gone.
+    _restore(var, whole)
+    assert (var / "journal.sqlite").exists()
+
+
+def test_a_restore_beside_an_appender_is_refused(whole: Path, tmp_path: Path) -> None:
+    var = tmp_path / "appending"
+    lock = AppenderLock(var / "journal.sqlite")
+    lock.acquire()
+    try:
+        with pytest.raises(StartupError, match="another Anju is writing into it"):
+            _restore(var, whole)
+    finally:
+        lock.release()
+    assert [path.name for path in var.iterdir()] == ["journal.sqlite.lock"]
+
+
+def _restore(var: Path, copy: Path) -> None:
+    asyncio.run(restore(Settings(var=var), copy))
 
 
 def test_a_backup_goes_into_a_folder_of_its_own(whole: Path, tmp_path: Path) -> None:
