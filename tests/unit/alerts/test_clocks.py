@@ -53,6 +53,10 @@ def pressed(received: float, behind: float = 0.0) -> Said:
     return received, behind, LIFT, Channel.EVENT, {"type": "alarm_pressed"}
 
 
+def released(received: float, behind: float = 0.0) -> Said:
+    return received, behind, LIFT, Channel.EVENT, {"type": "alarm_released"}
+
+
 def trapped(received: float, behind: float = 0.0) -> Said:
     body = {"passenger_present": True, "door_state": "closed", "direction": "stopped", "service_mode": "normal"}
     return received, behind, LIFT, Channel.TELEMETRY, body
@@ -221,10 +225,6 @@ def doors_open(received: float, behind: float = 0.0) -> Said:
     return received, behind, LIFT, Channel.TELEMETRY, {"door_state": "open", "door_zone": True, "direction": "stopped"}
 
 
-def released(received: float, behind: float = 0.0) -> Said:
-    return received, behind, LIFT, Channel.EVENT, {"type": "alarm_released"}
-
-
 def lives(rule_id: str, said: Iterable[Said]) -> list[tuple[float, str]]:
     return told(run([each for each in RULES if each.id == rule_id], heard(said), 2 * HOUR))
 
@@ -241,6 +241,14 @@ def test_what_a_stored_message_ended_in_doubt_is_raised_again_where_it_still_hol
 def test_what_a_rule_takes_late_is_not_taken_back() -> None:
     said = [pressed(0), presence(10, "offline", LIFT), released(1_000, 600), trapped(1_001), pressed(1_100)]
     assert lives("car-alarm-button", said)[:3] == [(0, "firing"), (1_000, "resolved"), (1_100, "firing")]
+
+
+def test_an_alert_that_ended_in_doubt_stays_so_and_the_next_press_is_an_alert() -> None:
+    said = [pressed(0), released(4, HOUR), pressed(6), released(8)]
+    button = [one for one in run(RULES, heard(said)) if one.rule == "car-alarm-button"]
+    happened = [one.kind for one in button if one.kind is not TransitionKind.PENDING]
+    assert happened == [TransitionKind.FIRING, TransitionKind.RESOLVED] * 2
+    assert len({one.alert_id for one in button}) == 2
 
 
 SKEWS: dict[str, tuple[list[Said], float | None]] = {
