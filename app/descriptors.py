@@ -56,6 +56,12 @@ def problems() -> dict[str, str]:
     return {COMPONENT: found} if found else {}
 
 
+def figures() -> dict[str, float]:
+    """Return how many descriptors this process has open, and how many it may have."""
+    opened, allowed = _opened(), limit()
+    return {"open_descriptors": allowed if opened is None else opened, "descriptors_limit": allowed}
+
+
 def _opened() -> int | None:
     """Return how many are open, `None` when not even one is left to look with."""
     folder = Path("/proc/self/fd")

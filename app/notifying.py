@@ -55,6 +55,7 @@ class Notifying:
         self._registry = registry
         self._problems = problems
         self._announced = 0
+        self._outbox = OutboxAdapter(database, clock)
         channels = Channels(settings, clock, os.environ, links)
         good = LastGood(GoodConfigurationsAdapter(database), PLAN, clock)
         self._source = PlanSource(settings.notify.plan, channels, good)
@@ -83,7 +84,7 @@ class Notifying:
         """Read the plan; yield the services to run; close the channels. Raises `RuleError` or `StartupError`."""
         await self._source.load()
         await self._book.replace(self._source.receivers)
-        outbox = OutboxAdapter(self._database, self._clock)
+        outbox = self._outbox
         self.deliverer = Deliverer(outbox, self._book, self._clock)
         self.desk = DeskService(
             DeskRecordsAdapter(self._database, self._clock), self._surroundings(), self._clock, wait=self._wait
@@ -111,6 +112,7 @@ class Notifying:
             "told_sequence": decided.sequence,
             "notifications_total": decided.intents,
             "delivered_total": delivered.delivered,
+            "delivery_seconds_total": self._outbox.delivery_seconds,
             "undelivered_total": delivered.given_up,
             "delivery_retries_total": delivered.postponed,
             "deliveries_under_way": delivered.in_flight,

@@ -22,7 +22,14 @@ from app.steady_clock import ClockWatch
 from core.clock import Clock
 from emergency.asking import AlarmTestAsking
 from emergency.service import EmergencyService
-from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, RegistryAdapter, UnreadableWatch
+from storage.records import (
+    AlertRecordsAdapter,
+    OpenCounts,
+    RecordsAdapter,
+    RecordsDatabase,
+    RegistryAdapter,
+    UnreadableWatch,
+)
 
 
 class Alerts:
@@ -43,6 +50,7 @@ class Alerts:
         self._clock_watch = ClockWatch(clock, settings.var)
         self.disks = disks or wiring.disk_watch(settings, records=True)
         self.database: RecordsDatabase
+        self.open_counts: OpenCounts
         self.rules: RuleSource
         self.service: AlertService
         self.notifying: Notifying
@@ -57,7 +65,7 @@ class Alerts:
         await asyncio.to_thread(self.disks.prepare)
         journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
         database, telemetry = wiring.records(settings), wiring.telemetry(settings)
-        self.database = database
+        self.database, self.open_counts = database, OpenCounts(database, clock)
         waiting: Waiting = self._doorbell or Poll(journal.last_position)
         registry = RegistryAdapter(database)
         self.notifying = Notifying(settings, clock, database, registry, wiring.confirm_links(settings), self.problems)
@@ -90,6 +98,7 @@ class Alerts:
                     "disk space": Service(self.disks.run),
                     "notice of a full disk": Service(self.notifying.notice(self._full_disk).run),
                     "unreadable records": Service(UnreadableWatch(database).run),
+                    "counts of what is open": Service(self.open_counts.run),
                     **telling,
                     "alerts heartbeat": Service(lambda: heartbeat.beat(settings.var, "alerts", clock, self.pulse)),
                 }
@@ -119,6 +128,8 @@ class Alerts:
                 "alarm_tests_asked_total": self.asking.asked,
                 "clock_jumps_total": self._clock_watch.jumps,
                 **self.notifying.figures(),
+                **self.open_counts.figures(),
+                **descriptors.figures(),
             },
             wrong,
         )

@@ -182,9 +182,9 @@ class Api:
         # Not the rules, which are looked at only when somebody asks for them: the alert engine tells of those.
         wrong = {**self._supervisor.problems(), **self.disks.problems, **descriptors.problems()}
         wrong |= {**self._database.unreadable.problems(), **components(rules="", plan=plan, emergency=emergency)}
-        figures: dict[str, float] = {}
+        figures = descriptors.figures()
         if self._server is not None:
             wrong |= self._server.problems()
-            figures = self._server.figures()
+            figures |= self._server.figures()
         detail = f"{PROBLEM}{plan}" if plan else f"emergency plan: {emergency}" if emergency else "serving"
         return Pulse("degraded" if wrong else "up", detail, figures, wrong)

@@ -111,6 +111,7 @@ class Ingest:
                 "written_position": written.position,
                 "broker_connected": float(up),
                 "trimmed_for_room_total": self.journal.trimmed_for_room,
+                **descriptors.figures(),
             },
             problems,
         )

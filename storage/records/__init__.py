@@ -9,6 +9,7 @@ from storage.records.controller_codes import ControllerCodesAdapter as Controlle
 from storage.records.database import RecordsDatabase as RecordsDatabase
 from storage.records.desk_records import DeskRecordsAdapter as DeskRecordsAdapter
 from storage.records.good_configurations import GoodConfigurationsAdapter as GoodConfigurationsAdapter
+from storage.records.open_counts import OpenCounts as OpenCounts
 from storage.records.outbox import OutboxAdapter as OutboxAdapter
 from storage.records.person_tests import PersonTestsAdapter as PersonTestsAdapter
 from storage.records.quality import QualityAdapter as QualityAdapter

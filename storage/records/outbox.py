@@ -41,6 +41,8 @@ class OutboxAdapter:
         self._database = database
         self._clock = clock or SystemClock()
         self._deliveries = Grouped(self._record_delivered)
+        self.delivery_seconds = 0.0
+        """How long all that was delivered through this adapter had waited since it was decided, retries included."""
 
     async def due(
         self, now: datetime, limit: int, without: Collection[str] = (), *, calls: bool | None = None
@@ -119,7 +121,10 @@ class OutboxAdapter:
 
     async def _record_delivered(self, endings: Sequence[_Ending]) -> Sequence[Exception | None]:
         async with self._database.writing() as connection:
-            await _finish(connection, endings, wall_ahead(self._clock), failed=False)
+            finished = await _finish(connection, endings, wall_ahead(self._clock), failed=False)
+        at = {ending.number: ending.at for ending in endings}
+        waited = (at[row.number] - outbox_rows.came_in(row) for row in finished)
+        self.delivery_seconds += sum(max(0.0, each.total_seconds()) for each in waited)
         return [None] * len(endings)
 
     async def outbox(
@@ -162,7 +167,7 @@ async def _finish(
 ) -> Sequence[Row[Any]]:
     """End entries, let the next of each line be tried, and remember how their receivers fare.
 
-    Returns number, receiver and incident of those that were not finished before.
+    Returns those that were not finished before, as `outbox_rows.waiting` does.
     """
     await outbox_rows.lock(connection)
     # The first that was said of an entry counts.

@@ -23,6 +23,7 @@ Turn = tuple[str, str, datetime]
 """Receiver and incident, which are a line, and when its next entry may be tried by the steady clock."""
 _IDS_AT_ONCE = 500
 _MICROSECOND = timedelta(microseconds=1)
+_WAITING = (outbox.c.number, outbox.c.receiver, outbox.c.incident, outbox.c.created_at, outbox.c.created_ahead)
 
 
 async def lock(connection: AsyncConnection) -> None:
@@ -45,9 +46,9 @@ async def put(connection: AsyncConnection, intents: Sequence[Intent], now: Momen
 
 
 async def waiting(connection: AsyncConnection, numbers: Iterable[int]) -> Sequence[Row[Any]]:
-    """Return number, receiver and incident of those entries that are not finished. The caller holds the lock."""
+    """Return the entries that are not finished, without what they say. The caller holds the lock."""
     found: list[Row[Any]] = []
-    unfinished = select(outbox.c.number, outbox.c.receiver, outbox.c.incident).where(outbox.c.finished_at.is_(None))
+    unfinished = select(*_WAITING).where(outbox.c.finished_at.is_(None))
     for chunk in batched(sorted(numbers), _IDS_AT_ONCE):
         found += await connection.execute(unfinished.where(outbox.c.number.in_(chunk)))
     return found
@@ -101,6 +102,12 @@ def entry_of(row: Row[Any]) -> OutboxEntry:
         detail=row.detail,
         created_ahead=row.created_ahead * _MICROSECOND,
     )
+
+
+def came_in(row: Row[Any]) -> datetime:
+    """Return when an entry came in, by the steady clock."""
+    created: datetime = row.created_at - row.created_ahead * _MICROSECOND
+    return created
 
 
 def status_of(row: Row[Any]) -> OutboxStatus:

@@ -1,6 +1,6 @@
 """What Prometheus is told: the figures of every part, and what is wrong with components, with few labels."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -9,6 +9,7 @@ from prometheus_client.exposition import generate_latest
 from app import heartbeat
 from app.metrics import FiguresCollector
 from core.clock import ManualClock
+from ingest.ports import LedgerRow
 
 NOW = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
 
@@ -19,6 +20,9 @@ class FiveMessages:
 
     def last_position(self) -> int:
         return 5
+
+    def ledger(self, since: date) -> list[LedgerRow]:
+        return [LedgerRow(date(2026, 5, day), "jinxiu", 10, 6, 3, 1) for day in (1, 2) if since.day <= day]
 
 
 def told(folder: Path) -> list[str]:
@@ -37,6 +41,24 @@ def test_figures_of_parts_and_readers(tmp_path: Path) -> None:
     assert 'anju_part_up{part="alerts"} 0.0' in lines
     assert 'anju_journal_reader_lag{reader="alerts"} 2.0' in lines
     assert not [line for line in lines if "problem" in line]
+
+
+def test_a_part_that_is_degraded_is_up_and_says_so(tmp_path: Path) -> None:
+    heartbeat.write(heartbeat.path_of(tmp_path, "alerts"), heartbeat.Heartbeat(NOW, "degraded", "", {}))
+    lines = told(tmp_path)
+    assert 'anju_part_up{part="alerts"} 1.0' in lines
+    assert 'anju_part_degraded{part="alerts"} 1.0' in lines
+    assert 'anju_part_degraded{part="api"} 0.0' in lines
+
+
+def test_the_ledger_of_all_days_and_the_disk(tmp_path: Path) -> None:
+    figures = dict(line.rsplit(" ", 1) for line in told(tmp_path))
+    ended = {
+        outcome: figures[f'anju_journal_messages_total{{outcome="{outcome}"}}']
+        for outcome in LedgerRow.__struct_fields__[3:]
+    }
+    assert ended == {"stored": "12.0", "duplicate": "6.0", "rejected": "2.0"}
+    assert 0 < float(figures["anju_disk_free_bytes"]) <= float(figures["anju_disk_size_bytes"])
 
 
 def test_components_in_trouble_have_one_line_each_however_many_devices_there_are(tmp_path: Path) -> None:
