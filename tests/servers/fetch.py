@@ -15,9 +15,19 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 from tests.servers import debian, influxd_build  # noqa: E402
 from tests.servers.places import PROGRAMS, VARIABLES, Address, cache_folder, find, has_chinese_font  # noqa: E402
 
-DEBIAN_PACKAGES = {"mosquitto": "mosquitto", "postgres": "postgresql", "chromium": "chromium", "faketime": "faketime"}
+DEBIAN_PACKAGES = {
+    "mosquitto": "mosquitto",
+    "postgres": "postgresql",
+    "chromium": "chromium",
+    "faketime": "faketime",
+    "prometheus": "prometheus",
+}
 FONTS_PACKAGE = "fonts-noto-cjk"
-SERVICES = {"mosquitto": "mosquitto.service", "postgres": "postgresql.service"}
+SERVICES = {
+    "mosquitto": "mosquitto.service",
+    "postgres": "postgresql.service",
+    "prometheus": "prometheus.service",
+}
 
 
 def main() -> None:

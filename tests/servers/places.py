@@ -15,6 +15,7 @@ PROGRAMS = {
     "postgres": "postgres",
     "chromium": "chromium",
     "faketime": "faketime",
+    "prometheus": "prometheus",
 }
 VARIABLES = {
     "mosquitto": "ANJU_TEST_MQTT_URL",
