@@ -21,6 +21,7 @@ DEBIAN_PACKAGES = {
     "chromium": "chromium",
     "faketime": "faketime",
     "prometheus": "prometheus",
+    "systemd": "systemd",
 }
 FONTS_PACKAGE = "fonts-noto-cjk"
 SERVICES = {

@@ -16,6 +16,7 @@ PROGRAMS = {
     "chromium": "chromium",
     "faketime": "faketime",
     "prometheus": "prometheus",
+    "systemd": "systemd-analyze",
 }
 VARIABLES = {
     "mosquitto": "ANJU_TEST_MQTT_URL",
