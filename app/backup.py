@@ -33,7 +33,8 @@ _BESIDE = ("*.key", "clock*.json")
 _ATTEMPTS = 3
 # A part that runs writes its heartbeat every second, also into a folder that was moved away from under it.
 _WATCH_SECONDS = 3 * heartbeat.EVERY_SECONDS
-_COMPANIONS = ("-wal", "-shm", "-journal")
+# The marker too: bringing back is as deliberate as accepting, and a backup may be older than a rescue.
+_COMPANIONS = ("-wal", "-shm", "-journal", ".marker")
 
 
 class Copied(msgspec.Struct, frozen=True):

@@ -21,8 +21,8 @@ from app import (
     operations_cli,
     parts,
     plan_cli,
-    records_cli,
     rules_cli,
+    stores_cli,
     wiring,
 )
 from app.channels import Channels
@@ -46,13 +46,13 @@ cli = typer.Typer(help="Anju 安居 watches over lifts, gates and bike sheds.", 
 for command in (drill_cli.drill, operations_cli.backup, operations_cli.restore, operations_cli.doctor):
     cli.command()(command)
 _token = typer.Typer(help="Names and tokens that may use the API.", no_args_is_help=True)
-_journal = typer.Typer(help="The durable log of messages.", no_args_is_help=True)
 cli.add_typer(rules_cli.cli, name="rules")
 cli.add_typer(plan_cli.cli, name="plan")
 cli.add_typer(emergency_cli.cli, name="emergency")
 cli.add_typer(_token, name="token")
-cli.add_typer(_journal, name="journal")
-cli.add_typer(records_cli.cli, name="records")
+cli.add_typer(stores_cli.journal, name="journal")
+cli.add_typer(stores_cli.records, name="records")
+cli.add_typer(stores_cli.telemetry, name="telemetry")
 
 _Answer = TypeVar("_Answer")
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file; environment variables go before it.")]
@@ -241,22 +241,3 @@ async def _with_tokens(settings: Settings, act: Callable[[TokensAdapter], Awaita
         return await act(TokensAdapter(database))
     finally:
         await database.close()
-
-
-@_journal.command()
-def rescue(
-    file: Annotated[Path, typer.Argument(help="The damaged journal.")],
-    config: Config = None,
-    without_key: Annotated[
-        bool, typer.Option("--without-key", help="Give up what is sealed with a key that is lost.")
-    ] = False,
-) -> None:
-    """Copy what can be read of a damaged journal into a new file; the damaged one is kept beside it.
-
-    Stop every part of Anju first. The key is the one that the settings name.
-    """
-    from storage.journal.rescue import rescue as rescue_journal
-
-    settings = load(config)
-    seal = wiring.journal_seal(settings) if settings.journal_key_path.exists() else None
-    print(rescue_journal(file, seal, without_key=without_key))

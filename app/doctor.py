@@ -33,7 +33,7 @@ from app.settings import Settings
 from core.clock import Clock
 from core.observations import PAYLOAD_LIMIT_BYTES
 from ingest.broker_link import tls_context
-from storage.damage import require_sound
+from storage.damage import require_known, require_sound
 from storage.journal.sealing import is_sealed_journal
 from storage.journal.sqlite import SqliteJournal
 from storage.records import RecordsAdapter
@@ -158,6 +158,7 @@ async def _journal(settings: Settings, _clock: Clock) -> Iterator[Finding]:
 
 def _of_journal(settings: Settings) -> Iterator[Finding]:
     path, key = settings.journal_path, settings.journal_key_path
+    require_known(path, "journal")
     if not path.exists():
         return iter([_warning(f"{path} does not exist yet", "anju run, or anju ingest")])
     if not path.stat().st_size:  # To open it would make a new journal of it.
@@ -193,6 +194,8 @@ async def _records(settings: Settings, _clock: Clock) -> Iterator[Finding]:
 
 
 async def _telemetry(settings: Settings, _clock: Clock) -> Iterator[Finding]:
+    if settings.telemetry.store == "embedded":
+        await asyncio.to_thread(require_known, settings.telemetry_path, "telemetry")
     if settings.telemetry.store == "embedded" and not settings.telemetry_path.exists():
         return iter([_warning(f"{settings.telemetry_path} does not exist yet", "anju run, or anju ingest")])
     store = wiring.telemetry(settings)

@@ -21,6 +21,7 @@ from ingest.decoders.native import NativeDecoder
 from ingest.session import SessionSettings
 from ingest.writer_state import WriterSettings
 from simulators.link import BrokerAddress
+from storage import damage
 from storage.journal.sealing import Seal, is_sealed_journal
 from storage.journal.sqlite import SqliteJournal
 from storage.records import GoodConfigurationsAdapter, RecordsDatabase, RuleBookAdapter
@@ -59,7 +60,8 @@ def prepare_folder(settings: Settings) -> None:
 
 
 def journal(settings: Settings, *, appending: bool) -> SqliteJournal:
-    """Return the journal, opened."""
+    """Return the journal, opened. Raises `StartupError` where it is not the one that was here, and what it raises."""
+    damage.require_known(settings.journal_path, "journal")
     opened = SqliteJournal(
         settings.journal_path,
         remembered=settings.journal.remembered,
@@ -67,6 +69,8 @@ def journal(settings: Settings, *, appending: bool) -> SqliteJournal:
         seal=journal_seal(settings),
     )
     opened.open(appending=appending)
+    if appending:
+        damage.mark(settings.journal_path)
     return opened
 
 

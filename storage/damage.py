@@ -7,7 +7,7 @@ is otherwise like a new installation: it would start *ready*, without the alerts
 
 import secrets
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -45,43 +45,55 @@ def refusal(what: str, path: Path, found: str) -> StartupError:
 def require_sound(path: Path, what: str) -> None:
     """Raise `StartupError` where the file is damaged, or is not the one that its marker names.
 
-    Without a marker a missing file is a new installation. Reads every page (about a second per GB).
+    Reads every page (about a second per GB).
+    """
+    if _is_filled(path):
+        verdict = _answer(path, what, "PRAGMA quick_check(1)")
+        if verdict not in (None, "ok"):
+            raise refusal(what, path, " ".join(str(verdict).split()))
+    require_known(path, what)
+
+
+def require_known(path: Path, what: str) -> None:
+    """Raise `StartupError` where the file is missing, empty or another database than the one that its marker names.
+
+    Without a marker a missing file is a new installation. Reads one page.
     """
     marker = _read(marker_of(path))
-    if not path.exists() or path.stat().st_size == 0:
-        if marker is not None:
-            raise _not_the_one(path, what, "is missing" if not path.exists() else "is empty")
+    if marker is None:
         return
-    # By SQLite alone: to open the file and close it again would drop the locks of this process's other connections to
-    # it (POSIX), and whoever closes it next would take itself for the last one and delete the write-ahead log in use.
-    try:
-        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
-            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    except sqlite3.DatabaseError as error:
-        if is_damage(error):
-            raise refusal(what, path, str(error)) from error
-        return  # Locked, or no rights: whoever opens it says so.
-    if verdict != "ok":
-        raise refusal(what, path, " ".join(str(verdict).split()))
-    if marker is not None and marker.application_id != application_id:
+    if not _is_filled(path):
+        raise _not_the_one(path, what, "is empty" if path.exists() else "is missing")
+    if _answer(path, what, "PRAGMA application_id") not in (None, marker.application_id):
         raise _not_the_one(path, what, "holds another database")
 
 
 def mark(path: Path) -> None:
-    """Give the file its identity, where it has none, and keep that in its marker. Many may do so at once."""
+    """Give the file its identity, where it has none, and keep that in its marker. Many may do so at once.
+
+    Where the disk is full or the file is locked, the next start marks it: that is no reason not to start.
+    """
+    with suppress(sqlite3.OperationalError, OSError):
+        _keep(marker_of(path), Marker(_identity(path)))
+
+
+def _identity(path: Path) -> int:
+    """Return the `application_id` of the file, drawn at random where it has none."""
     with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        application_id = int(connection.execute("PRAGMA application_id").fetchone()[0])
         if application_id == 0:
             application_id = 1 + secrets.randbelow(2**31 - 1)
             connection.execute(f"PRAGMA application_id = {application_id}")
         connection.execute("COMMIT")
-    marker = marker_of(path)
-    if _read(marker) != Marker(application_id):
-        draft = marker.with_name(f"{marker.name}.{secrets.token_hex(4)}")
-        draft.write_bytes(msgspec.json.encode(Marker(application_id)))
-        draft.replace(marker)
+    return application_id
+
+
+def _keep(path: Path, marker: Marker) -> None:
+    if _read(path) != marker:
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        draft.write_bytes(msgspec.json.encode(marker))
+        draft.replace(path)
 
 
 def accept(path: Path) -> bool:
@@ -89,6 +101,24 @@ def accept(path: Path) -> bool:
     there = marker_of(path).exists()
     marker_of(path).unlink(missing_ok=True)
     return there
+
+
+def _is_filled(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _answer(path: Path, what: str, question: str) -> object:
+    """Return what SQLite answers, ``None`` where the file is locked or may not be read: whoever opens it says so."""
+    # By SQLite alone: to open the file and close it again would drop the locks of this process's other connections to
+    # it (POSIX), and whoever closes it next would take itself for the last one and delete the write-ahead log in use.
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+            (answer,) = connection.execute(question).fetchone()
+            return answer
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            raise refusal(what, path, str(error)) from error
+        return None
 
 
 def _read(marker: Path) -> Marker | None:

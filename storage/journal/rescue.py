@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from core.errors import PermanentError, WrongJournalKey
+from storage import damage
 from storage.journal import salvage
 from storage.journal.appender_lock import AppenderLock
 from storage.journal.schema import check, classify, connect, locked, unwritable
@@ -60,6 +61,8 @@ def rescue(path: Path, seal: Seal | None = None, *, without_key: bool = False) -
             fresh.unlink(missing_ok=True)
             raise locked(path, error) from error
         _swap(path, fresh, kept)
+        damage.accept(path)
+        damage.mark(path)
         return report
     finally:
         lock.release()

@@ -1,12 +1,15 @@
 """Telemetry in one SQLite file: no server, and one commit, safe on disk, per batch."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from core.devices import DeviceKey
+from core.errors import StartupError, TemporaryError
 from core.telemetry import Aggregate, Point, Series
+from storage import damage
 from storage.reserve import Floor
 from storage.telemetry import embedded_reading, embedded_schema, embedded_writing
 from storage.telemetry.selection import (
@@ -35,8 +38,17 @@ class EmbeddedTelemetry:
         self._points = embedded_writing.PointWriter()
 
     async def prepare(self) -> None:
-        """Create the file and its tables. Raises `TemporaryError`, or `PermanentError` for a newer Anju's file."""
+        """Create the file and its tables. Raises `TemporaryError`, or `PermanentError` for a newer Anju's file.
+
+        A file that is missing or emptied although its marker tells of one is a `TemporaryError` with the way out:
+        messages wait in the journal, and alerts go on.
+        """
+        try:
+            await asyncio.to_thread(damage.require_known, self._path, "telemetry")
+        except StartupError as error:
+            raise TemporaryError(str(error)) from error
         await self._writing.run(embedded_schema.prepare)
+        await asyncio.to_thread(damage.mark, self._path)
 
     async def write(self, points: Sequence[Point]) -> None:
         """Store ``points``; on disk when it returns, all or nothing. Raises `TemporaryError` or `MalformedPoints`."""

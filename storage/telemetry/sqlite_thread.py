@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from core.errors import MalformedPoints, TemporaryError
+from storage.damage import is_damage
 from storage.reserve import WAL_LIMIT
 
 _Answer = TypeVar("_Answer")
 # Another process may hold the lock for one batch or one checkpoint; longer than this something is wrong.
 _BUSY_TIMEOUT_SECONDS = 5.0
+_WAY_OUT = (
+    ": it is damaged; new values wait in the journal. Stop Anju and restore a backup, or move the file and its marker"
+    " away to begin a new history"
+)
 
 
 class SqliteThread:
@@ -83,7 +88,8 @@ def library_errors(path: Path) -> Iterator[None]:
     except (OverflowError, UnicodeEncodeError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
         raise MalformedPoints(f"telemetry store {path}: {error}") from error
     except (sqlite3.Error, OSError) as error:
-        raise TemporaryError(f"telemetry store {path}: {error}") from error
+        way_out = _WAY_OUT if isinstance(error, sqlite3.Error) and is_damage(error) else ""
+        raise TemporaryError(f"telemetry store {path}: {error}{way_out}") from error
 
 
 def _connect(path: Path, mode: str, *pragmas: str) -> sqlite3.Connection:

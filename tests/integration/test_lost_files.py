@@ -1,0 +1,110 @@
+"""Journal and telemetry files that are lost: a marker tells of them, and nothing starts as if there had been none."""
+
+import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from app import wiring
+from app.settings import Settings
+from core.errors import StartupError, TemporaryError
+from storage.damage import accept, marker_of
+from storage.journal.rescue import rescue
+from storage.telemetry.embedded import EmbeddedTelemetry
+from tests.acceptance.running import COMMAND, ROOT, Anju, environment
+from tests.servers.running import free_port
+
+LOST: dict[str, Callable[[Path], object]] = {
+    "is empty": lambda path: path.write_bytes(b""),
+    "is missing": lambda path: path.unlink(),
+}
+
+
+def opened_once(settings: Settings) -> None:
+    with closing(wiring.journal(settings, appending=True)):
+        pass
+
+
+@pytest.mark.parametrize("found", LOST)
+@pytest.mark.parametrize("appending", [True, False], ids=["ingest", "a reader"])
+def test_a_lost_journal_is_not_begun_anew(tmp_path: Path, found: str, appending: bool) -> None:
+    settings = Settings(var=tmp_path)
+    opened_once(settings)
+    LOST[found](settings.journal_path)
+    with pytest.raises(StartupError, match=rf"journal database .* {found}.*`anju journal accept "):
+        wiring.journal(settings, appending=appending)
+    assert not settings.journal_path.exists() or settings.journal_path.stat().st_size == 0
+    assert accept(settings.journal_path)
+    opened_once(settings)
+    assert marker_of(settings.journal_path).exists()
+
+
+def test_the_journal_of_another_installation_is_refused(tmp_path: Path) -> None:
+    mine, other = Settings(var=tmp_path / "mine"), Settings(var=tmp_path / "other")
+    for settings in (mine, other):
+        settings.var.mkdir()
+        opened_once(settings)
+    other.journal_path.replace(mine.journal_path)
+    with pytest.raises(StartupError, match="holds another database"):
+        wiring.journal(mine, appending=False)
+
+
+def test_a_rescued_journal_is_the_one_that_its_marker_names(tmp_path: Path) -> None:
+    settings = Settings(var=tmp_path)
+    opened_once(settings)
+    rescue(settings.journal_path, wiring.journal_seal(settings))
+    opened_once(settings)
+
+
+@pytest.mark.parametrize("found", LOST)
+async def test_a_lost_history_is_told_and_not_begun_anew(tmp_path: Path, found: str) -> None:
+    path = tmp_path / "telemetry.sqlite"
+    for _ in range(2):
+        store = EmbeddedTelemetry(path)
+        await store.prepare()
+        await store.close()
+    LOST[found](path)
+    store = EmbeddedTelemetry(path)
+    with pytest.raises(TemporaryError, match=rf"{found}.*`anju telemetry accept "):
+        await store.prepare()
+    assert accept(path)
+    await store.prepare()
+    await store.close()
+
+
+async def test_a_damaged_history_names_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "telemetry.sqlite"
+    path.write_bytes(b"no database at all" * 1_000)
+    store = EmbeddedTelemetry(path)
+    with pytest.raises(TemporaryError, match="damaged; new values wait in the journal"):
+        await store.prepare()
+    await store.close()
+
+
+COMMANDS = [("records", "rescue"), ("records", "accept"), ("journal", "rescue"), ("journal", "accept")]
+
+
+@pytest.mark.timeout(180)
+def test_no_file_is_changed_under_a_running_part(tmp_path: Path) -> None:
+    var = tmp_path / "var"
+    settings = {"ANJU_API__PORT": free_port()}
+    with Anju("api", var, settings) as part:
+        part.wait_ready()
+        marker = marker_of(var / "records.sqlite").read_bytes()
+        for store, command in COMMANDS:
+            done = anju(var, settings, store, command, str(var / f"{store}.sqlite"))
+            assert (done.returncode, "api runs on" in done.stderr) == (1, True), done
+        assert marker_of(var / "records.sqlite").read_bytes() == marker
+        assert not list(var.glob("*.damaged-*"))
+        assert part.stop() == 0
+    done = anju(var, settings, "records", "accept", str(var / "records.sqlite"))
+    assert done.returncode == 0, done
+    assert not marker_of(var / "records.sqlite").exists()
+
+
+def anju(var: Path, settings: Mapping[str, object], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=ROOT, env=environment(var, settings), capture_output=True, text=True, timeout=60
+    )
