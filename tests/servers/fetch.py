@@ -22,12 +22,16 @@ DEBIAN_PACKAGES = {
     "faketime": "faketime",
     "prometheus": "prometheus",
     "systemd": "systemd",
+    "nginx": "nginx",
+    "caddy": "caddy",
 }
 FONTS_PACKAGE = "fonts-noto-cjk"
 SERVICES = {
     "mosquitto": "mosquitto.service",
     "postgres": "postgresql.service",
     "prometheus": "prometheus.service",
+    "nginx": "nginx.service",
+    "caddy": "caddy.service",
 }
 
 

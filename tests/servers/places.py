@@ -17,6 +17,8 @@ PROGRAMS = {
     "faketime": "faketime",
     "prometheus": "prometheus",
     "systemd": "systemd-analyze",
+    "nginx": "nginx",
+    "caddy": "caddy",
 }
 VARIABLES = {
     "mosquitto": "ANJU_TEST_MQTT_URL",
@@ -92,7 +94,7 @@ def _candidates(name: str) -> Iterator[Path]:
     if on_path:
         # Resolved, because a link named postgres does not have initdb beside it.
         yield Path(on_path).resolve() if name == "postgres" else Path(on_path)
-    if name == "mosquitto":
+    if name in ("mosquitto", "nginx"):
         yield Path("/usr/sbin", program)
     if name == "postgres":
         versions = Path("/usr/lib/postgresql").glob("*/bin")
