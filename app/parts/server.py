@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from api.app import close_streams
 from app import descriptors
 from app.serving.acceptor import Acceptor
+from app.serving.cancelled import CancelledRequests
 from app.serving.client_limit import ClientLimit
 from app.serving.gate import ConnectionGate, GateLimits, Slot
 from app.serving.protocols import GatedHttp
@@ -43,7 +44,7 @@ class Server(uvicorn.Server):
         self._before = (0, 0)
         super().__init__(
             uvicorn.Config(
-                self._clients,
+                CancelledRequests(self._clients),
                 log_config=None,
                 lifespan="off",
                 http=GatedHttp,

@@ -84,7 +84,12 @@ async def serving(**limits: float) -> AsyncIterator[Served]:
         async for text in websocket.iter_text():
             await websocket.send_text(text)
 
+    async def never(_request: object) -> PlainTextResponse:
+        await asyncio.Event().wait()
+        raise AssertionError("an event that nobody sets was set")
+
     app.add_route("/big", big)
+    app.add_route("/never", never)
     app.add_api_websocket_route("/echo", echo)
     timeouts = {f"{name}_timeout_seconds": TIMEOUT_SECONDS for name in ("header", "body", "write")}
     settings = ApiSettings.model_validate({"max_connections_per_address": PER_ADDRESS, **timeouts, **limits})
@@ -231,3 +236,15 @@ async def test_garbage_fills_no_log(served: Served, caplog: pytest.LogCaptureFix
         client = await served.open(b"\x16\x03\x01 this is no HTTP\r\n\r\n", "127.0.0.1")
         assert b" 400 " in await client.rest()
     assert len(caplog.records) <= 1
+
+
+async def test_a_request_that_a_stop_cancels_is_answered_503(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(WHOLE.replace(b"/healthz", b"/never"))
+        await until(lambda: served.server.server_state.tasks, "the request has not begun")
+    answer = await Client(reader, writer).rest()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"urn:anju:problem:service-unavailable" in answer
+    assert [record for record in caplog.records if record.exc_info] == []
