@@ -230,12 +230,13 @@ def library_errors() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
+        said = " ".join(str(cause).split())
         if isinstance(cause, sqlite3.Error) and is_damage(cause):
             # Temporary for whoever met it: what does not touch the damaged pages goes on, and a process that ended
             # of it could not start again before the file was rescued.
-            raise TemporaryError(f"records database: {str(cause).strip()}{_DAMAGED}") from error
+            raise TemporaryError(f"records database: {said}{_DAMAGED}") from error
         kind = TemporaryError if _may_pass(error) else PermanentError
-        raise kind(f"records database: {str(cause).strip()}") from error
+        raise kind(f"records database: {said}") from error
 
 
 def _may_pass(error: SQLAlchemyError) -> bool:
