@@ -83,7 +83,7 @@ class EmergencyService:
             await self._switchboard.tick()
             await self._read_steps()
             await self._serve()
-            for problem in self._switchboard.stuck.values():
+            for problem in (*self._switchboard.stuck.values(), *self._switchboard.unrepaired.values()):
                 self._note_problem(problem)
             if not self._pending:
                 return
@@ -181,6 +181,6 @@ class EmergencyService:
         self.stats.detail = reason
 
     def _back(self) -> None:
-        if self.stats.detail and not self._switchboard.stuck:
+        if self.stats.detail and not (self._switchboard.stuck or self._switchboard.unrepaired):
             _log.info("emergency.going_on")
             self.stats.detail = ""

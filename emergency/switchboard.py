@@ -47,6 +47,7 @@ class Switchboard:
         self._plan = plan
         self._wording = wording
         self.stuck: dict[str, str] = {}
+        self.unrepaired: dict[str, str] = {}
         self.damaged_due = False
         """Whether the last `tick` met a call that `repair` has to look at."""
         self.on_pages: Callable[[], None] = lambda: None
@@ -115,12 +116,20 @@ class Switchboard:
         )
 
     async def repair(self, places: Places) -> list[str]:
-        """Give calls that were rebuilt from a damaged record their place, clock and alert; return their ids."""
-        repaired, self.damaged_due = [], False
-        for call in await self._records.damaged():
-            if steps.needs_repair(call):
+        """Give calls that were rebuilt from a damaged record their place, clock and alert; return their ids.
+
+        A call that cannot be repaired holds up no other: ``unrepaired`` names it with the error, and it is tried again.
+        """
+        repaired, unrepaired, self.damaged_due = list[str](), dict[str, str](), False
+        for call in filter(steps.needs_repair, await self._records.damaged()):
+            try:
                 await self._change(call.id, partial(self._repaired, await _place_anew(call, places)))
                 repaired.append(call.id)
+            except TemporaryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one call must not keep all others from being heard
+                unrepaired[call.id] = f"call {call.id} cannot be repaired: {error!r}"
+        self.unrepaired = unrepaired
         return repaired
 
     def _repaired(self, place: Place, call: Call, now: Moment) -> Decision | None:

@@ -4,11 +4,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from core.errors import Conflict, TemporaryError
 from emergency import acts
 from emergency.ladder import LadderStep
 from emergency.model import Call, CallFilter, CallState, Cause, EventKind, PageKind, Place, Source, Words
+from emergency.ports import CallCommit
 from emergency.steps import CallRequest
 from emergency.switchboard import Switchboard
 from tests.unit.emergency.boards import Board, words
@@ -115,6 +117,31 @@ async def test_at_the_end_of_the_clock_too_a_step_that_reaches_nobody_is_passed_
         "property",
         "maintainer",
     ]
+
+
+class _FaultyPlaces:
+    """A registry with a mistake at one lift."""
+
+    async def of_lift(self, path: str) -> Place:
+        if path == LIFT.lift:
+            raise ValueError("no place for it")
+        return Place("willow-court", path)
+
+
+async def test_a_damaged_call_that_cannot_be_repaired_holds_up_no_other() -> None:
+    board = Board()
+    lifts = (LIFT.lift, "willow-court/elevator/lift-9")
+    first, second = [
+        (await board.switchboard.raise_call(CallRequest(Source.CAR_BUTTON, Place("willow-court", lift)), lift))[0]
+        for lift in lifts
+    ]
+    for call in (first, second):
+        kept = await board.records.call(call.id)
+        assert kept is not None
+        damaged = replace(kept, damaged="cannot be decoded", rescue_by=None, version=kept.version + 1)
+        await board.records.commit([CallCommit(damaged, ())])
+    assert await board.switchboard.repair(_FaultyPlaces()) == [second.id]
+    assert "no place for it" in board.switchboard.unrepaired[first.id]
 
 
 async def test_a_call_that_cannot_be_decided_holds_up_no_other() -> None:
