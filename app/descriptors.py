@@ -46,7 +46,8 @@ def shortage() -> str:
     allowed = limit()
     opened = _opened()
     if opened is None or allowed - opened < min(_LEAST_FREE, allowed // 8):
-        return f"{'nearly all' if opened is None else opened} of {allowed} file descriptors are open"
+        zh, en = ("几乎全部", "nearly all") if opened is None else (str(opened), str(opened))
+        return f"文件句柄上限 {allowed}，已用{zh} / {en} of {allowed} file descriptors are open"
     return ""
 
 

@@ -145,12 +145,15 @@ class DiskWatch:
         floor = floor_of(folder, self._settings).bytes_of(space.total)
         low = self._below(self._low, folder, space.free, warn_below(space, self._settings)) or space.few_inodes
         full = self._below(self._full, folder, space.free, floor)
-        said = f"{space.free / MIB:.0f} of {space.total / MIB:.0f} MiB are free on the disk of {folder}"
+        zh = f"{folder} 所在磁盘剩余 {space.free / MIB:.0f} MiB，共 {space.total / MIB:.0f} MiB"
+        en = f"{space.free / MIB:.0f} of {space.total / MIB:.0f} MiB are free on the disk of {folder}"
         if space.few_inodes:
-            said += f", and {space.free_inodes} of {space.inodes} inodes"
-        problems = {DISK: said} if low or full else {}
+            zh += f"；inode 剩余 {space.free_inodes}，共 {space.inodes}"
+            en += f", and {space.free_inodes} of {space.inodes} inodes"
+        problems = {DISK: f"{zh} / {en}"} if low or full else {}
         if full:
-            problems[DISK_FULL] = f"{said}: telemetry waits, the journal does not grow; calls go on"
+            zh += "：测量历史暂停写入，消息日志不再增大，求助照常"
+            problems[DISK_FULL] = f"{zh} / {en}: telemetry waits, the journal does not grow; calls go on"
         return problems
 
     @staticmethod

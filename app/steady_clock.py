@@ -167,9 +167,12 @@ class ClockWatch:
     def _note(self, jumped: timedelta, steady: datetime) -> None:
         self.jumps += 1
         seconds, now = jumped.total_seconds(), self._clock.now()
-        way = "forward" if seconds > 0 else "back"
-        before = (now - jumped).isoformat(timespec="seconds")
-        self._told = f"set {way} by {abs(seconds):.0f} s, from {before} to {now.isoformat(timespec='seconds')}"
+        zh, en = ("前", "forward") if seconds > 0 else ("后", "back")
+        before, after = (instant.isoformat(timespec="seconds") for instant in (now - jumped, now))
+        self._told = (
+            f"向{zh}拨动 {abs(seconds):.0f} 秒，从 {before} 到 {after} / "
+            f"set {en} by {abs(seconds):.0f} s, from {before} to {after}"
+        )
         self._told_until = steady + TOLD_FOR
         _log.warning("clock.jumped", seconds=round(seconds, 2), now=now.isoformat())
 

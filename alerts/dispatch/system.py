@@ -1,5 +1,6 @@
 """Anju's own alerts: a broker that is away, a receiver that cannot be reached, a disk that is nearly full."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from alerts.steps import alert_id
 from core.clock import from_microseconds, to_microseconds
 
 _STATE = "system/"
+_CHINESE = re.compile("[\u4e00-\u9fff]")
 _NEVER = 0
 # Ours: all parts are stopped and started together, and some need longer until they give their first sign of life.
 WATCHED_AGAIN: Microseconds = 15_000_000
@@ -116,12 +118,19 @@ def _begin(name: str, rule: SystemRule, memory: ComponentMemory, wrong: str, now
     }
     code = "unhealthy"
     shown = name.removeprefix(RECEIVER)
-    pending = Reason(code, f"{shown}：{wrong}", f"{shown}: {wrong}")
+    zh, en = _languages(wrong)
+    pending = Reason(code, f"{shown}：{zh}", f"{shown}: {en}")
     firing = Reason(code, pending.zh, pending.en, facts)
     return [
         _transition(name, rule, memory, TransitionKind.PENDING, memory.since, pending),
         _transition(name, rule, memory, TransitionKind.FIRING, now, firing),
     ]
+
+
+def _languages(wrong: str) -> tuple[str, str]:
+    """Return a report in Chinese and in English: ``中文 / English``, or an error text that is the same in both."""
+    zh, _, en = wrong.partition(" / ")
+    return (zh, en) if en and _CHINESE.search(zh) else (wrong, wrong)
 
 
 def _transition(

@@ -18,7 +18,7 @@ from storage.records.tables import python_type_of
 
 COMPONENT = "stored/"
 """Prefix of the components in a pulse; the name of the table follows."""
-REMEDY = "`anju records unreadable` lists them"
+COMMAND = "anju records unreadable"
 UNDECODABLE = (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError)
 """What decoding raises when the stored content is not what this version writes."""
 _REMEMBERED_PER_TABLE = 1_000  # Bounds the memory when a whole table is damaged.
@@ -84,7 +84,10 @@ class UnreadableRows:
             if count:
                 first = next((f"{name}: {row.reason}" for name, row in known.items()), example)
                 rows = "1 row" if count == 1 else f"{count} rows"
-                said[COMPONENT + table] = f"{rows} of {table} cannot be read: {first} ({REMEDY})"
+                said[COMPONENT + table] = (
+                    f"表 {table} 有 {count} 行无法读取：{first}（可用 {COMMAND} 列出） / "
+                    f"{rows} of {table} cannot be read: {first} (`{COMMAND}` lists them)"
+                )
         return said
 
 

@@ -101,7 +101,8 @@ async def test_what_was_damaged_stays_told_until_an_operator_clears_it(world: Wo
     await world.service.turn()
     await UnreadableWatch(world.database).look()
     (told,) = world.database.unreadable.problems().values()
-    assert told.startswith(f"1 row of calls cannot be read: {damaged.id}")
+    assert told.startswith(f"表 calls 有 1 行无法读取：{damaged.id}")
+    assert f" / 1 row of calls cannot be read: {damaged.id}" in told
 
 
 async def test_whoever_takes_and_closes_a_rebuilt_call_ends_its_alert(world: World) -> None:

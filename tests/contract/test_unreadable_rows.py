@@ -193,7 +193,9 @@ def _named(value: object) -> str:
 async def assert_told(database: RecordsDatabase, table: Table) -> None:
     problems = database.unreadable.problems()
     assert [*problems] == [f"stored/{table.name}"]
-    assert problems[f"stored/{table.name}"].startswith(f"1 row of {table.name} cannot be read: ")
+    zh, en = problems[f"stored/{table.name}"].split(" / ", 1)
+    assert zh.startswith(f"表 {table.name} 有 1 行无法读取：")
+    assert en.startswith(f"1 row of {table.name} cannot be read: ")
     await UnreadableWatch(database).look()
     assert database.unreadable.problems() == problems
 

@@ -126,8 +126,16 @@ def test_where_nothing_can_be_written_the_start_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("jump", "said"),
     [
-        (2 * HOUR, "set forward by 7200 s, from 2026-03-01T08:00:00+00:00 to 2026-03-01T10:00:00+00:00"),
-        (-2 * HOUR, "set back by 7200 s, from 2026-03-01T08:00:00+00:00 to 2026-03-01T06:00:00+00:00"),
+        (
+            2 * HOUR,
+            "向前拨动 7200 秒，从 2026-03-01T08:00:00+00:00 到 2026-03-01T10:00:00+00:00 / "
+            "set forward by 7200 s, from 2026-03-01T08:00:00+00:00 to 2026-03-01T10:00:00+00:00",
+        ),
+        (
+            -2 * HOUR,
+            "向后拨动 7200 秒，从 2026-03-01T08:00:00+00:00 到 2026-03-01T06:00:00+00:00 / "
+            "set back by 7200 s, from 2026-03-01T08:00:00+00:00 to 2026-03-01T06:00:00+00:00",
+        ),
     ],
 )
 def test_a_jump_is_told_for_ten_minutes(tmp_path: Path, jump: timedelta, said: str) -> None:
@@ -164,7 +172,7 @@ def test_a_jump_while_nobody_looked_is_told_at_the_start(tmp_path: Path) -> None
     clock.jump(-2 * HOUR)
     watch = ClockWatch(clock, tmp_path)
     watch.look()
-    assert watch.problems()[COMPONENT].startswith("set back by 7200 s")
+    assert " / set back by 7200 s" in watch.problems()[COMPONENT]
     again = ClockWatch(clock, tmp_path)
     again.look()
     assert again.problems() == {}

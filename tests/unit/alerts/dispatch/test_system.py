@@ -33,6 +33,19 @@ def test_a_component_that_is_away_for_half_a_minute_raises_an_alert_of_its_own(c
     assert watch.observe({component: None}, instant(41)) == []
 
 
+@pytest.mark.parametrize(
+    ("wrong", "zh", "en"),
+    [
+        ("剩余 1 MiB / 1 MiB free", "剩余 1 MiB", "1 MiB free"),
+        ("GET /a / b refused", "GET /a / b refused", "GET /a / b refused"),
+    ],
+    ids=["both languages", "an error text"],
+)
+def test_each_language_has_its_own_words(wrong: str, zh: str, en: str) -> None:
+    _, firing = SystemWatch().observe({"disk/full": wrong}, instant(0))
+    assert (firing.reason.zh, firing.reason.en) == (f"disk/full：{zh}", f"disk/full: {en}")
+
+
 def test_a_short_absence_raises_nothing() -> None:
     watch = SystemWatch()
     watch.observe({"broker": "refused"}, instant(0))
