@@ -21,9 +21,10 @@ from sqlalchemy import URL, make_url
 from app import heartbeat, wiring
 from app.metrics import PARTS
 from app.settings import Settings
-from core.errors import StartupError, TemporaryError
+from core.errors import AnjuError, Conflict, StartupError, TemporaryError
 from storage.journal.appender_lock import AppenderLock
 from storage.records import RecordsAdapter
+from storage.telemetry import influx_backup
 
 MANIFEST = "manifest.json"
 RECORDS, DUMP, JOURNAL, TELEMETRY = "records.sqlite", "records.dump", "journal.sqlite", "telemetry.sqlite"
@@ -75,7 +76,7 @@ async def backup(settings: Settings, folder: Path, now: datetime, version: str) 
     if settings.telemetry.store == "embedded":
         await asyncio.to_thread(_copy_database, settings.telemetry_path, folder / TELEMETRY)
     else:
-        elsewhere.append(f"telemetry: bucket {settings.influx.bucket} at {settings.influx.url} (influx backup)")
+        elsewhere += await _save_bucket(settings, folder)
     for path in (each for pattern in _BESIDE for each in settings.var.glob(pattern)):
         _copy_file(path, folder / path.name)
     names = sorted(path.name for path in folder.iterdir())
@@ -85,11 +86,23 @@ async def backup(settings: Settings, folder: Path, now: datetime, version: str) 
     return manifest
 
 
-async def restore(settings: Settings, folder: Path) -> Manifest:
+async def _save_bucket(settings: Settings, folder: Path) -> list[str]:
+    """Copy the bucket; return why it is not in the backup: an InfluxDB that is away does not end the whole backup."""
+    try:
+        await wiring.influx_backup(settings).save(folder)
+    except AnjuError as error:
+        for path in folder.glob("influx-*"):
+            path.unlink()
+        return [f"telemetry: bucket {settings.influx.bucket} at {settings.influx.url}: {error}"]
+    return []
+
+
+async def restore(settings: Settings, folder: Path, *, keep_telemetry: bool = False) -> Manifest:
     """Bring a backup back into an installation that has no journal and no records; return what was brought back.
 
     Every file is compared with the manifest before the first one is copied, and no part may run on the installation,
-    even where its files were moved away from under it. Raises `StartupError`.
+    even where its files were moved away from under it. ``keep_telemetry`` leaves InfluxDB as it is, for one that has
+    lost nothing. Raises `StartupError`, and `TemporaryError` or `PermanentError` of InfluxDB.
     """
     manifest = await asyncio.to_thread(verified, folder)
     targets = _targets(settings, manifest.files)
@@ -98,6 +111,9 @@ async def restore(settings: Settings, folder: Path) -> Manifest:
     lock = AppenderLock(settings.journal_path)
     lock.acquire()
     try:
+        _require_free(targets)
+        if influx_backup.DESCRIPTION in manifest.files and not keep_telemetry:
+            await _bring_back_bucket(settings, folder)
         await _bring_back(settings, folder, manifest, targets)
     finally:
         lock.release()
@@ -123,12 +139,27 @@ def _beats(var: Path) -> dict[str, int]:
     return {part: path.stat().st_mtime_ns for part, path in paths.items() if path.exists()}
 
 
-async def _bring_back(settings: Settings, folder: Path, manifest: Manifest, targets: Mapping[str, Path]) -> None:
+def _require_free(targets: Mapping[str, Path]) -> None:
     for name, target in targets.items():
         if target.exists() and name in (RECORDS, JOURNAL, TELEMETRY):
             raise StartupError(
                 f"{target} exists: a backup is brought back only where there is none; move it away first"
             )
+
+
+async def _bring_back_bucket(settings: Settings, folder: Path) -> None:
+    """Before the files, because it is what may fail, and leaves nothing behind then."""
+    if settings.telemetry.store != "influx":
+        raise StartupError("the backup's telemetry is of InfluxDB, and the settings (telemetry.store) say otherwise")
+    try:
+        await wiring.influx_backup(settings).bring_back(folder)
+    except Conflict as error:
+        raise StartupError(
+            f"{error}: rename or delete it first, or leave it as it is with `anju restore --keep-telemetry`"
+        ) from None
+
+
+async def _bring_back(settings: Settings, folder: Path, manifest: Manifest, targets: Mapping[str, Path]) -> None:
     for name, target in targets.items():
         for companion in _COMPANIONS:
             target.with_name(target.name + companion).unlink(missing_ok=True)
@@ -158,7 +189,8 @@ def verified(folder: Path) -> Manifest:
 def _targets(settings: Settings, names: Mapping[str, Copied]) -> dict[str, Path]:
     """Return where each file of a backup goes. Raises `StartupError` where the settings want another kind of store."""
     databases = (RECORDS, DUMP, JOURNAL, TELEMETRY)
-    targets = {name: settings.var / name for name in names if name not in databases}
+    beside = [name for name in names if name not in databases and not name.startswith("influx-")]
+    targets = {name: settings.var / name for name in beside}
     targets[JOURNAL] = settings.journal_path
     if TELEMETRY in names:
         targets[TELEMETRY] = settings.telemetry_path

@@ -34,10 +34,13 @@ def backup(
 
 def restore(
     folder: Annotated[Path, typer.Argument(help="What `anju backup` made.")],
+    keep_telemetry: Annotated[
+        bool, typer.Option("--keep-telemetry", help="Leave InfluxDB as it is: it has lost nothing.")
+    ] = False,
     config: Config = None,
 ) -> None:
     """Bring a backup back into an installation that has no journal and no records. Stop every part of Anju first."""
-    manifest = asyncio.run(backups.restore(load(config), folder))
+    manifest = asyncio.run(backups.restore(load(config), folder, keep_telemetry=keep_telemetry))
     print(f"restored the backup of {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC, made by Anju {manifest.version}")
     for each in manifest.elsewhere:
         print(f"not in it: {each}")

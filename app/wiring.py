@@ -28,6 +28,7 @@ from storage.records import GoodConfigurationsAdapter, RecordsDatabase, RuleBook
 from storage.reserve import Floor
 from storage.telemetry.embedded import EmbeddedTelemetry
 from storage.telemetry.influx import InfluxTelemetry
+from storage.telemetry.influx_backup import InfluxBackup
 
 _KEY_BYTES = 32
 INFLUX_FILL_BELOW = 2_000
@@ -118,6 +119,17 @@ def telemetry(settings: Settings) -> InfluxTelemetry | EmbeddedTelemetry:
         org=settings.influx.org,
         bucket=settings.influx.bucket,
         retention=settings.retention,
+    )
+
+
+def influx_backup(settings: Settings) -> InfluxBackup:
+    """Return what copies the bucket of the settings and brings it back."""
+    token = settings.influx.token
+    return InfluxBackup(
+        url=settings.influx.url,
+        token=token.get_secret_value() if token else "",
+        org=settings.influx.org,
+        bucket=settings.influx.bucket,
     )
 
 

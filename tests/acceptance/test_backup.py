@@ -1,6 +1,7 @@
 """A backup taken while messages flow, brought back elsewhere: nothing that it reaches is missing, and all goes on."""
 
 import asyncio
+import csv
 import os
 import stat
 import subprocess
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.backup import restore, verified
@@ -19,9 +21,10 @@ from storage.journal.appender_lock import AppenderLock
 from storage.journal.sqlite import SqliteJournal
 from tests.acceptance import outcome
 from tests.acceptance.lifts import RULE_SETTINGS, LiftPublisher
-from tests.acceptance.running import COMMAND, ROOT, Anju, environment, wait_until
+from tests.acceptance.running import COMMAND, ROOT, Anju, environment, influx_settings, wait_until
+from tests.servers.influx import Influx, InfluxApi
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.plugin import MakeMosquitto
+from tests.servers.plugin import MakeInflux, MakeMosquitto
 from tests.servers.running import free_port
 
 PARTS = ("ingest", "alerts")
@@ -122,6 +125,50 @@ def test_a_backup_under_load_is_whole_and_goes_on_elsewhere(estate: Estate, requ
         row = outcome.ledger(second)
         assert row.received == row.stored + row.duplicate + row.rejected
         assert told <= {step.alert_id for step in records.transitions()}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("lost", [True, False], ids=["InfluxDB is lost as well", "InfluxDB has lost nothing"])
+def test_what_the_journal_counts_as_stored_is_in_influx_after_a_restore(
+    tmp_path: Path, make_mosquitto: MakeMosquitto, make_influx: MakeInflux, lost: bool
+) -> None:
+    broker, influx = make_mosquitto(save_every_change=False), make_influx()
+    first, second, copy = tmp_path / "var", tmp_path / "elsewhere" / "var", tmp_path / "backup"
+    settings = {"ANJU_MQTT__PORT": broker.port, **influx_settings(influx), **RULE_SETTINGS}
+    with ExitStack() as stack:
+        lifts = stack.enter_context(LiftPublisher(broker.host, broker.port))
+        estate = Estate(tmp_path, broker, lifts, settings)
+        for name in PARTS:
+            stack.enter_context(Anju(name, first, settings)).wait_ready()
+        estate.settle(first, AFTER)
+        done = estate.anju(first, "backup", str(copy))
+        assert (done.returncode, "not in it" in done.stdout) == (0, False), done.stdout + done.stderr
+    before = _points(influx)
+    assert before > 0
+    if lost:
+        InfluxApi(influx.address).delete_bucket(influx.bucket)
+    else:
+        refused = estate.anju(second, "restore", str(copy))
+        assert (refused.returncode, "holds points already" in refused.stderr) == (1, True), refused.stderr
+        assert not (second / "journal.sqlite").exists()
+    back = estate.anju(second, "restore", str(copy), *([] if lost else ["--keep-telemetry"]))
+    assert back.returncode == 0, back.stderr
+    assert _points(influx) == before
+    assert outcome.ledger(second).stored > 0
+
+
+def _points(influx: Influx) -> int:
+    """Return how many points the bucket holds."""
+    flux = f'from(bucket: "{influx.bucket}") |> range(start: 0) |> group() |> count()'
+    answer = httpx.post(
+        f"{influx.url}/api/v2/query",
+        params={"org": influx.org},
+        headers={"Authorization": f"Token {influx.token}", "Content-Type": "application/vnd.flux"},
+        content=flux,
+        trust_env=False,
+    )
+    counts = [row["_value"] for row in csv.DictReader(answer.text.split()) if row["_value"].isdigit()]
+    return sum(map(int, counts))
 
 
 def _url(estate: Estate) -> str | None:
