@@ -28,7 +28,7 @@ class Assignments:
         self._attributes: dict[str, list[str]] = {}
         self._compiled: dict[str, dict[Figures, CompiledRule]] = {}
         self._rosters: dict[tuple[CompiledRule, ...], Roster] = {}
-        self._inventory = Inventory()
+        self.inventory = Inventory()
         self.replace_rules(rules)
 
     def replace_rules(self, rules: Iterable[Rule]) -> None:
@@ -43,11 +43,11 @@ class Assignments:
 
     def set_inventory(self, inventory: Inventory) -> None:
         """Put other facts of devices in force."""
-        self._inventory = inventory
+        self.inventory = inventory
 
     def roster_of(self, key: DeviceKey) -> Roster:
         """Return the rules on watch at a device; the same object for as long as they are the same."""
-        facts = self._inventory.of(key)
+        facts = self.inventory.of(key)
         chosen = tuple(
             compiled
             for rule in self._rules.values()
@@ -69,11 +69,11 @@ class Assignments:
 
     def is_retired(self, key: DeviceKey) -> bool:
         """Tell whether a device was taken out of service."""
-        return self._inventory.of(key).retired
+        return self.inventory.of(key).retired
 
     def why_not(self, rule: str, key: DeviceKey) -> Reason:
         """Return why a rule of that id is not on watch at a device."""
-        known, facts = self._rules.get(rule), self._inventory.of(key)
+        known, facts = self._rules.get(rule), self.inventory.of(key)
         if known is None or known.kind is not key.kind:
             return steps.RULE_REMOVED
         compiled = self._compile(known, facts)

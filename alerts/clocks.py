@@ -23,7 +23,7 @@ from enum import Enum, auto
 import msgspec
 
 from alerts.memory import ClockTrack, DeviceState, Microseconds, RuleState
-from alerts.model import Reason
+from alerts.model import Reason, Transition, TransitionKind
 from core.clock import to_microseconds
 from core.devices import Channel, DeviceKey
 from core.observations import Observation
@@ -48,6 +48,7 @@ NAMED_AT_MOST = 50
 _AHEAD = timedelta(microseconds=AHEAD)
 _UNITS = ((86_400, "天", "d"), (3_600, "小时", "h"), (60, "分钟", "min"), (1, "秒", "s"))
 _NEVER = 0
+_SAID_OF_NOW = (TransitionKind.FIRING, TransitionKind.REPEATED, TransitionKind.SEVERITY_CHANGED)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RuleState).decode
 
@@ -160,6 +161,14 @@ def judged(observation: Observation, verdict: Verdict, state: DeviceState) -> Ob
     if (verdict is Verdict.ARRIVAL and observation.late and not doubted) or skew > _AHEAD:
         return msgspec.structs.replace(observation, skew=skew)
     return observation
+
+
+def remarked(transition: Transition, state: DeviceState, *, by_arrival: bool) -> Transition:
+    """Return ``transition`` with a word on the device's clock, where its messages count by their arrival."""
+    track = state.track
+    if track is None or not track.by_arrival or not by_arrival or transition.kind not in _SAID_OF_NOW:
+        return transition
+    return msgspec.structs.replace(transition, reason=remark(transition.reason, track.by_arrival))
 
 
 def remark(reason: Reason, lag: Microseconds) -> Reason:

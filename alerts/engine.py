@@ -6,22 +6,22 @@ depends only on the messages and their order: not on batches, nor on calls of `E
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
-from itertools import count
 
 import msgspec
 
 from alerts import clocks, lifecycle, steps
 from alerts.assignments import Assignments
+from alerts.changes import Changes
 from alerts.clocks import Verdict
 from alerts.inventory import Inventory
-from alerts.memory import DeviceState, Heard, Microseconds, Phase, RuleState
+from alerts.memory import Heard, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition, TransitionKind, stamped
 from alerts.posts import Post
 from alerts.restoring import restored
 from alerts.rules.model import Rule
 from alerts.sites import Site, new_site, restored_site, with_wrong_clocks
-from alerts.trees import CompiledRule
+from alerts.timers import Timers
+from alerts.unknown_devices import TOO_MANY, UNHEARD, UnknownDevices, UnknownLimits
 from core.clock import from_microseconds, to_microseconds
 from core.devices import Channel, DeviceKey
 from core.observations import Observation
@@ -37,14 +37,12 @@ _HOURS_MOVED: Microseconds = 1_000_000
 class Engine:
     """Evaluates ``rules``. Not safe for threads; what it is told must come in journal order."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], limits: UnknownLimits | None = None) -> None:
         self._assignments = Assignments(rules)
         self._sites: dict[DeviceKey, Site] = {}
-        # (due, path): equal instants happen in an order that does not hang on who was heard first. The same device may
-        # stand here twice; the timer that is not `Site.armed` is void.
-        self._timers: list[tuple[Microseconds, str, int, Site]] = []
-        self._pushes = count()
-        self._dirty: list[Site] = []
+        self.unknown = UnknownDevices(limits or UnknownLimits())
+        self._timers = Timers()
+        self._changes = Changes()
         self._orphaned: list[Site] = []
         self._returned: list[Site] = []
         """Those that are not retired any more, of which silence is not measured anew yet."""
@@ -76,6 +74,7 @@ class Engine:
         refused = restored(states, self._restore_one)
         for site in with_wrong_clocks(self._sites.values()):
             self._note_clock(site)
+        self.unknown.rebuild(self._assignments.inventory, self._sites.values())
         return refused
 
     def _restore_one(self, path: str, state: bytes) -> None:
@@ -118,18 +117,16 @@ class Engine:
     def _observe(self, observation: Observation) -> list[Transition]:
         self.evaluated += 1
         now = to_microseconds(observation.received_at)
-        timers = self._timers
-        changed = self._orphaned or self._returned or self._rescheduled
-        said = self._expire(now) if changed or (timers and timers[0][0] <= now) else []
-        site = self._sites.get(observation.device) or self._meet(observation.device, now)
+        changed = self._orphaned or self._returned or self._rescheduled or self.unknown.is_overfull
+        said = self._expire(now) if changed or 0 < self._timers.next_due() <= now else []
+        site = self._sites.get(observation.device) or self._meet(observation, now, said)
         self.judged = observation
         if not site.dirty:
-            site.dirty = True
-            self._dirty.append(site)
+            self._changes.mark_dirty(site)
         state, received = site.device.state, now
         # A journal may come from another machine; a device's own time in here never runs backwards.
         state.clock = now = max(now, state.clock)
-        state.position = observation.position
+        state.position = state.heard_position = observation.position
         channel = observation.channel
         if channel is _PRESENCE:
             self._observe_presence(site, observation, received, now, said)
@@ -167,16 +164,16 @@ class Engine:
 
     def next_due(self) -> datetime | None:
         """Return an instant of the steady clock before which `advance` has nothing to do, and then perhaps neither."""
-        return from_microseconds(self._timers[0][0]) if self._timers else None
+        due = self._timers.next_due()
+        return from_microseconds(due) if due else None
 
     def dirty(self) -> dict[str, bytes | None]:
         """Return the states that changed since the last call, by device path; ``None`` deletes."""
-        changed: dict[str, bytes | None] = {}
-        for site in self._dirty:
-            site.dirty = False
-            changed[site.device.path] = site.encode()
-        self._dirty = []
-        return changed
+        return self._changes.take_states()
+
+    def take_forgotten(self) -> list[DeviceKey]:
+        """Return the unknown devices forgotten since the last call; some may have been heard anew since."""
+        return self._changes.take_forgotten()
 
     def forgive_silence(self, now: datetime, unheard_for: timedelta) -> bool:
         """Measure all silence from ``now`` on, if nothing at all was heard for ``unheard_for``; tell whether.
@@ -199,7 +196,7 @@ class Engine:
             return
         for site in self._sites.values():
             if site.doubt_offline(instant):
-                self._soil(site)
+                self._changes.mark_dirty(site)
 
     def _observe_telemetry(
         self, site: Site, observation: Observation, now: Microseconds, said: list[Transition]
@@ -231,7 +228,7 @@ class Engine:
             state = site.device.state
             state.clock = max(state.clock, peer.device.state.clock)
             state.position = observation.position
-            self._soil(site)
+            self._changes.mark_dirty(site)
             for post in posts:
                 step = lifecycle.step_by_peer(post.rule, site.awake(post), observation, state.clock, site.device)
                 self._note(site, post, *step, said)
@@ -342,37 +339,39 @@ class Engine:
     ) -> None:
         site.device.state.rules[post.id] = state
         if transition is not None:
-            transition = _remarked(transition, post.rule, site.device.state)
+            transition = clocks.remarked(transition, site.device.state, by_arrival=post.rule.counts_by_arrival)
             if transition.kind is TransitionKind.FIRING:
-                said.append(_pending(transition, state.since_position))
+                said.append(steps.pending_before(transition, state.since_position))
+            elif transition.kind is TransitionKind.RESOLVED:
+                self._may_be_forgotten(site)
             said.append(transition)
 
     def _settle(self, site: Site, post: Post) -> None:
-        self._arm(site, site.settle(post))
+        self._timers.arm(site, site.settle(post))
 
-    def _arm(self, site: Site, due: Microseconds) -> None:
-        """Put a timer of ``site`` into the heap, unless an earlier one stands there: that one will ask again."""
-        if due and (not site.armed or due < site.armed):
-            site.armed = due
-            heappush(self._timers, (due, site.device.path, next(self._pushes), site))
+    def _arm_all(self, site: Site) -> None:
+        self._timers.arm(site, site.next_due())
+        self._timers.arm(site, self.unknown.forgotten_at(site))
 
     def _expire(self, until: Microseconds) -> list[Transition]:
         said: list[Transition] = []
         for site in self._returned:
             self._welcome(site, max(until, site.device.state.clock))
         self._returned = []
-        while self._timers and self._timers[0][0] <= until:
-            instant, _, _, site = heappop(self._timers)
-            if instant == site.armed:
-                site.armed = _NEVER
+        for instant, site in self._timers.due_until(until):
+            if 0 < self.unknown.forgotten_at(site) <= instant:
+                self._forget(site, UNHEARD, instant, said)
+            else:
                 self._expire_site(site, instant, said)
-                self._arm(site, site.next_due())
+                self._arm_all(site)
         for site in self._rescheduled:
             self._keep_hours(site, max(until, site.device.state.clock), said)
         self._rescheduled = []
         for site in self._orphaned:
             self._close_orphans(site, max(until, site.device.state.clock), said)
         self._orphaned = []
+        for site in self.unknown.excess() if self.unknown.is_overfull else ():
+            self._forget(site, TOO_MANY, until, said)
         return said
 
     def _expire_site(self, site: Site, instant: Microseconds, said: list[Transition]) -> None:
@@ -381,7 +380,7 @@ class Engine:
             return
         state = site.device.state
         state.clock = max(state.clock, instant)
-        self._soil(site)
+        self._changes.mark_dirty(site)
         self._step_all(site, posts, None, state.clock, said)
         site.drawn = None
         for post in posts:
@@ -404,40 +403,61 @@ class Engine:
             post for post in site.roster.in_order if post.rule.policy.calendar is not None and post.id in state.rules
         ]
         state.clock = now
-        self._soil(site)
+        self._changes.mark_dirty(site)
         self._step_all(site, posts, None, now, said)
         site.drawn = None
         for post in posts:
             self._settle(site, post)
 
-    def _meet(self, key: DeviceKey, now: Microseconds) -> Site:
+    def _meet(self, observation: Observation, now: Microseconds, said: list[Transition]) -> Site:
+        key = observation.device
+        while (other := self.unknown.in_the_way_of(key)) is not None:
+            other.device.state.position = observation.position
+            self._forget(other, TOO_MANY, now, said)
         site = self._sites[key] = new_site(key, now, self._assignments.roster_of(key))
+        self.unknown.add(site)
         site.device.wall_ahead = self._wall_ahead
         self._note_retirement(site)
         self._take_stock(site)
         return site
 
-    def _soil(self, site: Site) -> None:
-        if not site.dirty:
-            site.dirty = True
-            self._dirty.append(site)
+    def _forget(self, site: Site, reason: Reason, now: Microseconds, said: list[Transition]) -> None:
+        """Forget an unknown device; its open alerts end for ``reason``."""
+        said += site.end_alerts(reason, now)
+        self.unknown.remove(site)
+        self._unwatch(site)
+        del self._sites[site.device.key]
+        self._wrong_clocks.pop(site.device.key, None)
+        self._changes.forget(site)
+        self._timers.drop(site)
+
+    def _unwatch(self, site: Site) -> None:
+        for peer in site.peers():
+            self._watchers[peer].pop(site.device.path, None)
+            if not self._watchers[peer]:
+                del self._watchers[peer]
+
+    def _may_be_forgotten(self, site: Site) -> None:
+        """Note that an alert of ``site`` has ended, which may have kept it from being forgotten."""
+        self.unknown.requeue(site)
+        self._timers.arm(site, self.unknown.forgotten_at(site))
 
     def _reassign(self) -> None:
         for site in self._sites.values():
             self._note_retirement(site)
             roster = self._assignments.roster_of(site.device.key)
             if roster is not site.roster:
-                for peer in site.peers():
-                    self._watchers[peer].pop(site.device.path, None)
+                self._unwatch(site)
                 site.assign(roster)
                 self._take_stock(site)
+        self.unknown.rebuild(self._assignments.inventory, self._sites.values())
         self._assignments.keep(site.roster for site in self._sites.values())
 
     def _note_retirement(self, site: Site) -> None:
         state, retired = site.device.state, self._assignments.is_retired(site.device.key)
         if retired and not state.retired:
             state.retired = True
-            self._soil(site)
+            self._changes.mark_dirty(site)
         elif state.retired and not retired:
             self._returned.append(site)
 
@@ -455,13 +475,13 @@ class Engine:
         site.device.state.heard = Heard(now, now, now, now)
         site.doubt_offline(now)
         site.wait_longer(unheard, now)
-        self._soil(site)
+        self._changes.mark_dirty(site)
 
     def _take_stock(self, site: Site) -> None:
         """Set the timer of a device that is new or has other rules than before, and note what has to be ended there."""
         if site.begin_waits():
-            self._soil(site)
-        self._arm(site, site.next_due())
+            self._changes.mark_dirty(site)
+        self._arm_all(site)
         for peer in site.peers():
             self._watchers.setdefault(peer, {})[site.device.path] = site
         if any(site.orphans()):
@@ -474,23 +494,5 @@ class Engine:
             ending = steps.ended(rule, state, reason, now, site.device)
             if ending is not None:
                 said.append(ending)
-            self._soil(site)
-
-
-def _pending(firing: Transition, position: int) -> Transition:
-    """Return the step before ``firing``; it is only told now, because most of what is pending goes away untold."""
-    reason = Reason(firing.reason.code, firing.reason.zh, firing.reason.en)
-    return msgspec.structs.replace(
-        firing, kind=TransitionKind.PENDING, at=firing.pending_since, reason=reason, position=position
-    )
-
-
-_SAID_OF_NOW = (TransitionKind.FIRING, TransitionKind.REPEATED, TransitionKind.SEVERITY_CHANGED)
-
-
-def _remarked(transition: Transition, rule: CompiledRule, state: DeviceState) -> Transition:
-    """Return ``transition`` with a word on the device's clock, where its messages count by their arrival."""
-    track = state.track
-    if track is None or not track.by_arrival or not rule.counts_by_arrival or transition.kind not in _SAID_OF_NOW:
-        return transition
-    return msgspec.structs.replace(transition, reason=clocks.remark(transition.reason, track.by_arrival))
+                self._may_be_forgotten(site)
+            self._changes.mark_dirty(site)

@@ -36,6 +36,8 @@ class Inventory:
     def __init__(self, facts: Mapping[DeviceKey, DeviceFacts] | None = None, version: int = 0) -> None:
         self.version = version
         self._facts = dict(facts or {})
+        self.communities = frozenset(device.community for device in self._facts)
+        """Those of which anybody has told of a device."""
 
     def of(self, device: DeviceKey) -> DeviceFacts:
         """Return what is known of ``device``; empty facts where nothing is."""

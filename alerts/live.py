@@ -74,7 +74,7 @@ class LiveView:
 
     def __init__(self) -> None:
         self._sights: dict[DeviceKey, _Sight] = {}
-        self._dirty: list[_Sight] = []
+        self._dirty: dict[DeviceKey, _Sight] = {}
 
     def restore(self, states: Mapping[str, bytes]) -> dict[str, str]:
         """Take over what `changed` yielded, by device path; return the states that cannot be read, with the reason."""
@@ -92,7 +92,7 @@ class LiveView:
             self._sights[observation.device] = sight
         if not sight.dirty:
             sight.dirty = True
-            self._dirty.append(sight)
+            self._dirty[sight.key] = sight
         state, body = sight.state, observation.body
         if observation.skew is not None or not observation.late:
             state.skew = observation.skew
@@ -108,10 +108,15 @@ class LiveView:
             if len(sight.waiting) >= _WAITING_AT_MOST:
                 _merge(sight)
 
+    def forget(self, device: DeviceKey) -> None:
+        """Drop ``device``, which the engine has forgotten."""
+        self._sights.pop(device, None)
+        self._dirty.pop(device, None)
+
     def changed(self) -> Iterator[tuple[DeviceSighting, bytes]]:
         """Yield the devices that changed since the last call: the sighting, and the state for `restore`."""
-        dirty, self._dirty = self._dirty, []
-        for sight in dirty:
+        dirty, self._dirty = self._dirty, {}
+        for sight in dirty.values():
             sight.dirty = False
             _merge(sight)
             state = sight.state

@@ -193,6 +193,8 @@ class DeviceState(Struct, array_like=True):
     returned_until: Microseconds = 0
     """Until when messages may still be those it stored while it was away."""
     track: ClockTrack | None = None
+    heard_position: int = 0
+    """The journal position of its newest message; unlike ``position``, timers and other devices do not move it."""
 
 
 class Device(Struct):

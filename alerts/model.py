@@ -146,6 +146,8 @@ class Commit(Struct, frozen=True):
     transitions: list[Transition]
     faults: list[FaultRaised | FaultCleared]
     sightings: list[DeviceSighting]
+    forgotten: list[DeviceKey] = []
+    """Devices whose sightings are deleted; those of ``sightings`` that are among them were heard anew since."""
 
 
 class Snapshot(Struct, frozen=True):

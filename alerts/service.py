@@ -57,6 +57,8 @@ class AlertStats:
     inventory_version: int = -1
     """Of the facts of devices in force; -1 while there are none."""
     inventory_problem: str = ""
+    forgotten: int = 0
+    """Unknown devices that made room for others, or said nothing for long."""
 
 
 class AlertService:
@@ -91,6 +93,7 @@ class AlertService:
         self._live = LiveView()
         self._transitions: list[Transition] = []
         self._faults: list[FaultRaised | FaultCleared] = []
+        self._forgotten: list[DeviceKey] = []
         self._read = 0
         self._committed = 0
         self._pending_commit: Commit | None = None
@@ -187,6 +190,7 @@ class AlertService:
             self._forgive_silence(now.steady)
             self._caught_up = True
         self._transitions += self._engine.advance(now.steady - SETTLING, now.ahead)
+        self._take_forgotten()
 
     def _forgive_silence(self, now: datetime) -> None:
         """Let nothing be raised by a silence before ``now`` in which nothing at all was received: it was ours."""
@@ -207,11 +211,18 @@ class AlertService:
             observation = self._decode(entry)
             if isinstance(observation, Observation):
                 self._transitions += self._engine.observe(observation)
+                self._take_forgotten()
                 self._live.observe(self._engine.judged or observation)
                 if (fault := fault_of(observation)) is not None:
                     self._faults.append(fault)
         self._read = entries[-1].position
         self.stats.evaluated += len(entries)
+
+    def _take_forgotten(self) -> None:
+        for device in self._engine.take_forgotten():
+            self._live.forget(device)
+            self._forgotten.append(device)
+            self.stats.forgotten += 1
 
     def _idle_seconds(self) -> float:
         due = self._engine.next_due()
@@ -243,11 +254,14 @@ class AlertService:
     def _gathered(self) -> Commit:
         """Take everything decided since the last commit together."""
         states, sightings = self._engine.dirty(), []
+        states |= dict.fromkeys(_LIVE + device.path for device in self._forgotten)
         for sighting, state in self._live.changed():
             sightings.append(sighting)
             states[_LIVE + sighting.device.path] = state
-        decided = Commit(self._read, self._committed, states, self._transitions, self._faults, sightings)
-        self._transitions, self._faults = [], []
+        decided = Commit(
+            self._read, self._committed, states, self._transitions, self._faults, sightings, self._forgotten
+        )
+        self._transitions, self._faults, self._forgotten = [], [], []
         return decided
 
     async def _finish(self) -> None:

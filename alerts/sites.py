@@ -6,6 +6,7 @@ import msgspec
 
 from alerts import lifecycle, steps
 from alerts.memory import Device, DeviceState, Heard, Microseconds, Phase, RuleState, share
+from alerts.model import Reason, Transition
 from alerts.posts import Drawn, Latest, Post, Roster
 from core.devices import DeviceKey
 from core.errors import PermanentError
@@ -109,6 +110,15 @@ class Site:
             for watch, leaf in lifecycle.silences(post.rule, self.device.state.rules.get(post.id)):
                 doubted = watch.doubt_offline(leaf, now) or doubted
         return doubted
+
+    def end_alerts(self, reason: Reason, now: Microseconds) -> list[Transition]:
+        """Forget what all rules remember here; return how their open alerts end."""
+        own = self.device.state
+        own.clock = max(own.clock, now)
+        endings = (steps.ended(rule, state, reason, own.clock, self.device) for rule, state in own.rules.items())
+        ended = [ending for ending in endings if ending is not None]
+        own.rules = {}
+        return ended
 
     def peers(self) -> Iterator[DeviceKey]:
         """Yield the other devices that this one is compared with."""

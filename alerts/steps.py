@@ -68,6 +68,14 @@ def opened(rule: CompiledRule, its_id: str, severity: Severity) -> OpenAlert:
     return OpenAlert(its_id, severity, title.zh, title.en, of.latch, of.protected, of.maintenance)
 
 
+def pending_before(firing: Transition, position: int) -> Transition:
+    """Return the step before ``firing``; it is only told now, because most of what is pending goes away untold."""
+    reason = Reason(firing.reason.code, firing.reason.zh, firing.reason.en)
+    return msgspec.structs.replace(
+        firing, kind=TransitionKind.PENDING, at=firing.pending_since, reason=reason, position=position
+    )
+
+
 def step_up(
     rule: CompiledRule,
     state: RuleState,

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts.model import Commit, DeviceSighting, FaultCleared, FaultRaised, Snapshot, Transition
 from alerts.ports import Afresh
 from core.clock import Clock, SystemClock
+from core.devices import DeviceKey
 from storage.records import timeline
 from storage.records.afresh import put_states_aside, resolve_alerts_of, states_of
 from storage.records.alert_rows import write_alerts
@@ -56,6 +57,7 @@ class AlertRecordsAdapter:
             if not await advance(connection, alert_progress, "position", before=before, after=after, decided=decided):
                 return
             await _write_states(connection, decided.states)
+            await _forget_sightings(connection, decided.forgotten)
             await _write_sightings(connection, decided.sightings)
             await _write_faults(connection, decided.faults)
             if decided.transitions:
@@ -75,6 +77,11 @@ async def _write_states(connection: AsyncConnection, states: dict[str, bytes | N
     await upsert_many(connection, engine_states, columns, changing=["state"])
     gone = delete(engine_states).where(engine_states.c.path == bindparam("gone"))
     await run_many(connection, gone, [{"gone": path} for path, state in states.items() if state is None])
+
+
+async def _forget_sightings(connection: AsyncConnection, forgotten: list[DeviceKey]) -> None:
+    gone = delete(devices).where(devices.c.path == bindparam("gone"))
+    await run_many(connection, gone, [{"gone": device.path} for device in forgotten])
 
 
 async def _write_sightings(connection: AsyncConnection, sightings: list[DeviceSighting]) -> None:

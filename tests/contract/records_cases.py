@@ -81,7 +81,8 @@ def commit(
     transitions: list[Transition] | None = None,
     faults: Sequence[FaultRaised | FaultCleared] = (),
     sightings: list[DeviceSighting] | None = None,
+    forgotten: list[DeviceKey] | None = None,
 ) -> Commit:
     """A commit of ``position``; ``previous`` is the position before unless told."""
     before = position - 1 if previous is None else previous
-    return Commit(position, before, states or {}, transitions or [], [*faults], sightings or [])
+    return Commit(position, before, states or {}, transitions or [], [*faults], sightings or [], forgotten or [])

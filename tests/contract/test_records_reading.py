@@ -36,6 +36,17 @@ async def test_a_device_as_last_seen(engine_records: AlertRecordsAdapter, api_re
     assert await api_records.device(GATE) is None
 
 
+async def test_a_forgotten_device_is_gone_and_one_heard_anew_is_known_since_then(
+    engine_records: AlertRecordsAdapter, api_records: RecordsAdapter
+) -> None:
+    await engine_records.commit(commit(1, sightings=[seen(LIFT), seen(GATE), seen(OTHER_LIFT)]))
+    never = DeviceKey("a", DeviceKind.GATE, "never-heard")
+    await engine_records.commit(commit(2, sightings=[seen(GATE, after(5))], forgotten=[LIFT, GATE, never]))
+    found = await api_records.devices(None, None, None, 10)
+    heard = {row.device: row.first_heard_at for row in found}
+    assert heard == {GATE: after(5), OTHER_LIFT: START}
+
+
 async def test_nothing_known_of_presence_is_none(
     engine_records: AlertRecordsAdapter, api_records: RecordsAdapter
 ) -> None:

@@ -5,10 +5,9 @@ from datetime import datetime
 
 import msgspec
 
-from alerts import clocks, lifecycle
+from alerts import clocks, lifecycle, steps
 from alerts.assignments import Assignments
 from alerts.clocks import Verdict
-from alerts.engine import _pending, _remarked
 from alerts.memory import Device, DeviceState, Heard, Phase, RuleState
 from alerts.model import Transition, TransitionKind
 from alerts.rules import Rule
@@ -168,7 +167,7 @@ class PlainEngine:
     ) -> None:
         states[rule] = state
         if transition is not None:
-            transition = _remarked(transition, rule, device.state)
+            transition = clocks.remarked(transition, device.state, by_arrival=rule.counts_by_arrival)
             if transition.kind is TransitionKind.FIRING:
-                said.append(_pending(transition, state.since_position))
+                said.append(steps.pending_before(transition, state.since_position))
             said.append(transition)

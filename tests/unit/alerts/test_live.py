@@ -173,3 +173,13 @@ FAULT = Talk().lift_event(0, Lift.FAULT_RAISED, "2", received=900, late=True)
 )
 def test_faults(observation: Observation, expected: FaultRaised | FaultCleared | None) -> None:
     assert fault_of(observation) == expected
+
+
+def test_a_forgotten_device_is_shown_no_more_and_begins_anew() -> None:
+    talk, view = Talk(), LiveView()
+    view.observe(talk.lift(0, floor="1"))
+    view.observe(talk.gate(0, Gate.FORCED_OPEN))
+    view.forget(LIFT)
+    assert [sighting.device for sighting, _ in view.changed()] == [GATE]
+    view.observe(talk.lift(1, speed_mps=1.0))
+    assert "floor" not in latest(view)[""]

@@ -1,0 +1,194 @@
+"""Which devices are forgotten where more speak that are not in the registry than are remembered (decision 0016).
+
+A registered device is *known* and never forgotten. Unknown devices share a bound per community, and those of all
+communities without a registered device one more bound: names cost their inventor nothing. The first to be forgotten is
+the one that was not heard for longest; one with an open alert goes after those without, one with a protected alert
+(fire, a pressed alarm button) last. An alert of silence keeps no device: it tells that the device says nothing more.
+
+The order follows from the states alone, so it is the same after a restart. It is kept in heaps without a push for each
+message: an entry may stand too early, for what its device was like then, and is moved when it comes up. Only where a
+device becomes forgettable sooner, because its alert ended, `UnknownDevices.requeue` adds an earlier entry. An entry
+that is not the device's newest is void.
+"""
+
+from collections.abc import Iterable, Iterator
+from heapq import heapify, heappop, heappush, heapreplace
+
+from msgspec import Struct
+
+from alerts.inventory import Inventory
+from alerts.memory import Microseconds
+from alerts.model import Reason
+from alerts.sites import Site
+from core.devices import DeviceKey
+
+_DAY: Microseconds = 86_400_000_000
+# Ours: longer than any holiday's power cut of a shed; the rules tell of the silence after minutes or hours.
+UNHEARD_FOR: Microseconds = 7 * _DAY
+_NEVER = 0
+_SPARE_ENTRIES = 64
+
+TOO_MANY = Reason(
+    "unknown_device_forgotten",
+    "未登记设备过多，本设备已被移除，告警随之关闭；请核实现场，并登记该设备",
+    "too many unregistered devices: this one was forgotten, and its alert with it; check on site and register it",
+)
+UNHEARD = Reason(
+    "unknown_device_unheard",
+    "未登记设备已 7 天无消息，已被移除，告警随之关闭；如仍在用，请登记",
+    "an unregistered device, unheard for 7 days, was forgotten, and its alert with it; register it if it is in use",
+)
+
+Rank = tuple[int, int, str]
+"""What keeps the device, the position of its newest message, its path: the least is forgotten first."""
+
+
+class UnknownLimits(Struct, frozen=True):
+    """How many unknown devices are remembered: in one community, and in all that have no registered device."""
+
+    per_community: int = 2_000
+    unregistered_communities: int = 10_000
+
+
+class UnknownDevices:
+    """The unknown devices of an engine, by the order in which they are forgotten."""
+
+    def __init__(self, limits: UnknownLimits) -> None:
+        self.limits = limits
+        self.is_overfull = False
+        """Since `rebuild`, until `excess` is exhausted."""
+        self._inventory = Inventory()
+        self._unregistered = _EvictionQueue(limits.unregistered_communities)
+        self._communities: dict[str, _EvictionQueue] = {}
+
+    def rebuild(self, inventory: Inventory, sites: Iterable[Site]) -> None:
+        """Begin anew with the unknown ones of ``sites``."""
+        self._inventory = inventory
+        self._unregistered = _EvictionQueue(self.limits.unregistered_communities)
+        self._communities = {}
+        for site in sites:
+            self.add(site)
+        self.is_overfull = any(queue.lacks(0) for queue in (self._unregistered, *self._communities.values()))
+
+    def add(self, site: Site) -> None:
+        """Take ``site``, heard for the first time, unless it is known."""
+        for queue in self._queues_of(site.device.key):
+            queue.put(site)
+
+    def remove(self, site: Site) -> None:
+        """Drop ``site``, which is forgotten."""
+        community = site.device.key.community
+        for queue in self._queues_of(site.device.key):
+            queue.drop(site)
+        if community in self._communities and not len(self._communities[community]):
+            del self._communities[community]
+
+    def requeue(self, site: Site) -> None:
+        """Move ``site``, of which an alert ended, to where it belongs now."""
+        for queue in self._queues_of(site.device.key):
+            queue.put(site)
+
+    def in_the_way_of(self, newcomer: DeviceKey) -> Site | None:
+        """Return the device to be forgotten before ``newcomer`` is remembered, ``None`` where there is room."""
+        full = (queue for queue in self._queues_of(newcomer) if queue.lacks(1))
+        return next((queue.first() for queue in full), None)
+
+    def excess(self) -> Iterator[Site]:
+        """Yield the devices beyond the bounds, after `rebuild`; each must be removed before the next is asked for."""
+        self.is_overfull = False
+        for queue in (self._unregistered, *list(self._communities.values())):
+            while queue.lacks(0):
+                yield queue.first()
+
+    def forgotten_at(self, site: Site) -> Microseconds:
+        """Return when ``site`` is forgotten if it says nothing more; 0 for never: it is known, or its alert is open."""
+        if self._inventory.has(site.device.key) or _keeps(site):
+            return _NEVER
+        return site.device.state.heard.anything + UNHEARD_FOR
+
+    def full_communities(self) -> dict[str, int]:
+        """Return the communities at their bound, each with how many unknown devices are remembered there."""
+        return {name: len(queue) for name, queue in self._communities.items() if queue.lacks(1)}
+
+    @property
+    def count(self) -> int:
+        """How many unknown devices are remembered."""
+        return sum(len(queue) for queue in self._communities.values())
+
+    def _queues_of(self, key: DeviceKey) -> Iterator["_EvictionQueue"]:
+        if self._inventory.has(key):
+            return
+        if key.community not in self._inventory.communities:
+            yield self._unregistered
+        queue = self._communities.get(key.community)
+        if queue is None:
+            queue = self._communities[key.community] = _EvictionQueue(self.limits.per_community)
+        yield queue
+
+
+class _EvictionQueue:
+    """Unknown devices under one bound."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._sites: dict[str, Site] = {}
+        self._ranks: dict[str, Rank] = {}
+        """By path, the entry of each device that counts."""
+        self._entries: list[Rank] = []
+
+    def __len__(self) -> int:
+        return len(self._sites)
+
+    def lacks(self, room: int) -> bool:
+        """Tell whether there is no room for so many more."""
+        return len(self._sites) + room > self._limit
+
+    def put(self, site: Site) -> None:
+        path, rank = site.device.path, _rank(site)
+        if self._ranks.get(path) != rank:
+            self._sites[path], self._ranks[path] = site, rank
+            heappush(self._entries, rank)
+            self._compact()
+
+    def drop(self, site: Site) -> None:
+        self._sites.pop(site.device.path, None)
+        self._ranks.pop(site.device.path, None)
+
+    def first(self) -> Site:
+        """Return the device that is forgotten first; there must be one."""
+        while True:
+            entry = self._entries[0]
+            path = entry[-1]
+            if self._ranks.get(path) != entry:
+                heappop(self._entries)
+                continue
+            site = self._sites[path]
+            rank = _rank(site)
+            if rank == entry:
+                return site
+            self._ranks[path] = rank
+            heapreplace(self._entries, rank)
+
+    def _compact(self) -> None:
+        if len(self._entries) > 2 * len(self._ranks) + _SPARE_ENTRIES:
+            self._entries = list(self._ranks.values())
+            heapify(self._entries)
+
+
+def _rank(site: Site) -> Rank:
+    state = site.device.state
+    # States of versions before have no `heard_position`.
+    return _keeps(site), state.heard_position or state.position, site.device.path
+
+
+def _keeps(site: Site) -> int:
+    """Return how much the open alerts of ``site`` keep it from being forgotten."""
+    kept = 0
+    for rule, state in site.device.state.rules.items():
+        if state.alert is not None:
+            if state.alert.protected:
+                return 2
+            post = site.roster.posts.get(rule)
+            if post is None or not post.silence:
+                kept = 1
+    return kept
