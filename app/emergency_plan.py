@@ -10,7 +10,7 @@ import structlog
 
 from alerts.dispatch.plan import Plan, targets_of
 from app.files import UnreadableFile, fingerprint, parsed, read_text
-from app.last_good import LastGood, going_on, going_on_built_in
+from app.last_good import LastGood, fall_back
 from core.errors import PermanentError
 from emergency.plan import EmergencyPlan
 from emergency.plan_loading import check_plan, default_plan, load_plan
@@ -95,15 +95,9 @@ class EmergencyPlanSource:
         """
         if isinstance(broken, UnreadableFile):
             self._seen = None
-        kept = None if self._last_good is None else await self._last_good.read()
-        if kept is None:
-            raise broken
-        try:
-            plan = (await asyncio.to_thread(self._checked, kept.texts)).plan
-            self._instead = going_on(kept)
-        except PermanentError as misfit:
-            plan = built_in(self._notify())
-            self._instead = going_on_built_in(kept, misfit)
+        plan, self._instead = await fall_back(
+            self._last_good, broken, lambda texts: self._checked(texts).plan, lambda: built_in(self._notify())
+        )
         self._tell(f"{broken}{self._instead}")
         return plan
 

@@ -6,8 +6,9 @@ last, puts it in force, and says so in ``problem`` of its source, from where it 
 place while running, like any other change.
 """
 
-from collections.abc import Mapping
-from typing import Protocol
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -15,6 +16,7 @@ from core.clock import Clock
 from core.configuration import GoodConfiguration
 from core.errors import AnjuError, PermanentError
 
+_Made = TypeVar("_Made")
 _log = structlog.get_logger()
 
 
@@ -61,6 +63,26 @@ class LastGood:
             self._failure = str(error)
         else:
             self._due, self._failure = None, ""
+
+
+async def fall_back(
+    last_good: LastGood | None,
+    broken: PermanentError,
+    made: Callable[[Mapping[str, str]], _Made],
+    built_in: Callable[[], _Made],
+) -> tuple[_Made, str]:
+    """Return what is in force in place of a ``broken`` file at a start, and the words for it.
+
+    It is what ``made`` makes of the version kept, or the built-in one where that raises `PermanentError`. Raises
+    ``broken`` where no version was ever kept, and `TemporaryError`.
+    """
+    kept = None if last_good is None else await last_good.read()
+    if kept is None:
+        raise broken
+    try:
+        return await asyncio.to_thread(made, kept.texts), going_on(kept)
+    except PermanentError as misfit:
+        return await asyncio.to_thread(built_in), going_on_built_in(kept, misfit)
 
 
 def going_on(kept: GoodConfiguration) -> str:

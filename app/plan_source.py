@@ -13,7 +13,7 @@ from alerts.dispatch.plan_loading import load_plan
 from alerts.notify.book import Channel
 from app.channels import Channels
 from app.files import UnreadableFile, fingerprint, parsed, read_text
-from app.last_good import LastGood, going_on, going_on_built_in
+from app.last_good import LastGood, fall_back
 from core.errors import PermanentError
 
 _log = structlog.get_logger()
@@ -102,15 +102,9 @@ class PlanSource:
         """
         if isinstance(broken, UnreadableFile):
             self._seen = None
-        kept = None if self._last_good is None else await self._last_good.read()
-        if kept is None:
-            raise broken
-        try:
-            taken = await asyncio.to_thread(self._made, kept.texts)
-            self._instead = going_on(kept)
-        except PermanentError as misfit:
-            taken = await asyncio.to_thread(self._with_channels, default_plan(), {})
-            self._instead = going_on_built_in(kept, misfit)
+        taken, self._instead = await fall_back(
+            self._last_good, broken, self._made, lambda: self._with_channels(default_plan(), {})
+        )
         self._refuse(broken)
         return taken
 
