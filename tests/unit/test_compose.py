@@ -48,6 +48,14 @@ def test_our_own_image_is_built_on_a_pinned_one_with_hashes_and_not_as_root() ->
     assert {one["image"] for one in SERVICES.values() if "build" in one} == {f"anju:{version[1]}"}
 
 
+def test_our_image_can_dump_and_restore_the_database_that_is_beside_it() -> None:
+    (client,) = re.findall(r"apt-get install .*\bpostgresql-client-(\d+)\b", DOCKERFILE)
+    (server,) = re.findall(r"^postgres:(\d+)\.", SERVICES["postgres"]["image"])
+    assert client == server
+    # Of which Debian's own PostgreSQL has this number.
+    assert {"bookworm": "15", "trixie": "17"}[re.findall(r"^FROM \S+-(\w+)$", DOCKERFILE, re.MULTILINE)[0]] == server
+
+
 def test_the_dockerfile_copies_every_package_there_is() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
     assert packages <= set(re.findall(r"^COPY (\w+) \w+$", DOCKERFILE, re.MULTILINE))
