@@ -126,8 +126,13 @@ class AlertService:
             raise
 
     def problems(self) -> dict[str, str]:
-        """Return the devices whose clocks are steadily wrong, as components (`alerts.clocks.problems`)."""
-        return clocks.problems(self._engine.wrong_clocks)
+        """Return devices whose clocks are steadily wrong, and bounds that are reached, as components."""
+        return {**clocks.problems(self._engine.wrong_clocks), **self._engine.unknown.problems()}
+
+    @property
+    def unknown_devices(self) -> int:
+        """How many unregistered devices are remembered."""
+        return self._engine.unknown.count
 
     def _restore(self, states: Mapping[str, bytes]) -> dict[str, str]:
         """Return the states that cannot be read, by their keys."""

@@ -106,9 +106,15 @@ class UnknownDevices:
             return _NEVER
         return site.device.state.heard.anything + UNHEARD_FOR
 
-    def full_communities(self) -> dict[str, int]:
-        """Return the communities at their bound, each with how many unknown devices are remembered there."""
-        return {name: len(queue) for name, queue in self._communities.items() if queue.lacks(1)}
+    def problems(self) -> dict[str, str]:
+        """Return the components ``unknown-devices/COMMUNITY`` of communities at their bound, and what to do.
+
+        ``unknown-devices`` alone stands for all communities without a registered device.
+        """
+        full = {f"unknown-devices/{name}": len(queue) for name, queue in self._communities.items() if queue.lacks(1)}
+        if self._unregistered.lacks(1):
+            full["unknown-devices"] = len(self._unregistered)
+        return {name: _at_bound(count) for name, count in full.items()}
 
     @property
     def count(self) -> int:
@@ -173,6 +179,14 @@ class _EvictionQueue:
         if len(self._entries) > 2 * len(self._ranks) + _SPARE_ENTRIES:
             self._entries = list(self._ranks.values())
             heapify(self._entries)
+
+
+def _at_bound(count: int) -> str:
+    return (
+        f"未登记设备已达上限 {count} 台，新名称到来时移除最久无消息的一台：请登记真实设备，"
+        f"或更换发送账号的密码、收紧其主题权限（ACL） / {count:,} unregistered devices, as many as are remembered: "
+        f"each new name drops the one unheard for longest; register the real ones, or change that password or ACL"
+    )
 
 
 def _rank(site: Site) -> Rank:

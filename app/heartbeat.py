@@ -15,7 +15,7 @@ import structlog
 from core.clock import Clock
 
 EVERY_SECONDS = 1.0
-ABOUT_MANY = ("device-", "community-")
+ABOUT_MANY = ("device-", "community-", "unknown-devices")
 """How the components begin of which there may be thousands."""
 STALE_AFTER = timedelta(seconds=10)
 # Files are padded to whole blocks of the common file systems: overwriting one in place then needs no new block, which

@@ -127,6 +127,17 @@ class RulesSettings(Section):
     files: list[Path] = Field([], description="Further rule files, YAML, or folders of them")
 
 
+class DevicesSettings(Section):
+    """How many devices that nobody registered are remembered (decision 0016)."""
+
+    unknown_per_community: int = Field(
+        2_000, ge=10, le=100_000, description="In one community; the one unheard for longest is forgotten for a new one"
+    )
+    unknown_elsewhere: int = Field(
+        10_000, ge=10, le=100_000, description="In all communities without a registered device together"
+    )
+
+
 class NotifySettings(Section):
     """Who is told of alerts, and how."""
 
@@ -257,6 +268,7 @@ class Settings(BaseSettings):
     influx: InfluxSettings = InfluxSettings()
     records: RecordsSettings = RecordsSettings()
     rules: RulesSettings = RulesSettings()
+    devices: DevicesSettings = DevicesSettings()
     notify: NotifySettings = NotifySettings()
     emergency: EmergencySettings = EmergencySettings()
     voice: VoiceSettings = VoiceSettings()

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from alerts.notify.confirming import ConfirmLinks
+from alerts.unknown_devices import UnknownLimits
 from api.voice_ice import IceSettings
 from app import rights
 from app.disk import DiskWatch, floor_of
@@ -161,6 +162,11 @@ def decoder(settings: Settings) -> NativeDecoder:
         future_limit=timedelta(seconds=settings.time.future_limit_seconds),
         late_after=timedelta(seconds=settings.time.late_after_seconds),
     )
+
+
+def unknown_limits(settings: Settings) -> UnknownLimits:
+    """Return how many unregistered devices the engine remembers."""
+    return UnknownLimits(settings.devices.unknown_per_community, settings.devices.unknown_elsewhere)
 
 
 def confirm_links(settings: Settings) -> ConfirmLinks:

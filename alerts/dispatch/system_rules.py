@@ -17,6 +17,7 @@ RECEIVER = "receiver/"
 DEVICE_CLOCK = "device-clock/"
 DEVICE_FLOODS = "device-floods/"
 COMMUNITY_FLOODS = "community-floods/"
+UNKNOWN_DEVICES = "unknown-devices/"
 _AT_ONCE: Microseconds = 0
 # Ours: a broker that restarts is back within this time, and its clients with it.
 _HALF_A_MINUTE: Microseconds = 30_000_000
@@ -166,6 +167,15 @@ _RULES = {
         "检查该小区的账号是否被滥用；超出部分已保存，稍后处理",
         "Check whether the community's account is abused; the excess is kept and decided later",
     ),
+    UNKNOWN_DEVICES: SystemRule(
+        "unknown-devices",
+        _MAJOR,
+        _AT_ONCE,
+        "未登记设备过多",
+        "Too many unregistered devices",
+        "登记真实的设备；若名称是伪造的，更换该账号的密码或收紧其主题权限（ACL）",
+        "Register the real devices; where names are invented, change that account's password or narrow its ACL",
+    ),
 }
 
 
@@ -187,6 +197,8 @@ def device_of(component: str) -> DeviceKey:
             return DeviceKey.from_path(rest)
     if kind + slash == COMMUNITY_FLOODS:
         return DeviceKey(rest, DeviceKind.SYSTEM, "floods")
+    if kind + slash == UNKNOWN_DEVICES:
+        return DeviceKey(rest, DeviceKind.SYSTEM, "unknown-devices")
     if kind + slash == RECEIVER:  # Receivers' names are words of a topic already, and `receiver_of` reads them back.
         return DeviceKey(COMMUNITY, DeviceKind.SYSTEM, component.replace("/", "-", 1))
     return DeviceKey(COMMUNITY, DeviceKind.SYSTEM, _NO_WORD.sub("-", component.lower()).strip("-"))

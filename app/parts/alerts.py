@@ -31,6 +31,9 @@ from storage.records import (
     UnreadableWatch,
 )
 
+# How components begin that tell of devices and their senders: the part itself is well.
+_NOT_OURS = ("device-", "unknown-devices")
+
 
 class Alerts:
     """Alert engine, notification desk and deliverer, with their records."""
@@ -77,7 +80,7 @@ class Alerts:
                 journal,
                 wiring.decoder(settings),
                 AlertRecordsAdapter(database, clock),
-                Engine(await self.rules.load()),
+                Engine(await self.rules.load(), wiring.unknown_limits(settings)),
                 clock,
                 wait=waiting.wait,
                 rules=self.rules,
@@ -115,7 +118,7 @@ class Alerts:
         problem = next(filter(None, problems), "")
         wrong = self.problems()
         return Pulse(
-            "degraded" if problem or any(not name.startswith("device-") for name in wrong) else "up",
+            "degraded" if problem or any(not name.startswith(_NOT_OURS) for name in wrong) else "up",
             problem or "deciding and telling",
             {
                 "evaluated_total": stats.evaluated,
@@ -123,6 +126,8 @@ class Alerts:
                 "commit_retries_total": stats.retries,
                 "last_commit_seconds": stats.last_commit_seconds,
                 "decided_position": stats.position,
+                "unknown_devices": self.service.unknown_devices,
+                "unknown_devices_forgotten_total": stats.forgotten,
                 "calls_raised_total": calls.raised,
                 "calls_joined_total": calls.joined,
                 "alarm_tests_asked_total": self.asking.asked,

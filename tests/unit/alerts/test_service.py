@@ -12,12 +12,14 @@ from alerts.inventory import DeviceFacts, Inventory
 from alerts.model import Commit, DeviceSighting, Snapshot, Transition, TransitionKind
 from alerts.rules import Rule
 from alerts.service import SETTLING, SLICE, AlertService
+from alerts.unknown_devices import UnknownLimits
 from core.clock import ManualClock
+from core.devices import DeviceKey, DeviceKind
 from core.errors import Fenced, TemporaryError
 from core.observations import Entry, Observation, Rejection, RejectionReason
 from core.wire.payloads import ElevatorEventType as Lift
+from core.wire.payloads import ElevatorTelemetry, PresenceStatus
 from core.wire.payloads import GateEventType as Gate
-from core.wire.payloads import PresenceStatus
 from storage.memory.records import MemoryAlertRecords
 from tests.unit.alerts.settling import Settling
 from tests.unit.alerts.talk import LIFT, START, Talk, instant, rule, told
@@ -99,6 +101,7 @@ class World(Settling):
         records: MemoryAlertRecords,
         now: datetime,
         changes: Changes | None = None,
+        limits: UnknownLimits | None = None,
     ) -> None:
         super().__init__()
         self.journal = journal
@@ -108,7 +111,7 @@ class World(Settling):
             journal,
             journal.decode,
             records,
-            Engine(rules),
+            Engine(rules, limits),
             self.clock,
             wait=self._wait,
             pause=self._pause,
@@ -132,8 +135,9 @@ async def started(
     records: MemoryAlertRecords | None = None,
     now: datetime = START,
     changes: Changes | None = None,
+    limits: UnknownLimits | None = None,
 ) -> AsyncIterator[World]:
-    world = World(rules, journal or Journal(), records or MemoryAlertRecords(), now, changes)
+    world = World(rules, journal or Journal(), records or MemoryAlertRecords(), now, changes, limits)
     world.task = asyncio.create_task(world.service.run(), name="alerts")
     try:
         await world.settle()
@@ -393,6 +397,23 @@ async def test_the_skew_of_a_slow_clock_is_seen_and_told_of() -> None:
         await world.pass_seconds(100)
         assert sightings(records)[-1].skew is None
         assert world.service.problems() == {}
+
+
+async def test_unknown_devices_at_their_bound_are_told_and_counted() -> None:
+    talk, journal, limits = Talk(), Journal(), UnknownLimits(2, 9)
+    lifts = [DeviceKey("demo", DeviceKind.ELEVATOR, f"lift-{number}") for number in range(5)]
+    journal.hear(*(talk.say(n, lift, ElevatorTelemetry(at=instant(n))) for n, lift in enumerate(lifts)))
+    changes = Changes()
+    async with started([BUTTON], journal, now=instant(9), changes=changes, limits=limits) as world:
+        ((component, told_of),) = world.service.problems().items()
+        assert component == "unknown-devices/demo"
+        assert (world.service.stats.forgotten, world.service.unknown_devices) == (3, 2)
+        assert "上限 2 台" in told_of
+        assert "2 unregistered devices" in told_of
+        changes.facts = Inventory({lifts[4]: DeviceFacts()}, 1)
+        await world.pass_seconds(2)
+        assert world.service.problems() == {}
+        assert [device for commit in world.records.commits for device in commit.forgotten] == lifts[:3]
 
 
 async def test_alerts_of_rules_that_are_gone_are_resolved_at_the_start() -> None:

@@ -131,7 +131,7 @@ def test_communities_without_a_registered_device_share_a_bound() -> None:
     heard = {site.device.key for site in street.engine._sites.values()}
     assert {device.community for device in heard} == {"home", *(f"invented-{number}" for number in range(45, 50))}
     assert {lift(number, "home") for number in range(3)} <= heard
-    assert len(street.engine.unknown.full_communities()) == 1
+    assert list(street.engine.unknown.problems()) == ["unknown-devices/home", "unknown-devices"]
 
 
 def test_an_open_alert_keeps_a_device_and_a_pressed_button_keeps_it_longest() -> None:

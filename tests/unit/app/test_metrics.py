@@ -63,11 +63,13 @@ def test_the_ledger_of_all_days_and_the_disk(tmp_path: Path) -> None:
 
 def test_components_in_trouble_have_one_line_each_however_many_devices_there_are(tmp_path: Path) -> None:
     clocks = {f"device-clock/jinxiu/gate/gate-{number}": "6 min slow" for number in range(30)}
-    problems = {"disk": "little room", "service/deliverer": "ValueError", **clocks}
+    unknown = {"unknown-devices/jinxiu": "2,000", "unknown-devices": "10,000"}
+    problems = {"disk": "little room", "service/deliverer": "ValueError", **clocks, **unknown}
     for part in ("ingest", "alerts"):
         heartbeat.write(heartbeat.path_of(tmp_path, part), heartbeat.Heartbeat(NOW, "degraded", "", {}, problems))
     assert [line for line in told(tmp_path) if "problem" in line] == [
         'anju_component_problem{component="device-clock"} 1.0',
         'anju_component_problem{component="disk"} 1.0',
         'anju_component_problem{component="service/deliverer"} 1.0',
+        'anju_component_problem{component="unknown-devices"} 1.0',
     ]

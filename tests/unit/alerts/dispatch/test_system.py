@@ -95,6 +95,8 @@ COMPONENTS = {
     "device-floods/jinxiu/gate/east": ("device-floods", "jinxiu/gate/east"),
     "device-floods/nonsense": ("device-floods", "anju/system/device-floods-nonsense"),
     "community-floods/jinxiu": ("community-floods", "jinxiu/system/floods"),
+    "unknown-devices/jinxiu": ("unknown-devices", "jinxiu/system/unknown-devices"),
+    "unknown-devices": ("unknown-devices", "anju/system/unknown-devices"),
     "broker-floods": ("broker-floods", "anju/system/broker-floods"),
 }
 
