@@ -1,16 +1,20 @@
 """Which rules are on watch at which device: by kind, scope and the figures that a rule takes from the inventory."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
 
 from alerts import steps
 from alerts.inventory import DeviceFacts, Inventory
 from alerts.model import Reason
 from alerts.posts import Roster
+from alerts.rules.conditions import Compare
 from alerts.rules.model import Rule
 from alerts.rules.scopes import covers
 from alerts.trees import CompiledRule
 from alerts.watches.limits import attributes_of
-from core.devices import DeviceKey
+from core.devices import DeviceKey, DeviceKind
 
 Figures = tuple[tuple[str, float | None], ...]
 """Of a device, those that a rule compares with."""
@@ -29,6 +33,8 @@ class Assignments:
         self._compiled: dict[str, dict[Figures, CompiledRule]] = {}
         self._rosters: dict[tuple[CompiledRule, ...], Roster] = {}
         self.inventory = Inventory()
+        self._peers: dict[DeviceKind, set[str]] = {}
+        """By kind, the names that rules compare others with."""
         self.replace_rules(rules)
 
     def replace_rules(self, rules: Iterable[Rule]) -> None:
@@ -38,6 +44,10 @@ class Assignments:
         self._compiled = {
             rule.id: self._compiled[rule.id] if before.get(rule.id) == rule else {} for rule in self._rules.values()
         }
+        peers: defaultdict[DeviceKind, set[str]] = defaultdict(set)
+        for rule in self._rules.values():
+            peers[rule.kind].update(_peers_of(rule))
+        self._peers = {kind: names for kind, names in peers.items() if names}
         known = {compiled for by_figures in self._compiled.values() for compiled in by_figures.values()}
         self._rosters = {chosen: roster for chosen, roster in self._rosters.items() if known.issuperset(chosen)}
 
@@ -58,6 +68,22 @@ class Assignments:
         if roster is None:
             roster = self._rosters[chosen] = Roster(chosen)
         return roster
+
+    def queue_of(self, key: DeviceKey) -> DeviceKey:
+        """Return what names the devices whose messages must be decided in one order.
+
+        That is the device, or, of all devices of its kind and community that rules compare with others or others with
+        it, a key without a device.
+        """
+        names = self._peers.get(key.kind)
+        if names is None or not (key.device in names or self.roster_of(key).comparing):
+            return key
+        return DeviceKey(key.community, key.kind, "")
+
+    @property
+    def compares(self) -> bool:
+        """Whether any rule compares devices with each other."""
+        return bool(self._peers)
 
     def keep(self, rosters: Iterable[Roster]) -> None:
         """Forget all compiled rules but those of ``rosters``: others were for figures that no device has any more."""
@@ -87,3 +113,15 @@ class Assignments:
         if compiled is None:
             compiled = self._compiled[rule.id][figures] = CompiledRule(rule, facts)
         return compiled
+
+
+def _peers_of(value: object) -> Iterator[str]:
+    """Yield the names of devices that others are compared with, of a rule or a part of one."""
+    if isinstance(value, Compare) and value.peer is not None:
+        yield value.peer
+    if isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from _peers_of(getattr(value, name))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _peers_of(each)

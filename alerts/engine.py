@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 import msgspec
 
 from alerts import clocks, lifecycle, steps
+from alerts.absences import OwnAbsences
 from alerts.assignments import Assignments
 from alerts.changes import Changes
 from alerts.clocks import Verdict
 from alerts.inventory import Inventory
 from alerts.memory import Heard, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition, TransitionKind, stamped
+from alerts.pausing import HOURS_MOVED, Pause, Pauses, set_wall_clock
 from alerts.posts import Post
 from alerts.restoring import restored
 from alerts.rules.model import Rule
@@ -30,8 +32,6 @@ from core.wire.payloads import Presence, PresenceStatus
 _TELEMETRY, _PRESENCE = Channel.TELEMETRY, Channel.PRESENCE
 _LIVE = Verdict.LIVE
 _NEVER = 0
-# Of the hours of a rule; a few milliseconds lie between any two readings of two clocks.
-_HOURS_MOVED: Microseconds = 1_000_000
 
 
 class Engine:
@@ -51,6 +51,8 @@ class Engine:
         self._watchers: dict[DeviceKey, dict[str, Site]] = {}
         """By device: those that are compared with it, by path."""
         self._wrong_clocks: dict[DeviceKey, Microseconds] = {}
+        self.pauses = Pauses(self._assignments, self._sites, self._run_timers, self._timers.arm)
+        self.absences = OwnAbsences(self._sites, self.pauses, hear=self._hear, mark_dirty=self._changes.mark_dirty)
         self._wall_ahead: Microseconds = 0
         self.evaluated = 0
         self.judged: Observation | None = None
@@ -100,26 +102,47 @@ class Engine:
         self._assignments.set_inventory(inventory)
         self._reassign()
 
+    def decided(self, device: DeviceKey) -> int:
+        """Return the position of the newest message of ``device`` that was applied, 0 for none."""
+        site = self._sites.get(device)
+        return 0 if site is None else site.device.state.heard_position
+
+    def resume(self, queue: DeviceKey) -> list[Transition]:
+        """Let a paused queue of which nothing waits go on like all others."""
+        said = self.pauses.end(queue)
+        self._rescheduled += set_wall_clock(self.pauses.members(queue), self._wall_ahead)
+        return said
+
     def observe(self, observation: Observation) -> list[Transition]:
-        """Let everything due until ``observation`` arrived happen, then apply it; return what follows, in order."""
+        """Let everything due until ``observation`` arrived happen, then apply it; return what follows, in order.
+
+        Of devices of one queue it must come in journal order, of a paused queue also behind what is newer elsewhere.
+        """
         ahead = observation.wall_ahead
-        if ahead != self._wall_ahead:
+        pause = self.pauses.of(observation.device)
+        if pause is None and ahead != self._wall_ahead:
             self._set_wall_clock(ahead)
         if not ahead:
-            return self._observe(observation)
+            return self._observe(observation, pause)
         span = timedelta(microseconds=ahead)
         at, received_at = observation.at - span, observation.received_at - span
-        said = self._observe(msgspec.structs.replace(observation, at=at, received_at=received_at))
+        said = self._observe(msgspec.structs.replace(observation, at=at, received_at=received_at), pause)
         if self.judged is not None:
             self.judged = msgspec.structs.replace(observation, skew=self.judged.skew)
         return stamped(said, span)
 
-    def _observe(self, observation: Observation) -> list[Transition]:
+    def _observe(self, observation: Observation, pause: Pause | None) -> list[Transition]:
         self.evaluated += 1
         now = to_microseconds(observation.received_at)
         changed = self._orphaned or self._returned or self._rescheduled or self.unknown.is_overfull
-        said = self._expire(now) if changed or 0 < self._timers.next_due() <= now else []
+        if pause is not None:
+            said = self.pauses.advance(pause, now)
+        else:
+            said = self._expire(now) if changed or 0 < self._timers.next_due() <= now else []
         site = self._sites.get(observation.device) or self._meet(observation, now, said)
+        if pause is not None:
+            for each in self.pauses.take_wall_clock(pause, observation.wall_ahead):
+                self._keep_hours(each, max(now, each.device.state.clock), said)
         self.judged = observation
         if not site.dirty:
             self._changes.mark_dirty(site)
@@ -174,29 +197,6 @@ class Engine:
     def take_forgotten(self) -> list[DeviceKey]:
         """Return the unknown devices forgotten since the last call; some may have been heard anew since."""
         return self._changes.take_forgotten()
-
-    def forgive_silence(self, now: datetime, unheard_for: timedelta) -> bool:
-        """Measure all silence from ``now`` on, if nothing at all was heard for ``unheard_for``; tell whether.
-
-        To be called once after a start: then it was most likely us who did not listen, and silence proves nothing.
-        """
-        newest = max((site.device.state.heard.anything for site in self._sites.values()), default=_NEVER)
-        instant = to_microseconds(now)
-        if not newest or instant - newest < unheard_for // timedelta(microseconds=1):
-            return False
-        for site in self._sites.values():
-            self._hear(site, instant, instant - newest)
-        return True
-
-    def doubt_offline(self, now: datetime, unheard_for: timedelta) -> None:
-        """Let each *offline* count from ``now`` on, if nothing was decided for ``unheard_for``; for starts as well."""
-        instant = to_microseconds(now)
-        newest = max((site.device.state.clock for site in self._sites.values()), default=_NEVER)
-        if instant - newest < unheard_for // timedelta(microseconds=1):
-            return
-        for site in self._sites.values():
-            if site.doubt_offline(instant):
-                self._changes.mark_dirty(site)
 
     def _observe_telemetry(
         self, site: Site, observation: Observation, now: Microseconds, said: list[Transition]
@@ -355,23 +355,34 @@ class Engine:
 
     def _expire(self, until: Microseconds) -> list[Transition]:
         said: list[Transition] = []
+        time_of = self.pauses.time_of
         for site in self._returned:
-            self._welcome(site, max(until, site.device.state.clock))
+            # Before, nothing was expected of it; it may be retired again.
+            if not self._assignments.is_retired(site.device.key):
+                site.device.state.retired = False
+                self._hear(site, time_of(site, until), time_of(site, until))
         self._returned = []
+        said += self._run_timers(until)
+        for site in self._rescheduled:
+            self._keep_hours(site, time_of(site, until), said)
+        self._rescheduled = []
+        for site in self._orphaned:
+            self._close_orphans(site, time_of(site, until), said)
+        self._orphaned = []
+        for site in self.unknown.excess() if self.unknown.is_overfull else ():
+            self._forget(site, TOO_MANY, time_of(site, until), said)
+        return said
+
+    def _run_timers(self, until: Microseconds) -> list[Transition]:
+        said: list[Transition] = []
         for instant, site in self._timers.due_until(until):
+            if self._sites.get(site.device.key) is not site or (self.pauses and self.pauses.puts_aside(site, instant)):
+                continue
             if 0 < self.unknown.forgotten_at(site) <= instant:
                 self._forget(site, UNHEARD, instant, said)
             else:
                 self._expire_site(site, instant, said)
                 self._arm_all(site)
-        for site in self._rescheduled:
-            self._keep_hours(site, max(until, site.device.state.clock), said)
-        self._rescheduled = []
-        for site in self._orphaned:
-            self._close_orphans(site, max(until, site.device.state.clock), said)
-        self._orphaned = []
-        for site in self.unknown.excess() if self.unknown.is_overfull else ():
-            self._forget(site, TOO_MANY, until, said)
         return said
 
     def _expire_site(self, site: Site, instant: Microseconds, said: list[Transition]) -> None:
@@ -388,13 +399,10 @@ class Engine:
 
     def _set_wall_clock(self, ahead: Microseconds) -> None:
         """Let rules that have hours go by another wall clock from now on."""
-        if abs(ahead - self._wall_ahead) < _HOURS_MOVED:
+        if abs(ahead - self._wall_ahead) < HOURS_MOVED:
             return
         self._wall_ahead = ahead
-        for site in self._sites.values():
-            site.device.wall_ahead = ahead
-            if any(post.rule.policy.calendar is not None for post in site.roster.in_order):
-                self._rescheduled.append(site)
+        self._rescheduled += set_wall_clock(self.pauses.running(), ahead)
 
     def _keep_hours(self, site: Site, now: Microseconds, said: list[Transition]) -> None:
         """After the wall clock was set: see which rules are in force now, and when that changes next."""
@@ -460,12 +468,6 @@ class Engine:
             self._changes.mark_dirty(site)
         elif state.retired and not retired:
             self._returned.append(site)
-
-    def _welcome(self, site: Site, now: Microseconds) -> None:
-        """Measure the silence of a device from ``now`` on, unless it is retired again: before, none was expected."""
-        if not self._assignments.is_retired(site.device.key):
-            site.device.state.retired = False
-            self._hear(site, now, now)
 
     def _hear(self, site: Site, now: Microseconds, unheard: Microseconds) -> None:
         """Measure silence as if the device had spoken ``now`` on every channel; wait ``unheard`` longer for events.

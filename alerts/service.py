@@ -1,10 +1,12 @@
 """The alert service: the one reader of the journal that decides, and commits what it decided with its position."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 
 import structlog
 
@@ -16,7 +18,8 @@ from alerts.live import LiveView
 from alerts.model import Commit, FaultCleared, FaultRaised, Transition
 from alerts.persistence import Persistence, log_transition
 from alerts.ports import Afresh, AlertRecords, Decoder, JournalReader, Registry, RuleSource
-from core.clock import Clock, Moment, moment
+from alerts.scheduling import Budgets, Scheduler
+from core.clock import Clock, Moment, moment, to_microseconds
 from core.devices import DeviceKey
 from core.errors import TemporaryError
 from core.observations import Entry, Observation
@@ -39,6 +42,7 @@ UNHEARD_FOR = timedelta(seconds=60)
 OFFLINE_UNHEARD_FOR = timedelta(seconds=10)
 # Under this prefix the live view keeps its state beside the engine's; no community can be called so.
 _LIVE = "live:"
+_BUDGETS = Budgets()
 _log = structlog.get_logger()
 
 
@@ -53,6 +57,10 @@ class AlertStats:
     retries: int = 0
     last_commit_seconds: float = 0.0
     detail: str = ""
+    deferred: int = 0
+    """Messages that were beyond the budget of their device or community."""
+    backlog: int = 0
+    """How many of them wait now."""
     rule_changes: int = 0
     inventory_version: int = -1
     """Of the facts of devices in force; -1 while there are none."""
@@ -63,6 +71,9 @@ class AlertStats:
 
 class AlertService:
     """Reads the journal, lets the engine decide, and commits state, alerts and position in one transaction.
+
+    Messages of a device beyond ``budgets`` are deferred, and decided a few at a time after what is new
+    (`alerts.scheduling`). The committed position stays below them; each device's state says up to where it was decided.
 
     ``wait(position, seconds)`` returns when the journal reaches beyond ``position`` or the time is up. Killed at any
     instant, it goes on from the last commit and decides the same again. ``rules`` and ``registry`` are asked every
@@ -80,6 +91,8 @@ class AlertService:
         wait: Callable[[int, float], Awaitable[None]],
         rules: RuleSource | None = None,
         registry: Registry | None = None,
+        budgets: Budgets = _BUDGETS,
+        batch: int = BATCH,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._journal = journal
@@ -88,13 +101,20 @@ class AlertService:
         self._engine = engine
         self._clock = clock
         self._wait = wait
+        self._batch = batch
+        self._backlog_units = budgets.backlog_units
         self._rules = rules
         self._registry = registry
         self._live = LiveView()
+        pauses = engine.pauses
+        self._scheduler = Scheduler(budgets, queue_of=pauses.queue_of, decided=engine.decided, pause=pauses.begin)
         self._transitions: list[Transition] = []
         self._faults: list[FaultRaised | FaultCleared] = []
         self._forgotten: list[DeviceKey] = []
         self._read = 0
+        """Up to here the journal was read and sorted."""
+        self._evaluated = 0
+        """As of the last commit."""
         self._committed = 0
         self._pending_commit: Commit | None = None
         self._caught_up = False
@@ -116,6 +136,8 @@ class AlertService:
             afresh = [Afresh(device) for path in refused if (device := _device_of(path)) is not None]
             await self._persist("alerts.put_aside", partial(self._records.put_aside, refused, afresh))
         self._read = self._committed = self.stats.position = snapshot.position
+        devices = [device for path in snapshot.states if (device := _device_of(path)) is not None]
+        self._scheduler.restart(max(map(self._engine.decided, devices), default=0))
         await self._persist("journal.register", partial(asyncio.to_thread, self._journal.register, READER))
         self._committed_at = self._clock.steady()
         try:
@@ -126,8 +148,9 @@ class AlertService:
             raise
 
     def problems(self) -> dict[str, str]:
-        """Return devices whose clocks are steadily wrong, and bounds that are reached, as components."""
-        return {**clocks.problems(self._engine.wrong_clocks), **self._engine.unknown.problems()}
+        """Return wrong clocks, bounds that are reached and floods (`clocks`, `unknown_devices`, `floods`)."""
+        floods = self._scheduler.problems(to_microseconds(self._clock.steady()))
+        return {**clocks.problems(self._engine.wrong_clocks), **self._engine.unknown.problems(), **floods}
 
     @property
     def unknown_devices(self) -> int:
@@ -148,7 +171,8 @@ class AlertService:
             return
         self._asked_at = now
         if self._rules is not None and (rules := await self._rules.changed()) is not None:
-            self._engine.replace_rules(rules)
+            with self._regrouping():
+                self._engine.replace_rules(rules)
             self.stats.rule_changes += 1
             _log.info("alerts.rules_replaced", rules=len(rules), position=self._read)
         if self._registry is not None:
@@ -162,27 +186,79 @@ class AlertService:
     def _take_inventory(self, inventory: Inventory) -> None:
         self.stats.inventory_problem = ""
         if inventory.version != self.stats.inventory_version:
-            self._engine.set_inventory(inventory)
+            with self._regrouping():
+                self._engine.set_inventory(inventory)
             self.stats.inventory_version = inventory.version
             _log.info("alerts.inventory_taken", version=inventory.version, position=self._read)
+
+    @contextmanager
+    def _regrouping(self) -> Iterator[None]:
+        """Where devices may be compared with others than before, sort again what waits, as after a restart."""
+        pauses = self._engine.pauses
+        compared = pauses.compares
+        yield
+        if self._scheduler and (compared or pauses.compares):
+            pauses.clear()
+            sorted_until, self._read = self._read, self._scheduler.floor(self._read)
+            self._scheduler.restart(sorted_until)
 
     async def _turn(self) -> None:
         await self._ask_what_changed()
         # Taken before the journal is read: what is not in it by then was received after this, less the settling.
         now = moment(self._clock)
-        entries = await self._persist("journal.read", self._next_entries)
-        for start in range(0, len(entries), SLICE):
-            self._decide(entries[start : start + SLICE])
-            await self._commit_if_due()
-            await asyncio.sleep(0)
+        entries = await self._persist("journal.read", partial(self._entries, self._read, self._batch))
+        for run in self._runs(entries):
+            await self._decide_all(self._scheduler.sort(run), new=True)
+            self._read = run[-1].position
         if not entries:
             # Only at the journal's end may time pass by itself; before it, the messages carry the time.
             self._pass_time(now)
-            await self._commit_if_due()
+        if self._scheduler:
+            await self._decide_backlog()
+        await self._commit_if_due()
+        self.stats.deferred, self.stats.backlog = self._scheduler.deferred, self._scheduler.backlog
+        if not (entries or self._scheduler):
             await self._wait(self._read, self._idle_seconds())
 
-    async def _next_entries(self) -> list[Entry]:
-        reading = asyncio.create_task(asyncio.to_thread(self._journal.read, self._read, BATCH), name="journal read")
+    async def _decide_backlog(self) -> None:
+        """Decide some of what was deferred, in the order of each device."""
+        after = self._scheduler.next_turn()
+        limit = self._batch if self._scheduler.searches else SLICE
+        entries = await self._persist("journal.read", partial(self._entries, after, limit))
+        await self._decide_all(self._scheduler.due(entries, after, self._backlog_units), new=False)
+        for queue in self._scheduler.emptied():
+            self._transitions += self._engine.resume(queue)
+
+    async def _decide_all(self, entries: Iterable[Entry], *, new: bool) -> None:
+        """Decide in slices: a transition does not wait for all of a batch."""
+        remaining = iter(entries)
+        while slice_ := list(islice(remaining, SLICE)):
+            self._decide(slice_)
+            if new:
+                # Those of the same run up to here that were deferred are below the scheduler's floor.
+                self._read = slice_[-1].position
+            await self._commit_if_due()
+            await asyncio.sleep(0)
+
+    def _runs(self, entries: list[Entry]) -> Iterator[list[Entry]]:
+        """Yield ``entries`` in parts before each of which nothing was received for a while, while catching up.
+
+        The first message after an absence must not let what was due meanwhile happen.
+        """
+        start = 0
+        for index, entry in enumerate(() if self._caught_up else entries):
+            received = entry.received_at - timedelta(microseconds=entry.wall_ahead)
+            if self._received_at is None or received - self._received_at >= OFFLINE_UNHEARD_FOR:
+                if index:
+                    yield entries[start:index]
+                start = index
+                self._forgive_silence(received)
+            self._received_at = received
+        if entries:
+            yield entries[start:]
+
+    async def _entries(self, after: int, limit: int) -> list[Entry]:
+        reading = asyncio.create_task(asyncio.to_thread(self._journal.read, after, limit), name="journal read")
         try:
             return await asyncio.shield(reading)
         except asyncio.CancelledError:
@@ -192,25 +268,21 @@ class AlertService:
 
     def _pass_time(self, now: Moment) -> None:
         if not self._caught_up:
-            self._forgive_silence(now.steady)
+            if self._received_at is None or now.steady - self._received_at >= OFFLINE_UNHEARD_FOR:
+                self._forgive_silence(now.steady)
             self._caught_up = True
         self._transitions += self._engine.advance(now.steady - SETTLING, now.ahead)
         self._take_forgotten()
 
     def _forgive_silence(self, now: datetime) -> None:
         """Let nothing be raised by a silence before ``now`` in which nothing at all was received: it was ours."""
-        before, self._received_at = self._received_at, now
-        if before is not None and now - before < OFFLINE_UNHEARD_FOR:
-            return
-        self._engine.doubt_offline(now, OFFLINE_UNHEARD_FOR)
-        if self._engine.forgive_silence(now, UNHEARD_FOR):
+        unread = timedelta(0) if self._received_at is None else now - self._received_at
+        self._engine.absences.doubt_offline(now, OFFLINE_UNHEARD_FOR, unread)
+        if self._engine.absences.forgive_silence(now, UNHEARD_FOR, unread):
             _log.info("alerts.silence_forgiven", reason="nothing at all was received before")
 
     def _decide(self, entries: list[Entry]) -> None:
         for entry in entries:
-            if not self._caught_up:
-                # The first message after an absence must not let what was due meanwhile happen.
-                self._forgive_silence(entry.received_at - timedelta(microseconds=entry.wall_ahead))
             if entry.duplicate:
                 continue
             observation = self._decode(entry)
@@ -220,7 +292,6 @@ class AlertService:
                 self._live.observe(self._engine.judged or observation)
                 if (fault := fault_of(observation)) is not None:
                     self._faults.append(fault)
-        self._read = entries[-1].position
         self.stats.evaluated += len(entries)
 
     def _take_forgotten(self) -> None:
@@ -239,7 +310,8 @@ class AlertService:
     async def _commit_if_due(self) -> None:
         now = self._clock.steady()
         overdue = now - self._committed_at >= CHECKPOINT_EVERY
-        if self._transitions or self._faults or (overdue and self._read > self._committed):
+        moved = self.stats.evaluated > self._evaluated or self._decided_up_to > self._committed
+        if self._transitions or self._faults or (overdue and moved):
             await self._commit()
 
     async def _commit(self) -> None:
@@ -256,6 +328,10 @@ class AlertService:
                 "journal.advance", partial(asyncio.to_thread, self._journal.advance, READER, decided.position)
             )
 
+    @property
+    def _decided_up_to(self) -> int:
+        return self._scheduler.floor(self._read)
+
     def _gathered(self) -> Commit:
         """Take everything decided since the last commit together."""
         states, sightings = self._engine.dirty(), []
@@ -263,8 +339,9 @@ class AlertService:
         for sighting, state in self._live.changed():
             sightings.append(sighting)
             states[_LIVE + sighting.device.path] = state
+        self._evaluated = self.stats.evaluated
         decided = Commit(
-            self._read, self._committed, states, self._transitions, self._faults, sightings, self._forgotten
+            self._decided_up_to, self._committed, states, self._transitions, self._faults, sightings, self._forgotten
         )
         self._transitions, self._faults, self._forgotten = [], [], []
         return decided
@@ -272,7 +349,7 @@ class AlertService:
     async def _finish(self) -> None:
         """Commit once more, without a second try: the interrupted commit as it was, or else what has come since."""
         decided = self._pending_commit or self._gathered()
-        if decided.position == self._committed and not decided.transitions:
+        if decided.position == self._committed and not (decided.transitions or decided.states):
             return
         if await self._persist.last_words("alerts.commit", self._records.commit(decided)):
             self._note(decided, 0.0)

@@ -62,6 +62,14 @@ def fire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device
     return transition(rule.id, state, state.alert, TransitionKind.FIRING, now, reason, device)
 
 
+def pending(firing: Transition, position: int) -> Transition:
+    """Return the step before ``firing``; it is only told now, because most of what is pending goes away untold."""
+    reason = Reason(firing.reason.code, firing.reason.zh, firing.reason.en)
+    return msgspec.structs.replace(
+        firing, kind=TransitionKind.PENDING, at=firing.pending_since, reason=reason, position=position
+    )
+
+
 def opened(rule: CompiledRule, its_id: str, severity: Severity) -> OpenAlert:
     """Return what is remembered of an alert of ``rule``."""
     title, of = rule.rule.title, rule.rule

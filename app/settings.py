@@ -138,6 +138,20 @@ class DevicesSettings(Section):
     )
 
 
+class FloodSettings(Section):
+    """How much of one sender is decided at once; what is beyond it is kept and decided later (decision 0011)."""
+
+    device_rate: float = Field(
+        50,
+        ge=1,
+        le=100_000,
+        description="Of one device, a second; a message counts 1, each 512 bytes 1, an event 5 more",
+    )
+    device_burst: float = Field(500, ge=50, le=1_000_000, description="… and together, after a while of saying little")
+    community_rate: float = Field(5_000, ge=50, le=1_000_000, description="Of all devices of a community, a second")
+    community_burst: float = Field(50_000, ge=500, le=10_000_000, description="… and together")
+
+
 class NotifySettings(Section):
     """Who is told of alerts, and how."""
 
@@ -269,6 +283,7 @@ class Settings(BaseSettings):
     records: RecordsSettings = RecordsSettings()
     rules: RulesSettings = RulesSettings()
     devices: DevicesSettings = DevicesSettings()
+    floods: FloodSettings = FloodSettings()
     notify: NotifySettings = NotifySettings()
     emergency: EmergencySettings = EmergencySettings()
     voice: VoiceSettings = VoiceSettings()

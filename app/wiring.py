@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from alerts.notify.confirming import ConfirmLinks
+from alerts.scheduling import Budget, Budgets
 from alerts.unknown_devices import UnknownLimits
 from api.voice_ice import IceSettings
 from app import rights
@@ -167,6 +168,13 @@ def decoder(settings: Settings) -> NativeDecoder:
 def unknown_limits(settings: Settings) -> UnknownLimits:
     """Return how many unregistered devices the engine remembers."""
     return UnknownLimits(settings.devices.unknown_per_community, settings.devices.unknown_elsewhere)
+
+
+def budgets(settings: Settings) -> Budgets:
+    """Return how much of a device and of a community is decided at once."""
+    floods = settings.floods
+    device = Budget(floods.device_rate, floods.device_burst)
+    return Budgets(device, Budget(floods.community_rate, floods.community_burst))
 
 
 def confirm_links(settings: Settings) -> ConfirmLinks:

@@ -85,6 +85,7 @@ class Alerts:
                 wait=waiting.wait,
                 rules=self.rules,
                 registry=registry,
+                budgets=wiring.budgets(settings),
             )
             async with self.notifying.opened() as telling:
                 self.calling = Calling(settings, clock, database, lambda: self.notifying.plan)
@@ -118,11 +119,13 @@ class Alerts:
         problem = next(filter(None, problems), "")
         wrong = self.problems()
         return Pulse(
-            "degraded" if problem or any(not name.startswith(_NOT_OURS) for name in wrong) else "up",
+            "degraded" if problem or any(not name.startswith(heartbeat.ABOUT_MANY) for name in wrong) else "up",
             problem or "deciding and telling",
             {
                 "evaluated_total": stats.evaluated,
                 "transitions_total": stats.transitions,
+                "deferred_messages_total": stats.deferred,
+                "backlog_messages": stats.backlog,
                 "commit_retries_total": stats.retries,
                 "last_commit_seconds": stats.last_commit_seconds,
                 "decided_position": stats.position,

@@ -109,7 +109,7 @@ def test_time_in_which_nobody_listened_does_not_count() -> None:
     engine.observe(talk.lift_event(0, Event.ALARM_TESTED))
     engine.observe(talk.lift(DAY))
     engine = restarted(engine, rules)
-    assert engine.forgive_silence(instant(6 * DAY), timedelta(minutes=1))
+    assert engine.absences.forgive_silence(instant(6 * DAY), timedelta(minutes=1))
     assert told(engine.advance(instant(10 * DAY))) == [(8 * DAY, "firing")]
 
 
@@ -119,7 +119,7 @@ def test_what_was_missing_before_nobody_listened_stays_so() -> None:
     engine.observe(talk.lift(0))
     engine.observe(talk.lift(3.5 * DAY))
     engine = restarted(engine, rules)
-    assert engine.forgive_silence(instant(6 * DAY), timedelta(minutes=1))
+    assert engine.absences.forgive_silence(instant(6 * DAY), timedelta(minutes=1))
     assert engine.advance(instant(7 * DAY)) == []
     assert told(engine.observe(talk.lift_event(8 * DAY, Event.ALARM_TESTED))) == [(8 * DAY, "resolved")]
 

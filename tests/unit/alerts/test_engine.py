@@ -126,8 +126,8 @@ def test_silence_before_the_start_proves_nothing() -> None:
     soon.restore(states)
     later.restore(states)
     minute = timedelta(minutes=1)
-    assert not soon.forgive_silence(instant(59), minute)
-    assert later.forgive_silence(instant(86_400), minute)
+    assert not soon.absences.forgive_silence(instant(59), minute)
+    assert later.absences.forgive_silence(instant(86_400), minute)
     assert told(soon.advance(instant(301))) == [(300, "firing")]
     assert told(later.advance(instant(86_600))) == []
     assert told(later.advance(instant(86_701))) == [(86_700, "firing")]

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[3] / "alerts"
 PURE = {
     "__init__",
+    "absences",
     "assignments",
     "backtest",
     "changes",
@@ -33,6 +34,7 @@ PURE = {
     "dispatch/telling",
     "engine",
     "faults",
+    "floods",
     "history",
     "inventory",
     "joining",
@@ -53,6 +55,7 @@ PURE = {
     "notify/wording",
     "policy",
     "parts",
+    "pausing",
     "ports",
     "posts",
     "quality",
@@ -76,6 +79,7 @@ PURE = {
     "rules/simple_checks",
     "rules/window_checks",
     "ruletests",
+    "scheduling",
     "sites",
     "steps",
     "timers",
