@@ -45,6 +45,8 @@ _EXPIRES_SOON = timedelta(days=30)
 _TIME_ERROR = 5
 """`ntp_adjtime(3)`: the clock is not synchronised."""
 _TIMEX_BYTES = 512
+_CLOCK_TOLERANCE = timedelta(seconds=10)
+"""Clocks that are slewed, and processes that read theirs a little later, differ by less."""
 
 
 class Grade(StrEnum):
@@ -152,11 +154,11 @@ async def _descriptors(_settings: Settings, _clock: Clock) -> Iterator[Finding]:
     return iter([_good(f"at most {'any number of' if hard == resource.RLIM_INFINITY else hard} open files")])
 
 
-async def _journal(settings: Settings, _clock: Clock) -> Iterator[Finding]:
-    return await asyncio.to_thread(_of_journal, settings)
+async def _journal(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    return await asyncio.to_thread(_of_journal, settings, clock)
 
 
-def _of_journal(settings: Settings) -> Iterator[Finding]:
+def _of_journal(settings: Settings, clock: Clock) -> Iterator[Finding]:
     path, key = settings.journal_path, settings.journal_key_path
     require_known(path, "journal")
     if not path.exists():
@@ -171,10 +173,14 @@ def _of_journal(settings: Settings) -> Iterator[Finding]:
     journal.open(appending=False)
     try:
         last, readers = journal.last_position(), journal.positions()
-        journal.read(last - 1, 1)  # Shows whether the key at hand is the journal's.
+        newest = journal.read(last - 1, 1)  # Shows whether the key at hand is the journal's.
     finally:
         journal.close()
     behind = ", ".join(f"{name} {last - position} behind" for name, position in sorted(readers.items()))
+    ahead = newest[0].received_at - clock.now() if newest else timedelta(0)
+    if ahead > _CLOCK_TOLERANCE:
+        text = f"the newest message came at {newest[0].received_at:%Y-%m-%d %H:%M:%S} UTC, which is yet to come"
+        return iter([_bad(text, "set this machine's clock: timedatectl set-ntp true")])
     return iter([_good(f"reaches position {last}; {behind or 'no reader yet'}")])
 
 
@@ -222,6 +228,8 @@ def _of_broker(settings: Settings) -> Iterator[Finding]:
         client.tls_set_context(tls_context(wiring.session_settings(settings)))
     client.connect_timeout = _ANSWER_SECONDS
     try:
+        if mqtt.tls:  # First, because paho leaves the socket of a failed handshake open.
+            _peer_certificate(settings)
         client.connect(mqtt.host, mqtt.port)
     except OSError as error:
         return iter([_bad(f"{where}: {error}", "start the broker, or set ANJU_MQTT__HOST and ANJU_MQTT__PORT")])
@@ -272,13 +280,24 @@ async def _certificates(settings: Settings, clock: Clock) -> Iterator[Finding]:
     mqtt = settings.mqtt
     if not mqtt.tls:
         return iter([_good("the broker is reached without TLS")])
-    context = tls_context(wiring.session_settings(settings))
-    _, writer = await asyncio.open_connection(mqtt.host, mqtt.port, ssl=context, server_hostname=mqtt.host)
-    certificate = writer.get_extra_info("peercert")
-    writer.close()
+    try:
+        certificate = await asyncio.to_thread(_peer_certificate, settings)
+    except ssl.SSLCertVerificationError as error:
+        way_out = "renew it, or let ANJU_MQTT__CA_FILE name its authority"
+        return iter([_bad(f"the broker's: {error.verify_message}", way_out)])
     until = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
     text = f"the broker's is valid until {until:%Y-%m-%d}"
     return iter([_good(text) if until - clock.now() > _EXPIRES_SOON else _warning(text, "renew it")])
+
+
+def _peer_certificate(settings: Settings) -> dict[str, Any]:
+    """Return the broker's certificate, once its authority, name and time are seen to be right. Raises `OSError`."""
+    context, where = tls_context(wiring.session_settings(settings)), (settings.mqtt.host, settings.mqtt.port)
+    with (
+        socket.create_connection(where, timeout=_ANSWER_SECONDS) as connection,
+        context.wrap_socket(connection, server_hostname=settings.mqtt.host) as secured,
+    ):
+        return dict(secured.getpeercert() or {})
 
 
 async def _plans(settings: Settings, clock: Clock) -> Iterator[Finding]:
