@@ -150,6 +150,11 @@ def test_an_installation_is_backed_up_lost_brought_back_upgraded_and_taken_back(
     machine.run(GO_BACK)
     assert outcome.ledger(machine.var).stored == 7
     versions = (machine.folder / "versions").read_text(encoding="utf-8").splitlines()
+    machine.run("systemctl stop anju")
+    (in_volume,) = re.findall(r"--entrypoint sh alerts -c '(.+)'$", GUIDE, re.MULTILINE)
+    machine.run(in_volume)
+    machine.run("anju restore /backups/before-upgrade")
+    assert outcome.ledger(machine.var).stored == 7
     brought = [["git", "pull"], ["make", ".venv/.runtime"], ["git", "checkout"], ["make", ".venv/.runtime"]]
     assert [line.split()[:4:3] for line in versions] == brought
 
