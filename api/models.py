@@ -222,7 +222,7 @@ class LedgerDay(BaseModel):
     """
 
     day: date
-    community: str = Field(description="`-` where the topic named none.")
+    community: str = Field(description="`-` where the topic named none, and for the 1,001st and later ones of a day.")
     received: int
     stored: int
     duplicate: int

@@ -101,7 +101,10 @@ class Journal(Protocol):
         ...
 
     def ledger(self, since: date) -> list[LedgerRow]:
-        """Return the ledger from the UTC day ``since`` on, by day and community, rising."""
+        """Return the ledger from the UTC day ``since`` on, by day and community, rising.
+
+        A thousand communities of a day are counted by name, those first heard after them together as ``-``.
+        """
         ...
 
     def quarantine(self, before: int | None, limit: int) -> list[Rejection]:

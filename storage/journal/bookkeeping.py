@@ -20,6 +20,10 @@ def tally(messages: Sequence[Entry] | Sequence[Rejection]) -> Tally:
     return Counter((message.received_at.date(), community_of(message.topic)) for message in messages)
 
 
+COMMUNITIES_A_DAY = 1_000
+"""Ours: far more than one installation serves. Those invented beyond it are counted together, under `OTHERS`."""
+OTHERS = "-"
+
 _ADD = {
     column: f"INSERT INTO ledger (day, community, {column}) VALUES (?, ?, ?) "  # noqa: S608 - a closed set of names
     f"ON CONFLICT DO UPDATE SET {column} = {column} + excluded.{column}"
@@ -27,10 +31,33 @@ _ADD = {
 }
 
 
+_RAISE = {
+    column: f"UPDATE ledger SET {column} = {column} + ? WHERE day = ? AND community = ?"  # noqa: S608 - as above
+    for column in _ADD
+}
+
+
 def count(cursor: sqlite3.Cursor, column: str, counts: Tally) -> None:
-    """Add ``counts`` to a column of the ledger."""
-    for (day, community), number in counts.items():
-        cursor.execute(_ADD[column], (day.isoformat(), community, number))
+    """Add ``counts`` to a column of the ledger.
+
+    A community is counted on a day by the name under which it was first counted on that day, so the columns add up.
+    """
+    beyond: Counter[str] = Counter()
+    for (at, community), number in counts.items():
+        day = at.isoformat()
+        if cursor.execute(_RAISE[column], (number, day, community)).rowcount:
+            continue
+        if community == OTHERS or (day not in beyond and _has_room(cursor, day)):
+            cursor.execute(_ADD[column], (day, community, number))
+        else:
+            beyond[day] += number
+    for day, number in beyond.items():
+        cursor.execute(_ADD[column], (day, OTHERS, number))
+
+
+def _has_room(cursor: sqlite3.Cursor, day: str) -> bool:
+    named = cursor.execute("SELECT count(*) FROM ledger WHERE day = ? AND community != ?", (day, OTHERS)).fetchone()
+    return int(named[0]) < COMMUNITIES_A_DAY
 
 
 def advance(cursor: sqlite3.Cursor, reader: str, position: int) -> bool:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from core.observations import Entry, Incoming, Rejection
 from ingest.ports import JournalSize, LedgerRow, Settlement
-from storage.journal.bookkeeping import Tally, tally, unknown_reader
+from storage.journal.bookkeeping import COMMUNITIES_A_DAY, OTHERS, Tally, tally, unknown_reader
 from storage.journal.window import DigestWindow
 
 
@@ -38,7 +38,12 @@ class MemoryJournal:
             return self._last
 
     def _count(self, column: str, counts: Tally) -> None:
-        self._counts[column].update(counts)
+        for (day, community), number in counts.items():
+            self._counts[column][day, self._row_of(day, community)] += number
+
+    def _row_of(self, day: date, community: str) -> str:
+        named = {name for at, name in self._counts["received"] if at == day} - {OTHERS}
+        return community if community in named or len(named) < COMMUNITIES_A_DAY else OTHERS
 
     def read(self, after: int, limit: int) -> list[Entry]:
         with self._lock:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from core.errors import PermanentError
 from ingest.ports import Journal, LedgerRow, Settlement
+from storage.journal.bookkeeping import COMMUNITIES_A_DAY
 from storage.journal.sealing import Seal
 from storage.journal.sqlite import SqliteJournal
 from storage.memory.journal import MemoryJournal
@@ -182,6 +183,24 @@ def test_after_everything_was_trimmed_numbering_goes_on(journal: Journal) -> Non
     assert journal.register("newcomer") == 100
     assert journal.append(messages([500])) == 101
     assert positions_of(journal, journal.positions()["newcomer"]) == [101]
+
+
+def test_communities_without_end_share_a_row_of_the_ledger_which_adds_up(journal: Journal) -> None:
+    count = COMMUNITIES_A_DAY + 50
+    journal.register(WRITER)
+    for _ in range(2):  # The second time as duplicates: also they are counted where the first ones were.
+        journal.append([message(number, community=f"invented-{number}") for number in range(count)])
+    journal.append([message(count, community="invented-0"), message(count + 1, community="late")])
+    while journal.positions()[WRITER] < journal.last_position():
+        settle_next(journal, 700)
+    rows = journal.ledger(date.min)
+    assert len(rows) == COMMUNITIES_A_DAY + 1
+    assert (rows[0].community, rows[0].received, rows[0].duplicate) == ("-", 101, 50)
+    assert next(row.received for row in rows if row.community == "invented-0") == 3
+    assert {row.in_flight for row in rows} == {0}
+    tomorrow = message(count + 2, at=NOON + timedelta(days=1), community="late")
+    journal.append([tomorrow])
+    assert [row.community for row in journal.ledger(tomorrow.received_at.date())] == ["late"]
 
 
 def test_the_ledger_adds_up_by_day_and_community(journal: Journal) -> None:
