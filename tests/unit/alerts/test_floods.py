@@ -1,6 +1,7 @@
 """Messages beyond a budget are decided later, and the same comes of them: whatever the budget, batches and restarts."""
 
 import asyncio
+import random
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
@@ -10,10 +11,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from alerts.engine import Engine
+from alerts.inventory import DeviceFacts, Inventory
 from alerts.model import Commit, FaultCleared, FaultRaised, Transition
 from alerts.rules import Rule
 from alerts.scheduling import Budget, Budgets, RateLimiter, units
 from alerts.service import AlertService
+from alerts.unknown_devices import UnknownLimits
 from core.clock import ManualClock
 from core.devices import DeviceKey, DeviceKind
 from core.errors import Fenced
@@ -72,10 +75,16 @@ class World(Settling):
     """One installation whose service starts again whenever it was killed."""
 
     def __init__(
-        self, rules: Sequence[Rule], budgets: Budgets, *, batch: int = 2_000, killed: Iterable[int] = ()
+        self,
+        rules: Sequence[Rule],
+        budgets: Budgets,
+        *,
+        batch: int = 2_000,
+        killed: Iterable[int] = (),
+        limits: UnknownLimits | None = None,
     ) -> None:
         super().__init__()
-        self.rules, self.budgets, self.batch = rules, budgets, batch
+        self.rules, self.budgets, self.batch, self.limits = rules, budgets, batch, limits
         self.journal, self.records, self.clock = TopicJournal(), Killed(killed), ManualClock(START)
         self.changes = Changes()
         self.starts = 0
@@ -96,7 +105,7 @@ class World(Settling):
             self.journal,
             self.journal.decode,
             self.records,
-            Engine(self.rules),
+            Engine(self.rules, self.limits),
             self.clock,
             wait=self._wait,
             pause=self._pause,
@@ -371,6 +380,27 @@ async def test_a_wall_clock_that_is_set_is_that_of_each_message() -> None:
         await world.hear([*before, jumped])
         first = next(one for one in world.said if one.kind.value == "firing")
         assert (first.device, first.at) == (LIFT, instant(0.21))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.randoms(use_true_random=False), st.sets(st.integers(0, 30), max_size=4), st.integers(1, 30))
+def test_a_registered_lift_is_not_hurt_by_invented_names_that_are_forgotten_while_messages_wait(
+    dice: random.Random, killed: set[int], batch: int
+) -> None:
+    talk, names = Lifts(), [DeviceKey("demo", DeviceKind.ELEVATOR, f"invented-{number}") for number in range(12)]
+    observations = [
+        talk.press(0.01 * number, dice.choice([OTHER, *names])) if dice.random() < 0.5 else talk.lift(0.01 * number)
+        for number in range(120)
+    ]
+    budget = Budgets(Budget(1, 10), Budget(1, 30), dice.choice([1, 12]), dice.choice([0, 2, 1_000]))
+    world = World([BUTTON], budget, batch=batch, killed=killed, limits=UnknownLimits(3, 3))
+    world.changes.facts = Inventory({LIFT: DeviceFacts(), OTHER: DeviceFacts()}, version=1)
+    asyncio.run(decided(world, [observations]))
+    assert world.service.stats.backlog == 0
+    assert world.records.commits[-1].position == len(observations)
+    assert world.service.unknown_devices <= 3
+    undisturbed_lifts = by_device(undisturbed(observations, [BUTTON]))
+    assert by_device(world.said).get(OTHER) == undisturbed_lifts.get(OTHER)
 
 
 def test_positions_beyond_the_index_are_searched_for() -> None:
