@@ -60,9 +60,19 @@ class Manifest(msgspec.Struct, frozen=True):
 async def backup(settings: Settings, folder: Path, now: datetime, version: str) -> Manifest:
     """Copy everything into ``folder``, which must be empty or new; return what it holds.
 
-    Raises `StartupError` with the way out where a file, a folder or a program is missing, and `TemporaryError`.
+    Raises `StartupError` with the way out where a file, a folder, a program or room is missing, and `TemporaryError`.
     """
     _require_empty(folder)
+    try:
+        return await _copied_installation(settings, folder, now, version)
+    except OSError as error:
+        raise StartupError(
+            f"{error.filename or folder}: {error.strerror}; the backup in {folder} is not finished: take a new folder, "
+            f"on a disk with room"
+        ) from error
+
+
+async def _copied_installation(settings: Settings, folder: Path, now: datetime, version: str) -> Manifest:
     for _ in range(_ATTEMPTS):
         decided = await _decided(settings)
         await _copy_records(settings, folder)

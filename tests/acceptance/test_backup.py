@@ -265,3 +265,13 @@ def test_a_backup_goes_into_a_folder_of_its_own(whole: Path, tmp_path: Path) -> 
     done = _anju(tmp_path / "var", "backup", str(whole))
     assert done.returncode == 1
     assert "is not empty" in done.stderr
+
+
+def test_a_file_that_cannot_be_copied_is_named(whole: Path, tmp_path: Path) -> None:
+    (tmp_path / "var" / "old.key").mkdir()
+    done = _anju(tmp_path / "var", "backup", str(tmp_path / "another"))
+    assert done.returncode == 1
+    assert "old.key: Is a directory; the backup in" in done.stderr
+    assert "Traceback" not in done.stderr
+    with pytest.raises(StartupError, match="no backup, or one that was not finished"):
+        verified(tmp_path / "another")
