@@ -59,7 +59,7 @@ class Records:
     """The alerts' records in ``var``, or at ``url``; opened anew for every question."""
 
     def __init__(self, var: Path, url: str | None = None) -> None:
-        self._url = url or f"sqlite+aiosqlite:///{var / 'records.sqlite'}"
+        self.url = url or f"sqlite+aiosqlite:///{var / 'records.sqlite'}"
 
     def position(self) -> int:
         """Up to where the alert engine has decided."""
@@ -106,7 +106,7 @@ class Records:
         return await self._with_database(lambda database: ask(RecordsAdapter(database)))
 
     async def _with_database(self, ask: Callable[[RecordsDatabase], Awaitable[_Answer]]) -> _Answer:
-        database = RecordsDatabase(self._url)
+        database = RecordsDatabase(self.url)
         await database.open()
         try:
             return await ask(database)

@@ -76,6 +76,22 @@ class Anju:
     def running(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """The running process's id, None when it is down."""
+        return self._child.pid if self.running and self._child else None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._child.poll() if self._child else None
+
+    @property
+    def beats(self) -> bool:
+        """Whether this very process has written a heartbeat, of whatever kind, within the last seconds."""
+        said = heartbeat.read(self.var, self.part, SystemClock().now())
+        return said.status != "down" and (said.steady or said.at) >= self._started_at
+
     def start(self) -> None:
         """Start the process and return at once."""
         assert not self.running, f"{self.part} runs already"

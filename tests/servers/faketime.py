@@ -12,7 +12,8 @@ class WallClock:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "wall-clock"
         self._library = next(Path("/usr/lib").glob(_LIBRARIES))
-        self._ahead_seconds = 0
+        self.ahead = 0
+        """By how many seconds it is ahead of the machine's."""
         self.jump(0)
 
     @property
@@ -31,7 +32,7 @@ class WallClock:
 
     def jump(self, seconds: int) -> None:
         """Set it forward, or back, by that many seconds; the processes see it within a second."""
-        self._ahead_seconds += seconds
+        self.ahead += seconds
         draft = self._file.with_suffix(".draft")
-        draft.write_text(f"{self._ahead_seconds:+d}\n", encoding="ascii")
+        draft.write_text(f"{self.ahead:+d}\n", encoding="ascii")
         draft.replace(self._file)
