@@ -14,18 +14,15 @@ from tests.acceptance.call_centre import call_centre
 from tests.acceptance.running import Anju, wait_until
 from tests.integration.session_driving import publish_all
 from tests.integration.webhook_receiver import SECRET, Request, WebhookReceiver
+from tests.kills import kills
 from tests.servers.plugin import MakeMosquitto
 
-DATABASES = {"sqlite": 8, "postgres": 4}
-"""Kills on each: PostgreSQL is a server of its own, which the kills do not touch."""
+KILLS = {"sqlite": kills("alarm flood on SQLite"), "postgres": kills("alarm flood on PostgreSQL")}
+"""PostgreSQL is a server of its own, which the kills do not touch."""
 ALARMS_PER_KILL = 50
 SEED = int(os.environ.get("ANJU_TEST_SEED", "0")) or time.time_ns() % 1_000_000
 MOST_SECONDS_ALIVE = 0.4
 CATCH_UP_SECONDS = 180.0
-
-
-def _kills(database: str) -> int:
-    return int(os.environ.get("ANJU_TEST_KILLS", DATABASES[database]))
 
 
 @pytest.fixture
@@ -36,15 +33,15 @@ def records_url(database: str, request: pytest.FixtureRequest) -> str | None:
 
 @pytest.mark.parametrize(
     "database",
-    [pytest.param(name, marks=pytest.mark.timeout(120 + 8 * _kills(name))) for name in DATABASES],
+    [pytest.param(name, marks=pytest.mark.timeout(120 + 8 * count)) for name, count in KILLS.items()],
 )
 def test_a_flood_of_alarms_under_kills(
     database: str, records_url: str | None, tmp_path: Path, make_mosquitto: MakeMosquitto
 ) -> None:
-    kills = _kills(database)
-    print(f"{kills * ALARMS_PER_KILL} alarms, {kills} kills, {database}, seed {SEED} (ANJU_TEST_SEED repeats it)")
+    count = KILLS[database]
+    print(f"{count * ALARMS_PER_KILL} alarms, {count} kills, {database}, seed {SEED} (ANJU_TEST_SEED repeats it)")
     broker, var, began = make_mosquitto(save_every_change=False), tmp_path / "var", time.monotonic()
-    alarms = list(flood.alarms(kills * ALARMS_PER_KILL, SystemClock().now()))
+    alarms = list(flood.alarms(count * ALARMS_PER_KILL, SystemClock().now()))
     records = outcome.Records(var, records_url)
     with call_centre() as receiver:
         settings = {

@@ -13,14 +13,16 @@ import pytest
 from tests.acceptance import outcome
 from tests.acceptance.lifts import RULE_SETTINGS, LiftPublisher
 from tests.acceptance.running import Anju, influx_settings, wait_until
+from tests.kills import kills
 from tests.servers.influx import Influx
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.plugin import MakeInflux, MakeMosquitto
 
-MESSAGES = int(os.environ.get("ANJU_TEST_MESSAGES", "2000"))
-SEED = int(os.environ.get("ANJU_TEST_SEED", "0")) or time.time_ns() % 1_000_000
 MESSAGES_PER_ROUND = 4_000
-"""In every so many messages each of the four is killed once, in random order."""
+"""In every so many messages each of the four is killed once, in random order; in the first 2,000 as well."""
+ROUNDS = max(1, kills("everything") // 4)
+MESSAGES = int(os.environ.get("ANJU_TEST_MESSAGES", "0")) or max(2_000, (ROUNDS - 1) * MESSAGES_PER_ROUND)
+SEED = int(os.environ.get("ANJU_TEST_SEED", "0")) or time.time_ns() % 1_000_000
 CATCH_UP_SECONDS = 120.0
 
 
@@ -96,7 +98,9 @@ VICTIMS: dict[str, Callable[[Stage], None]] = {
 
 def _kill_all_the_time(stage: Stage, chance: random.Random) -> None:
     """Let the messages flow in as many stretches as there are kills, with one kill early in each."""
-    order = [name for _ in range(max(1, MESSAGES // MESSAGES_PER_ROUND)) for name in chance.sample(list(VICTIMS), 4)]
+    order = [
+        name for _ in range(max(ROUNDS, MESSAGES // MESSAGES_PER_ROUND)) for name in chance.sample(list(VICTIMS), 4)
+    ]
     stretch = MESSAGES // (len(order) + 1)
     publisher = stage.publisher
     for index, name in enumerate(order):

@@ -1,19 +1,20 @@
 """`kill -9` at any point of a call: it goes on at the right step, no step is told twice and none is left out."""
 
-import os
 import random
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from emergency.model import CallFilter, CallState, EventKind
 from storage.records import CallRecordsAdapter, OutboxAdapter, RecordsDatabase, upgrade
 from tests.integration.call_climber import LIFTS
+from tests.kills import rounds
 from tests.unit.emergency.calls import NAMES
 
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("ANJU_TEST_KILLS", "8"))
 STEPS = list(range(1, len(NAMES) + 1))
 ACTS = [
     EventKind.ANSWERED,
@@ -37,19 +38,19 @@ def _run(url: str, in_round: int, seconds: float) -> str:
     return said[-1] if said else "ready"
 
 
-async def _survives(url: str) -> None:
+async def _survives(url: str, number: int, kills: int) -> None:
     await upgrade(url)
     # Seeded, but the machine's own pace makes every run another one.
-    instants = random.Random(81)
-    kills = rounds = 0
-    while kills < KILLS:
-        rounds += 1
-        while _run(url, rounds, instants.uniform(0.0, 0.45)) != "done":
-            kills += 1
-    await _assert_told_once(url, rounds)
+    instants = random.Random(81 + number)
+    killed = days = 0
+    while killed < kills:
+        days += 1
+        while _run(url, days, instants.uniform(0.0, 0.45)) != "done":
+            killed += 1
+    await _assert_told_once(url, days)
 
 
-async def _assert_told_once(url: str, rounds: int) -> None:
+async def _assert_told_once(url: str, days: int) -> None:
     database = RecordsDatabase(url)
     await database.open()
     records, outbox = CallRecordsAdapter(database), OutboxAdapter(database)
@@ -57,7 +58,7 @@ async def _assert_told_once(url: str, rounds: int) -> None:
     events = {call.id: [row.event for row in await records.events(call.id)] for call in calls}
     pages = await outbox.outbox(status=None, receiver=None, alert_id=None, before=None, limit=10_000)
     await database.close()
-    assert sorted(call.place.lift for call in calls) == sorted(LIFTS * rounds)
+    assert sorted(call.place.lift for call in calls) == sorted(LIFTS * days)
     for call in calls:
         assert call.state is CallState.CLOSED
         happened = events[call.id]
@@ -70,9 +71,11 @@ async def _assert_told_once(url: str, rounds: int) -> None:
         assert len({page.id for page in paged}) == len(paged)
 
 
-async def test_calls_survive_kills_on_sqlite(tmp_path: Path) -> None:
-    await _survives(f"sqlite+aiosqlite:///{tmp_path / 'records.db'}")
+@pytest.mark.parametrize(("number", "kills"), rounds("calls on SQLite", 8))
+async def test_calls_survive_kills_on_sqlite(tmp_path: Path, number: int, kills: int) -> None:
+    await _survives(f"sqlite+aiosqlite:///{tmp_path / 'records.db'}", number, kills)
 
 
-async def test_calls_survive_kills_on_postgres(postgres_url: str) -> None:
-    await _survives(postgres_url)
+@pytest.mark.parametrize(("number", "kills"), rounds("calls on PostgreSQL", 8))
+async def test_calls_survive_kills_on_postgres(postgres_url: str, number: int, kills: int) -> None:
+    await _survives(postgres_url, number, kills)

@@ -1,22 +1,26 @@
 """`kill -9` of a process that delivers: everything arrives, in order, and what comes twice is the same message."""
 
 import asyncio
+import random
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
+
+import pytest
 
 from alerts.dispatch.model import DeskCommit, Intent, OutboxEntry, OutboxStatus
 from alerts.notify.deliverer import Limits
 from core.clock import SystemClock
 from storage.records import DeskRecordsAdapter, OutboxAdapter, RecordsDatabase, upgrade
 from tests.integration.webhook_receiver import Answer, WebhookReceiver, receiving
+from tests.kills import rounds
 from tests.unit.alerts.notify.intents import intent
 
 ROOT = Path(__file__).parents[2]
 LINES = 12
 MESSAGES = 240
-KILL_AFTER = (1, 7, 30, 80, 81, 150, 220)
-"""Requests seen before each kill; others are on their way by then."""
+LAST_KILL = 220
+"""Requests seen before a kill, at most; others are on their way by then."""
 
 
 async def _put(database: RecordsDatabase, told: list[Intent]) -> None:
@@ -40,7 +44,9 @@ async def _kill(child: asyncio.subprocess.Process) -> None:
     await child.wait()
 
 
-async def test_killed_while_it_delivers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "kills"), rounds("delivery", 8))
+async def test_killed_while_it_delivers(tmp_path: Path, number: int, kills: int) -> None:
+    kill_after = sorted(random.Random(number).choices(range(1, LAST_KILL + 1), k=kills))
     url = f"sqlite+aiosqlite:///{tmp_path / 'records.db'}"
     await upgrade(url)
     database = RecordsDatabase(url)
@@ -51,7 +57,7 @@ async def test_killed_while_it_delivers(tmp_path: Path) -> None:
     failures = iter([Answer(503)] * 3)
     async with receiving() as receiver:
         receiver.answer = lambda request: next(failures, Answer()) if request.id.endswith("5") else Answer()
-        for count in KILL_AFTER:
+        for count in kill_after:
             child = await _run(url, receiver)
             await receiver.until(count, seconds=30)
             await _kill(child)
@@ -67,7 +73,7 @@ async def test_killed_while_it_delivers(tmp_path: Path) -> None:
     times = Counter(request.id for request in requests)
     assert times.keys() == {one.id for one in told}
     # Twice comes only what was on its way when the process was killed, or what the receiver had failed to take.
-    assert sum(times.values()) - len(times) <= len(KILL_AFTER) * Limits().per_receiver + 3
+    assert sum(times.values()) - len(times) <= len(kill_after) * Limits().per_receiver + 3
     bodies, arrivals = defaultdict(set), defaultdict(list)
     for request in requests:
         assert request.is_signed()

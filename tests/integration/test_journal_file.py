@@ -20,6 +20,7 @@ from storage.journal import schema
 from storage.journal.rescue import rescue
 from storage.journal.sqlite import SqliteJournal
 from tests.contract.journal_cases import WRITER, message, messages, numbers_of, settle_next
+from tests.kills import rounds
 
 ROOT = Path(__file__).parents[2]
 PAGE_BYTES = 4096
@@ -68,11 +69,12 @@ def _append_and_kill(path: Path, seed: int, seconds: float) -> list[tuple[int, i
     return [(int(last), int(low), int(high)) for last, low, high in (line for line in promised if len(line) == 3)]
 
 
-def test_killed_at_any_moment_nothing_promised_is_lost(path: Path) -> None:
-    chance = random.Random(20260301)
+@pytest.mark.parametrize(("number", "count"), rounds("journal", 10))
+def test_killed_at_any_moment_nothing_promised_is_lost(path: Path, number: int, count: int) -> None:
+    chance = random.Random(20260301 + number)
     expected: set[int] = set()
     last = 0
-    for seed in range(1, 9):
+    for seed in range(1, count + 1):
         promised = _append_and_kill(path, seed, chance.uniform(0.01, 0.3))
         expected |= {number for _, low, high in promised for number in range(low, high + 1)}
         with opened(path) as journal:

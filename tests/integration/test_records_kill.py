@@ -1,9 +1,12 @@
 """`kill -9` of a process in the middle of its commits: what is stored agrees with itself and with what was promised."""
 
+import random
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from alerts.history import AlertFilter, FaultFilter
 from storage.records import (
@@ -14,10 +17,11 @@ from storage.records import (
     RecordsDatabase,
     upgrade,
 )
+from tests.kills import rounds
 
 ROOT = Path(__file__).parents[2]
-KILL_AFTER = (3, 17, 40)
-"""Commits seen before each kill; the next is under way by then, at an instant that differs from run to run."""
+MOST_COMMITS = 40
+"""Commits seen before a kill, at most; the next is under way by then, at an instant that differs from run to run."""
 
 
 def _commit_and_kill(committer: str, url: str, commits: int) -> int:
@@ -29,6 +33,11 @@ def _commit_and_kill(committer: str, url: str, commits: int) -> int:
         child.kill()
         promised += [int(line) for line in child.stdout.read().splitlines() if line]
     return promised[-1]
+
+
+def _kill_after(number: int, count: int) -> list[int]:
+    chance = random.Random(number)
+    return [chance.randint(1, MOST_COMMITS) for _ in range(count)]
 
 
 async def _assert_consistent(url: str, promised: int) -> int:
@@ -50,10 +59,11 @@ async def _assert_consistent(url: str, promised: int) -> int:
     return position
 
 
-async def test_killed_in_the_middle_of_its_commits(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "count"), rounds("records", 10))
+async def test_killed_in_the_middle_of_its_commits(tmp_path: Path, number: int, count: int) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'records.db'}"
     await upgrade(url)
-    for commits in KILL_AFTER:
+    for commits in _kill_after(number, count):
         await _assert_consistent(url, _commit_and_kill("records_committer", url, commits))
 
 
@@ -80,9 +90,10 @@ async def _assert_desk_consistent(url: str, promised: int) -> None:
     assert [entry.intent.id for entry in due] == expected[:2]
 
 
-async def test_a_desk_killed_in_the_middle_of_its_commits(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "count"), rounds("desk", 10))
+async def test_a_desk_killed_in_the_middle_of_its_commits(tmp_path: Path, number: int, count: int) -> None:
     """Each message to be sent is there once, with the sequence it follows from."""
     url = f"sqlite+aiosqlite:///{tmp_path / 'records.db'}"
     await upgrade(url)
-    for commits in KILL_AFTER:
+    for commits in _kill_after(number, count):
         await _assert_desk_consistent(url, _commit_and_kill("desk_committer", url, commits))

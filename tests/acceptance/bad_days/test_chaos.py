@@ -38,9 +38,10 @@ from tests.acceptance.bad_days.chaos.installation import (
     processes_on,
 )
 from tests.acceptance.bad_days.chaos.load import Devices, Residents, Staff, devices
+from tests.kills import kills
 
 KILLS_PER_MINUTE = 10
-MINUTES = float(os.environ.get("ANJU_TEST_CHAOS_MINUTES", "2"))
+MINUTES = float(os.environ.get("ANJU_TEST_CHAOS_MINUTES", "0")) or kills("day of chaos") / KILLS_PER_MINUTE
 KILLS = round(KILLS_PER_MINUTE * MINUTES)
 SEED = int(os.environ.get("ANJU_TEST_SEED", "0")) or time.time_ns() % 1_000_000
 CATCH_UP_SECONDS = 180.0
