@@ -128,24 +128,25 @@ def counted(transitions: Iterable[TransitionRow]) -> Counter[Alert]:
 
 
 def numbers_in_influx(
-    influx: Influx, devices: Iterable[DeviceKey], family: str, since: datetime
+    influx: Influx, devices: Iterable[DeviceKey], family: str, since: datetime, until: datetime | None = None
 ) -> dict[DeviceKey, list[int]]:
-    """The sequence numbers of every raw point of ``family``, by device, as often as they are there."""
-    return asyncio.run(_numbers_in_influx(influx, devices, family, since))
+    """The sequence numbers of every raw point of ``family``, by device, as often as they are there; until now."""
+    return asyncio.run(_numbers_in_influx(influx, devices, family, since, until or SystemClock().now()))
 
 
 async def _numbers_in_influx(
-    influx: Influx, devices: Iterable[DeviceKey], family: str, since: datetime
+    influx: Influx, devices: Iterable[DeviceKey], family: str, since: datetime, until: datetime
 ) -> dict[DeviceKey, list[int]]:
     store = InfluxTelemetry(
         url=influx.url, token=influx.token, org=influx.org, bucket=influx.bucket, retention=None, timeout_seconds=60
     )
-    until = SystemClock().now() + timedelta(minutes=1)
     try:
         return {
             device: [
                 int(sample.value)
-                for series in await store.range(device, family, ["seq"], since=since, until=until, limit=MOST_POINTS)
+                for series in await store.range(
+                    device, family, ["seq"], since=since, until=until + timedelta(minutes=1), limit=MOST_POINTS
+                )
                 for sample in series.samples
             ]
             for device in devices
