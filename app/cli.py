@@ -1,10 +1,11 @@
 """The ``anju`` command."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -32,7 +33,7 @@ from app.opening import open_records
 from app.plan_source import PlanSource
 from app.rights import PRIVATE_UMASK
 from app.run import App
-from app.services import Supervisor
+from app.services import Service, Supervisor, serve
 from app.settings import Settings, load
 from app.steady_clock import open_clock, read_clock
 from core.clock import SystemClock
@@ -116,8 +117,8 @@ def ingest(config: Config = None) -> None:
 
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
-        async with parts.Ingest(settings, open_clock(settings.var), Doorbell(), supervisor).opened() as services:
-            await supervisor.run(stopping, services)
+        part = parts.Ingest(settings, open_clock(settings.var), Doorbell(), supervisor)
+        await serve(stopping, part.opened(), supervisor)
 
     _until_signalled(running)
 
@@ -130,8 +131,8 @@ def alerts(config: Config = None) -> None:
 
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
-        async with parts.Alerts(settings, open_clock(settings.var), None, supervisor).opened() as services:
-            await supervisor.run(stopping, services)
+        part = parts.Alerts(settings, open_clock(settings.var), None, supervisor)
+        await serve(stopping, part.opened(), supervisor)
 
     _until_signalled(running)
 
@@ -145,12 +146,17 @@ def api(config: Config = None) -> None:
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
         part = parts.Api(settings, open_clock(settings.var), supervisor)
-        async with part.opened() as services:
-            if part.new_token:
-                print(f"API token (shown only now): {part.new_token}", flush=True)
-            await supervisor.run(stopping, services)
+        await serve(stopping, _with_token(part), supervisor)
 
     _until_signalled(running)
+
+
+@contextlib.asynccontextmanager
+async def _with_token(part: parts.Api) -> AsyncIterator[Mapping[str, Service]]:
+    async with part.opened() as services:
+        if part.new_token:
+            print(f"API token (shown only now): {part.new_token}", flush=True)
+        yield services
 
 
 @cli.command(name="simulate", help="Simulate a community. Incidents: " + ", ".join(CATALOGUE) + ".")

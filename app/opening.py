@@ -26,7 +26,7 @@ async def open_records(database: RecordsDatabase, settings: Settings) -> None:
     if file is not None:
         await asyncio.to_thread(require_sound, file, "records")
     loop = asyncio.get_running_loop()
-    end = loop.time() + _OPEN_SECONDS
+    end, said = loop.time() + _OPEN_SECONDS, ""
     while True:
         try:
             await upgrade(settings.records_url)
@@ -36,7 +36,9 @@ async def open_records(database: RecordsDatabase, settings: Settings) -> None:
         except TemporaryError as error:
             if loop.time() > end:
                 raise StartupError(f"records database: {error}") from None
-            _log.warning("records.unavailable", reason=str(error))
+            if str(error) != said:
+                _log.warning("records.unavailable", reason=str(error))
+            said = str(error)
             await asyncio.sleep(_OPEN_RETRY_SECONDS)
 
 

@@ -10,7 +10,7 @@ from app import broker, terminal, wiring
 from app.demo import put_codes, tell_facts
 from app.doorbell import Doorbell
 from app.parts import Alerts, Api, Ingest
-from app.services import Service, Supervisor
+from app.services import Service, Supervisor, serve
 from app.settings import Settings
 from core.clock import Clock
 from core.errors import AnjuError
@@ -37,12 +37,15 @@ class App:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until ``stopping`` is set; raises `AnjuError` in one line when it cannot start or something fails."""
-        settings = self._settings
-        wiring.prepare_folder(settings)
+        wiring.prepare_folder(self._settings)
+        await serve(stopping, self._opened(), self._supervisor)
+
+    @contextlib.asynccontextmanager
+    async def _opened(self) -> AsyncIterator[dict[str, Service]]:
         async with contextlib.AsyncExitStack() as stack:
             services: dict[str, Service] = {}
             services |= await stack.enter_async_context(self.api.opened())
-            broker_name = await stack.enter_async_context(_broker(settings))
+            broker_name = await stack.enter_async_context(_broker(self._settings))
             services |= await stack.enter_async_context(self.ingest.opened())
             services |= await stack.enter_async_context(self.alerts.opened())
             await self.ingest.ready()
@@ -54,7 +57,7 @@ class App:
             if terminal.is_live():
                 services["status line"] = Service(lambda: terminal.show_live(self._status))
             self._greet(broker_name)
-            await self._supervisor.run(stopping, services)
+            yield services
 
     async def _simulate(self) -> None:
         assert self._simulation is not None  # noqa: S101 - run() looked

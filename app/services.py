@@ -7,6 +7,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -112,6 +113,33 @@ class Supervisor:
     def _is_open(self, failure: _Failure) -> bool:
         restarted_at = failure.restarted_at
         return restarted_at is None or self._monotonic() - restarted_at < RECOVERED_AFTER_SECONDS
+
+
+async def serve(
+    stopping: asyncio.Event, opened: AbstractAsyncContextManager[Mapping[str, Service]], supervisor: Supervisor
+) -> None:
+    """Open, run the services until ``stopping`` is set, and close.
+
+    A start may wait for a database or a broker: ``stopping`` cancels it then, and that is no failure.
+    """
+    starting = asyncio.current_task()
+    assert starting is not None  # noqa: S101 - a coroutine runs in a task
+
+    async def cancel() -> None:
+        await stopping.wait()
+        starting.cancel()
+
+    cancelling = asyncio.create_task(cancel(), name="stop while starting")
+    try:
+        async with opened as services:
+            cancelling.cancel()
+            await supervisor.run(stopping, services)
+    except asyncio.CancelledError:
+        if not cancelling.done() or cancelling.cancelled():
+            raise
+        starting.uncancel()
+    finally:
+        cancelling.cancel()
 
 
 async def _until_failure(name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -141,3 +141,15 @@ def test_broker_that_refuses(tmp_path: Path, settings: dict[str, object]) -> Non
         line = _refusal(tmp_path / "var", {**settings, **outside})
     assert str(broker.port) in line
     assert "authori" in line.lower()
+
+
+@pytest.mark.parametrize("part", ["run", "alerts", "api"])
+def test_a_start_that_waits_for_its_database_can_be_stopped(
+    part: str, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    nobody = f"postgresql+psycopg://anju@127.0.0.1:{free_port()}/anju"
+    with Anju(part, tmp_path / "var", {**settings, "ANJU_RECORDS__URL": nobody}) as waiting:
+        wait_until(lambda: "records.unavailable" in waiting.output(), waiting.tail)
+        assert waiting.stop(signal.SIGTERM) == 0, waiting.tail()
+        assert waiting.output().count("records.unavailable") == 1
+        assert "Traceback" not in waiting.output()

@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from structlog.testing import capture_logs
 
 from app import heartbeat
 from app.doorbell import Doorbell, Poll
-from app.services import RECOVERED_AFTER_SECONDS, Service, ServiceEnded, Supervisor
+from app.services import RECOVERED_AFTER_SECONDS, Service, ServiceEnded, Supervisor, serve
 from core.clock import ManualClock
 
 NOW = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
@@ -169,6 +171,36 @@ async def test_stopping_ends_every_service() -> None:
     world = Restarts()
     world.stopping.set()
     await world.run({"one": Service(_for_ever), "two": Service(_for_ever)})
+
+
+async def test_stopping_gives_up_a_start_that_waits() -> None:
+    stopping, closed = asyncio.Event(), False
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[dict[str, Service]]:
+        nonlocal closed
+        try:
+            stopping.set()
+            await asyncio.Event().wait()
+            yield {}
+        finally:
+            closed = True
+
+    await asyncio.wait_for(serve(stopping, opened(), Supervisor()), 10)
+    assert closed
+
+
+async def test_a_start_that_is_cancelled_by_others_stays_cancelled() -> None:
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[dict[str, Service]]:
+        await cancelled()
+        yield {}
+
+    with pytest.raises(asyncio.CancelledError):
+        await serve(asyncio.Event(), opened(), Supervisor())
 
 
 async def test_a_ring_from_another_thread_wakes_the_waiting() -> None:
