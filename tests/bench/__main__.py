@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from tests.bench import calls, evaluations, latency, names, stages, throughput
+from tests.bench import calls, evaluations, floods, latency, names, stages, throughput
 from tests.bench.running import plant
 
 PACED_PER_SECOND = 8_000
@@ -32,6 +32,8 @@ def _figures(options: argparse.Namespace) -> Iterator[list[str]]:
         yield evaluations.measure()
     if "calls" in options.only:
         yield from calls.measure(calls=options.calls)
+    if "floods" in options.only:
+        yield from floods.measure()
     if "names" in options.only:
         yield from names.measure(names=options.names)
     if "throughput" in options.only:
@@ -61,7 +63,9 @@ def _latency(options: argparse.Namespace) -> Iterator[list[str]]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("only", nargs="*", default=["stages", "evaluations", "calls", "names", "throughput", "latency"])
+    parser.add_argument(
+        "only", nargs="*", default=["stages", "evaluations", "calls", "floods", "names", "throughput", "latency"]
+    )
     parser.add_argument("--messages", type=int, default=120_000, help="messages at full speed")
     parser.add_argument("--lifts", type=int, default=1_000, help="lifts that take turns")
     parser.add_argument("--alerts", type=int, default=200, help="alerts per latency run")

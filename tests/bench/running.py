@@ -20,7 +20,7 @@ from tests.servers.places import find_program
 from tests.servers.running import free_port
 
 ANJU_PARTS = ("ingest", "alerts", "api")
-_BROKER = ("set_tcp_nodelay true", "max_inflight_messages 2000", "max_queued_messages 0")
+BROKER = ("set_tcp_nodelay true", "max_inflight_messages 2000", "max_queued_messages 0")
 _COMMAND = "from app.cli import main; main()"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
@@ -124,7 +124,7 @@ class Plant:
         return kept | {
             "ANJU_VAR": str(self.folder),
             "ANJU_MQTT__PORT": str(self.broker.port),
-            "ANJU_BROKER__EMBEDDED": "none",
+            "ANJUBROKER__EMBEDDED": "none",
             "ANJU_TELEMETRY__STORE": "influx",
             "ANJU_INFLUX__URL": self.influx.url,
             "ANJU_INFLUX__TOKEN": self.influx.token,
@@ -151,7 +151,7 @@ def plant() -> Iterator[Plant]:
         raise SystemExit("needs mosquitto and influxd: run `make test-servers`")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="anju-bench-")))
-        broker = stack.enter_context(Mosquitto(mosquitto, _BROKER, save_every_change=False))
+        broker = stack.enter_context(Mosquitto(mosquitto, BROKER, save_every_change=False))
         running = Plant(folder, broker, stack.enter_context(Influx(influxd)))
         stack.callback(running.stop)
         running.start()
