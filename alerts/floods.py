@@ -15,11 +15,12 @@ _REMEMBERED = 1_000
 
 
 class _Flood:
-    __slots__ = ("deferred", "last_at")
+    __slots__ = ("deferred", "quiet_from")
 
     def __init__(self) -> None:
         self.deferred = 0
-        self.last_at: Microseconds = 0
+        self.quiet_from: Microseconds | None = None
+        """When somebody looked first after the last message."""
 
 
 class FloodWatch:
@@ -28,22 +29,23 @@ class FloodWatch:
     def __init__(self) -> None:
         self._floods: dict[DeviceKey | str, _Flood] = {}
 
-    def note(self, sender: DeviceKey | str, received: Microseconds) -> None:
+    def note(self, sender: DeviceKey | str) -> None:
         """Count a message of a device, or of a community as a whole, that was deferred."""
         flood = self._floods.get(sender)
         if flood is None:
             if len(self._floods) >= _REMEMBERED:
-                self.forget(received)
-            if len(self._floods) >= _REMEMBERED:
                 return
             flood = self._floods[sender] = _Flood()
         flood.deferred += 1
-        flood.last_at = max(flood.last_at, received)
+        flood.quiet_from = None
 
     def forget(self, now: Microseconds) -> None:
-        """Forget those who are quiet at ``now``."""
-        for sender in [sender for sender, flood in self._floods.items() if flood.last_at <= now - QUIET_FOR]:
-            del self._floods[sender]
+        """Forget those who have been quiet for long at ``now``."""
+        for sender, flood in list(self._floods.items()):
+            if flood.quiet_from is None:
+                flood.quiet_from = now
+            elif flood.quiet_from <= now - QUIET_FOR:
+                del self._floods[sender]
 
     def problems(self) -> dict[str, str]:
         """Return the components, each with what to do; longest flooding first."""

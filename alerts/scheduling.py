@@ -15,7 +15,7 @@ was not too much then. They decide only what goes first, never what comes of it.
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -216,7 +216,7 @@ class Scheduler:
                     continue
                 backlog = self._begin(self._queue_of(device), received, beyond)
             self._defer(backlog, entry.position)
-            self.floods.note(backlog.beyond or device, received)
+            self.floods.note(backlog.beyond or device)
         return now
 
     def _begin(self, queue: DeviceKey, received: Microseconds, beyond: DeviceKey | str | None) -> Backlog:
@@ -305,3 +305,17 @@ def units(entry: Entry) -> int:
     """Return what an entry costs: by its size, and more for an event."""
     cost = 1 + len(entry.payload) // _BYTES_PER_UNIT
     return cost + _EVENT_UNITS if entry.topic.endswith(Channel.EVENT.value) else cost
+
+
+def slices(entries: Iterable[Entry], most: int) -> Iterator[list[Entry]]:
+    """Yield ``entries`` in parts of about ``most`` units."""
+    part: list[Entry] = []
+    spent = 0
+    for entry in entries:
+        part.append(entry)
+        spent += units(entry)
+        if spent >= most:
+            yield part
+            part, spent = [], 0
+    if part:
+        yield part

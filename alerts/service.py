@@ -1,12 +1,11 @@
 """The alert service: the one reader of the journal that decides, and commits what it decided with its position."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import islice
 
 import structlog
 
@@ -18,7 +17,7 @@ from alerts.live import LiveView
 from alerts.model import Commit, FaultCleared, FaultRaised, Transition
 from alerts.persistence import Persistence, log_transition
 from alerts.ports import Afresh, AlertRecords, Decoder, JournalReader, Registry, RuleSource
-from alerts.scheduling import Budgets, Scheduler
+from alerts.scheduling import Budgets, Scheduler, slices
 from core.clock import Clock, Moment, moment, to_microseconds
 from core.devices import DeviceKey
 from core.errors import TemporaryError
@@ -26,8 +25,13 @@ from core.observations import Entry, Observation
 
 READER = "alerts"
 BATCH = 2_000
-# A transition waits for this many messages at most before it is committed: about 10 ms of work.
+# A transition waits for this many units at most before it is committed (`scheduling.units`): about 10 ms of work.
 SLICE = 256
+# Calls and pages are made in this process too, in many short steps of several threads: a backlog takes half of the
+# time at most, in parts this large.
+_BACKLOG_SLICE = 32
+_LEAST_BREATH_SECONDS = 0.001
+_LONGEST_BREATH_SECONDS = 0.05
 CHECKPOINT_EVERY = timedelta(seconds=1)
 ASK_EVERY = timedelta(seconds=1)
 IDLE_SECONDS = 0.25
@@ -208,7 +212,12 @@ class AlertService:
         now = moment(self._clock)
         entries = await self._persist("journal.read", partial(self._entries, self._read, self._batch))
         for run in self._runs(entries):
-            await self._decide_all(self._scheduler.sort(run), new=True)
+            for slice_ in slices(self._scheduler.sort(run), SLICE):
+                self._decide(slice_)
+                # What was deferred of the same run is below the scheduler's floor.
+                self._read = slice_[-1].position
+                await self._commit_if_due()
+                await asyncio.sleep(0)
             self._read = run[-1].position
         if not entries:
             # Only at the journal's end may time pass by itself; before it, the messages carry the time.
@@ -225,20 +234,13 @@ class AlertService:
         after = self._scheduler.next_turn()
         limit = self._batch if self._scheduler.searches else SLICE
         entries = await self._persist("journal.read", partial(self._entries, after, limit))
-        await self._decide_all(self._scheduler.due(entries, after, self._backlog_units), new=False)
+        for slice_ in slices(self._scheduler.due(entries, after, self._backlog_units), _BACKLOG_SLICE):
+            began = self._clock.steady()
+            self._decide(slice_)
+            took = (self._clock.steady() - began).total_seconds()
+            await asyncio.sleep(min(max(took, _LEAST_BREATH_SECONDS), _LONGEST_BREATH_SECONDS))
         for queue in self._scheduler.emptied():
             self._transitions += self._engine.resume(queue)
-
-    async def _decide_all(self, entries: Iterable[Entry], *, new: bool) -> None:
-        """Decide in slices: a transition does not wait for all of a batch."""
-        remaining = iter(entries)
-        while slice_ := list(islice(remaining, SLICE)):
-            self._decide(slice_)
-            if new:
-                # Those of the same run up to here that were deferred are below the scheduler's floor.
-                self._read = slice_[-1].position
-            await self._commit_if_due()
-            await asyncio.sleep(0)
 
     def _runs(self, entries: list[Entry]) -> Iterator[list[Entry]]:
         """Yield ``entries`` in parts before each of which nothing was received for a while, while catching up.
