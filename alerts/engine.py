@@ -31,7 +31,6 @@ from core.wire.payloads import Presence, PresenceStatus
 
 _TELEMETRY, _PRESENCE = Channel.TELEMETRY, Channel.PRESENCE
 _LIVE = Verdict.LIVE
-_NEVER = 0
 
 
 class Engine:
@@ -132,6 +131,12 @@ class Engine:
         return stamped(said, span)
 
     def _observe(self, observation: Observation, pause: Pause | None) -> list[Transition]:
+        said = self._apply(observation, pause)
+        if (site := self._sites[observation.device]).roster.by_part:
+            self._make_room(self.unknown.weigh(site), observation, site.device.state.clock, said)
+        return said
+
+    def _apply(self, observation: Observation, pause: Pause | None) -> list[Transition]:
         self.evaluated += 1
         now = to_microseconds(observation.received_at)
         changed = self._orphaned or self._returned or self._rescheduled or self.unknown.is_overfull
@@ -290,7 +295,7 @@ class Engine:
         states = site.device.state.rules
         silences = [post for post in site.roster.silences if post.silence and post.id in states]
         posts = site.roster.telemetry if observation.channel is _TELEMETRY else site.roster.event
-        counted = self._counted(site, posts) if verdict is Verdict.ARRIVAL else []
+        counted = site.counting_by_arrival(posts) if verdict is Verdict.ARRIVAL else []
         age = now - to_microseconds(observation.at)
         aside = [post for post in posts if post not in counted and post.takes_late(age)]
         if verdict is Verdict.ARRIVAL:
@@ -305,12 +310,6 @@ class Engine:
             site.drawn = None
         for post in (*silences, *counted, *aside):
             self._settle(site, post)
-
-    def _counted(self, site: Site, posts: list[Post]) -> list[Post]:
-        """Return the posts that take a message by its arrival: of a clock known to be wrong, also those of absences."""
-        track = site.device.state.track
-        known = track is not None and track.wrong
-        return [post for post in posts if post.rule.counts_by_arrival or (known and post.absence)]
 
     def _take(
         self, site: Site, posts: Sequence[Post], observation: Observation, now: Microseconds, said: list[Transition]
@@ -361,14 +360,12 @@ class Engine:
             if not self._assignments.is_retired(site.device.key):
                 site.device.state.retired = False
                 self._hear(site, time_of(site, until), time_of(site, until))
-        self._returned = []
         said += self._run_timers(until)
         for site in self._rescheduled:
             self._keep_hours(site, time_of(site, until), said)
-        self._rescheduled = []
         for site in self._orphaned:
             self._close_orphans(site, time_of(site, until), said)
-        self._orphaned = []
+        self._returned, self._rescheduled, self._orphaned = [], [], []
         for site in self.unknown.excess() if self.unknown.is_overfull else ():
             self._forget(site, TOO_MANY, time_of(site, until), said)
         return said
@@ -419,15 +416,18 @@ class Engine:
 
     def _meet(self, observation: Observation, now: Microseconds, said: list[Transition]) -> Site:
         key = observation.device
-        while (other := self.unknown.in_the_way_of(key)) is not None:
-            other.device.state.position = observation.position
-            self._forget(other, TOO_MANY, now, said)
+        self._make_room(self.unknown.in_the_way_of(key), observation, now, said)
         site = self._sites[key] = new_site(key, now, self._assignments.roster_of(key))
         self.unknown.add(site)
         site.device.wall_ahead = self._wall_ahead
         self._note_retirement(site)
         self._take_stock(site)
         return site
+
+    def _make_room(self, others: Iterable[Site], by: Observation, now: Microseconds, said: list[Transition]) -> None:
+        for site in others:
+            site.device.state.position = by.position
+            self._forget(site, TOO_MANY, now, said)
 
     def _forget(self, site: Site, reason: Reason, now: Microseconds, said: list[Transition]) -> None:
         """Forget an unknown device; its open alerts end for ``reason``."""

@@ -195,6 +195,8 @@ class DeviceState(Struct, array_like=True):
     track: ClockTrack | None = None
     heard_position: int = 0
     """The journal position of its newest message; unlike ``position``, timers and other devices do not move it."""
+    part_count: int = 0
+    """How many parts of it the rule with the most remembered after that message."""
 
 
 class Device(Struct):

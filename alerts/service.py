@@ -290,8 +290,8 @@ class AlertService:
             observation = self._decode(entry)
             if isinstance(observation, Observation):
                 self._transitions += self._engine.observe(observation)
-                self._take_forgotten()
                 self._live.observe(self._engine.judged or observation)
+                self._take_forgotten()
                 if (fault := fault_of(observation)) is not None:
                     self._faults.append(fault)
         self.stats.evaluated += len(entries)

@@ -111,6 +111,12 @@ class Site:
                 doubted = watch.doubt_offline(leaf, now) or doubted
         return doubted
 
+    def counting_by_arrival(self, posts: Iterable[Post]) -> list[Post]:
+        """Return those that take a message by its arrival: of a clock known to be wrong, also those of absences."""
+        track = self.device.state.track
+        known = track is not None and track.wrong
+        return [post for post in posts if post.rule.counts_by_arrival or (known and post.absence)]
+
     def end_alerts(self, reason: Reason, now: Microseconds) -> list[Transition]:
         """Forget what all rules remember here; return how their open alerts end."""
         own = self.device.state

@@ -19,6 +19,7 @@ from msgspec import Struct
 from alerts.inventory import Inventory
 from alerts.memory import Microseconds
 from alerts.model import Reason
+from alerts.parts import PARTS_AT_MOST
 from alerts.sites import Site
 from core.devices import DeviceKey
 
@@ -27,6 +28,8 @@ _DAY: Microseconds = 86_400_000_000
 UNHEARD_FOR: Microseconds = 7 * _DAY
 _NEVER = 0
 _SPARE_ENTRIES = 64
+# Ours: on average, of all devices under a bound. A camera may have 64 regions, and each takes as much as half a device.
+PARTS_PER_DEVICE = 4
 
 TOO_MANY = Reason(
     "unknown_device_forgotten",
@@ -88,10 +91,28 @@ class UnknownDevices:
         for queue in self._queues_of(site.device.key):
             queue.put(site)
 
-    def in_the_way_of(self, newcomer: DeviceKey) -> Site | None:
-        """Return the device to be forgotten before ``newcomer`` is remembered, ``None`` where there is room."""
-        full = (queue for queue in self._queues_of(newcomer) if queue.lacks(1))
-        return next((queue.first() for queue in full), None)
+    def in_the_way_of(self, newcomer: DeviceKey) -> Iterator[Site]:
+        """Yield the devices to be forgotten before ``newcomer`` is remembered, each to be removed before the next."""
+        for queue in list(self._queues_of(newcomer)):
+            while queue.lacks(1):
+                yield queue.first()
+
+    def weigh(self, site: Site) -> Iterator[Site]:
+        """Note how many parts of ``site``, which just spoke, are remembered; yield what has to be forgotten for them.
+
+        It may be ``site`` itself, where all others have open alerts. Each must be removed before the next is asked for.
+        """
+        state = site.device.state
+        count = max((len(each.parts) for each in state.rules.values()), default=0)
+        if count == state.part_count:
+            return
+        state.part_count = count
+        queues = list(self._queues_of(site.device.key))
+        for queue in queues:
+            queue.weigh(site)
+        for queue in queues:
+            while queue.has_too_many_parts:
+                yield queue.first()
 
     def excess(self) -> Iterator[Site]:
         """Yield the devices beyond the bounds, after `rebuild`; each must be removed before the next is asked for."""
@@ -111,8 +132,8 @@ class UnknownDevices:
 
         ``unknown-devices`` alone stands for all communities without a registered device.
         """
-        full = {f"unknown-devices/{name}": len(queue) for name, queue in self._communities.items() if queue.lacks(1)}
-        if self._unregistered.lacks(1):
+        full = {f"unknown-devices/{name}": len(queue) for name, queue in self._communities.items() if queue.is_full}
+        if self._unregistered.is_full:
             full["unknown-devices"] = len(self._unregistered)
         return {name: _at_bound(count) for name, count in full.items()}
 
@@ -141,13 +162,25 @@ class _EvictionQueue:
         self._ranks: dict[str, Rank] = {}
         """By path, the entry of each device that counts."""
         self._entries: list[Rank] = []
+        self._parts: dict[str, int] = {}
+        self._part_count = 0
+
+    @property
+    def has_too_many_parts(self) -> bool:
+        return self._part_count > self._limit * PARTS_PER_DEVICE
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether one more device, with as many parts as it may have, makes another be forgotten."""
+        room = max(self._limit * PARTS_PER_DEVICE - PARTS_AT_MOST, 0)
+        return self.lacks(1) or self._part_count > room
 
     def __len__(self) -> int:
         return len(self._sites)
 
     def lacks(self, room: int) -> bool:
         """Tell whether there is no room for so many more."""
-        return len(self._sites) + room > self._limit
+        return len(self._sites) + room > self._limit or self.has_too_many_parts
 
     def put(self, site: Site) -> None:
         path, rank = site.device.path, _rank(site)
@@ -155,10 +188,17 @@ class _EvictionQueue:
             self._sites[path], self._ranks[path] = site, rank
             heappush(self._entries, rank)
             self._compact()
+        self.weigh(site)
+
+    def weigh(self, site: Site) -> None:
+        path, count = site.device.path, site.device.state.part_count
+        self._part_count += count - self._parts.get(path, 0)
+        self._parts[path] = count
 
     def drop(self, site: Site) -> None:
         self._sites.pop(site.device.path, None)
         self._ranks.pop(site.device.path, None)
+        self._part_count -= self._parts.pop(site.device.path, 0)
 
     def first(self) -> Site:
         """Return the device that is forgotten first; there must be one."""

@@ -131,10 +131,10 @@ class DevicesSettings(Section):
     """How many devices that nobody registered are remembered (decision 0016)."""
 
     unknown_per_community: int = Field(
-        2_000, ge=10, le=100_000, description="In one community; the one unheard for longest is forgotten for a new one"
+        2_000, ge=20, le=100_000, description="In one community; the one unheard for longest is forgotten for a new one"
     )
     unknown_elsewhere: int = Field(
-        10_000, ge=10, le=100_000, description="In all communities without a registered device together"
+        10_000, ge=20, le=100_000, description="In all communities without a registered device together"
     )
 
 

@@ -17,12 +17,12 @@ from core.clock import ManualClock
 from core.devices import DeviceKey, DeviceKind
 from core.errors import Fenced, TemporaryError
 from core.observations import Entry, Observation, Rejection, RejectionReason
+from core.wire.payloads import ElevatorEvent, ElevatorTelemetry, PresenceStatus
 from core.wire.payloads import ElevatorEventType as Lift
-from core.wire.payloads import ElevatorTelemetry, PresenceStatus
 from core.wire.payloads import GateEventType as Gate
 from storage.memory.records import MemoryAlertRecords
 from tests.unit.alerts.settling import Settling
-from tests.unit.alerts.talk import LIFT, START, Talk, instant, rule, told
+from tests.unit.alerts.talk import CAMERA, LIFT, START, Talk, instant, rule, told
 
 DOOR = rule("elevator", "{kind: state, signal: door_state, equals: open}", "for: 10s", rule_id="door")
 BUTTON = rule("elevator", "{kind: event, types: [alarm_pressed], clears_on: [alarm_released]}", rule_id="button")
@@ -414,6 +414,20 @@ async def test_unknown_devices_at_their_bound_are_told_and_counted() -> None:
         await world.pass_seconds(2)
         assert world.service.problems() == {}
         assert [device for commit in world.records.commits for device in commit.forgotten] == lifts[:3]
+
+
+async def test_a_device_that_is_forgotten_by_its_own_message_is_not_shown() -> None:
+    talk, journal, limits = Talk(), Journal(), UnknownLimits(20, 20)
+    rising = rule("thermal", "{kind: rate, signal: maximum_celsius, above: 4, clear: 2, window: 2m}", rule_id="rising")
+    for number in range(19):
+        lift = DeviceKey("demo", DeviceKind.ELEVATOR, f"lift-{number}")
+        journal.hear(talk.say(number, lift, ElevatorEvent(at=instant(number), type=Lift.ALARM_PRESSED)))
+    journal.hear(talk.camera(20, **{f"rack-{number}": 20.0 for number in range(64)}))
+    async with started([BUTTON, rising], journal, now=instant(21), limits=limits) as world:
+        assert world.service.stats.forgotten == 1
+    states = world.records.commits[-1].states
+    assert [path for path, state in states.items() if state is None] == [CAMERA.path, f"live:{CAMERA.path}"]
+    assert CAMERA not in {sighting.device for sighting in world.records.commits[-1].sightings}
 
 
 async def test_alerts_of_rules_that_are_gone_are_resolved_at_the_start() -> None:

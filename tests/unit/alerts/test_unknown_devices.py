@@ -14,7 +14,16 @@ from alerts.rules import Rule
 from alerts.unknown_devices import UNHEARD_FOR, UnknownLimits
 from core.devices import DeviceKey, DeviceKind
 from core.observations import Observation
-from core.wire.payloads import ElevatorEvent, ElevatorEventType, ElevatorTelemetry, Presence, PresenceStatus
+from core.wire.payloads import (
+    Body,
+    ElevatorEvent,
+    ElevatorEventType,
+    ElevatorTelemetry,
+    Presence,
+    PresenceStatus,
+    Region,
+    ThermalTelemetry,
+)
 from tests.unit.alerts.talk import START, Talk, instant, rule
 from tests.unit.alerts.test_replay import EVERY, Step, stories
 from tests.unit.alerts.test_replay import told as observed
@@ -29,6 +38,7 @@ COMPARED = rule(
     "{kind: compare, signal: load_kilograms, with: lift-9999, above_by: 8}",
     rule_id="compared",
 )
+RISING = rule("thermal", "{kind: rate, signal: maximum_celsius, above: 4, clear: 2, window: 2m}", rule_id="rising")
 DAYS = UNHEARD_FOR / 1_000_000
 
 
@@ -238,12 +248,48 @@ def test_names_without_end_leave_nothing_behind(community: str | None) -> None:
     assert len(engine.unknown._unregistered._entries) < 200
 
 
+def looks(street: Street, seconds: float, name: str, regions: int) -> None:
+    camera = DeviceKey("demo", DeviceKind.THERMAL, name)
+    seen = [Region(region=f"rack-{number}", maximum_celsius=20.0) for number in range(regions)]
+    street.said += street.engine.observe(
+        street.talk.say(seconds, camera, ThermalTelemetry(at=instant(seconds), regions=seen))
+    )
+
+
+def test_many_parts_count_as_many_devices() -> None:
+    street = Street(RISING, here=20, elsewhere=20)
+    for number in range(10):
+        looks(street, number, f"narrow-{number}", 1)
+    looks(street, 20, "wide-1", 40)
+    assert len(street.remembered()) == 11
+    looks(street, 21, "wide-2", 36)
+    assert street.remembered() == {*(f"narrow-{number}" for number in range(6, 10)), "wide-1", "wide-2"}
+    looks(street, 22, "wide-3", 64)
+    assert street.remembered() == {"wide-3"}
+    looks(street, 23, "narrow-0", 1)
+    assert street.remembered() == {"wide-3", "narrow-0"}
+    assert list(street.engine.unknown.problems()) == ["unknown-devices/demo", "unknown-devices"]
+
+
+def test_parts_without_an_alert_push_out_no_pressed_button() -> None:
+    street = Street(RISING, BUTTON, here=20, elsewhere=20)
+    for number in range(19):
+        street.presses(number, lift(number))
+    looks(street, 20, "wide", 64)
+    assert street.remembered() == {f"lift-{number}" for number in range(19)}
+    assert not street.ends()
+    looks(street, 21, "narrow", 60)
+    assert "narrow" in street.remembered()
+
+
 LIMITS = UnknownLimits(2, 3)
 _seconds = st.floats(0, 400) | st.sampled_from([90_000.0, 500_000.0, 700_000.0])
 _names = st.integers(0, 6)
-_bodies = st.sampled_from(["press", "release", "read", "open", "closed", "online", "offline"])
+_bodies = st.sampled_from(
+    ["look-1", "look-3", "look-7", "press", "release", "read", "open", "closed", "online", "offline"]
+)
 _talks = st.lists(st.tuples(_seconds, _names, _bodies), min_size=1, max_size=60)
-_RULES = [BUTTON, DOOR, SILENT, rule("elevator", "{kind: missing, offline_for: 5s}", rule_id="away")]
+_RULES = [RISING, BUTTON, DOOR, SILENT, rule("elevator", "{kind: missing, offline_for: 5s}", rule_id="away")]
 _KNOWN = Inventory({lift(0): DeviceFacts(), lift(1): DeviceFacts()}, 1)
 _strategy = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -253,12 +299,17 @@ def spoken(talks: list[tuple[float, int, str]]) -> list[Observation]:
     for seconds, name, what in talks:
         now += seconds
         device = lift(name, "demo" if name < 5 else f"else-{name}")
+        if what.startswith("look"):
+            device = DeviceKey(device.community, DeviceKind.THERMAL, device.device)
         said.append(talk.say(now, device, _body(now, what)))
     return said
 
 
-def _body(now: float, what: str) -> ElevatorEvent | ElevatorTelemetry | Presence:
+def _body(now: float, what: str) -> Body:
     at = instant(now)
+    if what.startswith("look"):
+        regions = [Region(region=f"rack-{number}", maximum_celsius=20.0) for number in range(int(what[-1]))]
+        return ThermalTelemetry(at=at, regions=regions)
     match what:
         case "press":
             return ElevatorEvent(at=at, type=ElevatorEventType.ALARM_PRESSED)
