@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.devices import DeviceKey
 from core.errors import StartupError, TemporaryError
-from core.telemetry import Aggregate, Point, Series
+from core.telemetry import FAMILIES, Aggregate, Point, Series
 from storage import damage
 from storage.reserve import Floor
 from storage.telemetry import embedded_reading, embedded_schema, embedded_writing
@@ -60,11 +60,13 @@ class EmbeddedTelemetry:
     async def expire(self, before: timedelta, now: datetime) -> None:
         """Delete points older than ``before``, in slices between which batches are written."""
         oldest = nanoseconds(now - before)
-        shelves = await self._writing.run(embedded_writing.shelves)
-        for shelf in shelves:
-            while await self._writing.run(partial(embedded_writing.expire_slice, shelf=shelf, oldest=oldest)):
-                continue
-        await self._writing.run(lambda connection: self._points.drop_empty(connection, shelves))
+        page = [embedded_writing.FIRST]
+        while page := await self._writing.run(partial(embedded_writing.shelves, after=page[-1])):
+            shelves = [shelf for shelf in page if shelf[1] in FAMILIES]
+            for shelf in shelves:
+                while await self._writing.run(partial(embedded_writing.expire_slice, shelf=shelf, oldest=oldest)):
+                    continue
+            await self._writing.run(partial(self._points.drop_empty, candidates=shelves))
 
     async def close(self) -> None:
         """Finish what is under way and release the file; calling it again does nothing."""

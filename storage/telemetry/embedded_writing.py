@@ -20,6 +20,8 @@ _EXPIRE_ROWS = 5_000  # About 20 ms of the disk: what a batch may have to wait f
 # Some 20 MB: a hundred signals' layouts of each of a few hundred devices, or ten of a few thousand.
 _REMEMBERED_AT_MOST = 50_000
 _BY_KEY = itemgetter(0, 1, 2)
+_PAGE = 1_000
+FIRST: Shelf = (0, "", "")
 
 
 class PointWriter:
@@ -96,10 +98,16 @@ class PointWriter:
         self._layouts.add(layout)
 
 
-def shelves(connection: sqlite3.Connection) -> list[Shelf]:
-    """Return every shelf that has ever held a point and was not emptied since."""
-    found = connection.execute("SELECT DISTINCT device, family, part FROM series")
-    return [shelf for shelf in found if shelf[1] in FAMILIES]
+def shelves(connection: sqlite3.Connection, after: Shelf) -> list[Shelf]:
+    """Return the next thousand shelves after ``after`` that have ever held a point and were not emptied since.
+
+    In pages, because names that somebody invents make a million of them; `FIRST` is before all.
+    """
+    return connection.execute(
+        "SELECT DISTINCT device, family, part FROM series WHERE (device, family, part) > (?, ?, ?)"
+        " ORDER BY device, family, part LIMIT ?",
+        (*after, _PAGE),
+    ).fetchall()
 
 
 def expire_slice(connection: sqlite3.Connection, shelf: Shelf, oldest: int) -> bool:

@@ -151,3 +151,16 @@ async def test_expiry_goes_in_slices_and_leaves_the_rest(path: Path) -> None:
     )
     assert [sample.value for sample in left.samples] == list(range(500, -1, -1))
     await store.close()
+
+
+async def test_old_points_of_more_devices_than_one_page_are_expired(path: Path) -> None:
+    names = [DeviceKey("riverside", DeviceKind.ELEVATOR, f"x-{number}") for number in range(2_500)]
+    old = [Point("elevator", device, "", 1, {"floor": "1"}, position=1) for device in names]
+    now = datetime(2026, 8, 14, tzinfo=UTC)
+    new = Point("elevator", names[1_200], "", int(now.timestamp()) * 10**9, {"floor": "2"}, position=1)
+    store = await filled(path, *old, new)
+    await store.expire(timedelta(days=1), now)
+    await store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM points_elevator").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM series").fetchone() == (1,)
