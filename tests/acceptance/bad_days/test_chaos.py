@@ -61,6 +61,7 @@ def test_a_day_of_chaos(tmp_path: Path) -> None:
         _assert_messages(here, load)
         _assert_alerts(here, load)
         _assert_calls(here, load, residents, staff)
+        _assert_commands_succeeded(here)
         _assert_nothing_is_left(here)
 
 
@@ -222,6 +223,16 @@ def _calls(here: Installation) -> list[tuple[Call, list[CallEvent]]]:
             await database.close()
 
     return asyncio.run(ask())
+
+
+def _assert_commands_succeeded(here: Installation) -> None:
+    """Commands that ran meanwhile succeeded, or said in one line why not."""
+    for command in here.commands:
+        if command.part != "ingest":
+            code, said = command.wait(), command.output().rstrip().splitlines()
+            print(f"anju {command.part}: {code}, {said[-1]}")
+            assert code == 0 or (code == 1 and said[-1].startswith("anju: ")), command.tail()
+            assert "Traceback" not in command.output(), command.tail()
 
 
 def _assert_nothing_is_left(here: Installation) -> None:

@@ -174,6 +174,8 @@ class Installation:
     settings: dict[str, object]
     parts: dict[str, Anju]
     supervisor: Supervisor
+    commands: list[Anju] = field(default_factory=list)
+    """Those that `begin` has started."""
 
     @property
     def records(self) -> Records:
@@ -197,9 +199,13 @@ class Installation:
             trust_env=False,
         )
 
-    def command(self, name: str, *options: str) -> Anju:
-        """Another `anju` on the same folder, not started."""
-        return Anju(name, self.var, self.settings, *options, log=self.var.parents[1] / f"{name}-command.log")
+    def begin(self, name: str, *options: str) -> Anju:
+        """Start another `anju` on the same folder; it is killed at the end of the installation."""
+        log = self.var.parents[1] / f"{name}-{len(self.commands)}.log"
+        command = Anju(name, self.var, self.settings, *options, log=log)
+        self.commands.append(command)
+        command.start()
+        return command
 
     def tails(self) -> str:
         """The ends of the parts' logs, for messages."""
@@ -256,7 +262,12 @@ def installation(folder: Path, *, on_postgres: bool) -> Iterator[Installation]:
         for part in parts.values():
             part.wait_ready()
         supervisor = stack.enter_context(Supervisor(parts))
-        yield Installation(var, servers, disk, clock, files, good, webhooks, settings, parts, supervisor)
+        running = Installation(var, servers, disk, clock, files, good, webhooks, settings, parts, supervisor)
+        try:
+            yield running
+        finally:
+            for command in running.commands:
+                command.__exit__()
 
 
 def _servers(stack: contextlib.ExitStack, *, on_postgres: bool) -> Servers:
