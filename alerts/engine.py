@@ -132,7 +132,7 @@ class Engine:
 
     def _observe(self, observation: Observation, pause: Pause | None) -> list[Transition]:
         said = self._apply(observation, pause)
-        if (site := self._sites[observation.device]).roster.by_part:
+        if (site := self._sites[observation.device]).roster.has_parts:
             self._make_room(self.unknown.weigh(site), observation, site.device.state.clock, said)
         return said
 

@@ -149,7 +149,7 @@ class Roster:
         self.silences = [post for post in self.posts.values() if post.rule.silences]
         self.waiting = [post for post in self.posts.values() if post.rule.absences]
         self.comparing = [post for post in self.posts.values() if post.rule.peers]
-        self.by_part = any(rule.by_part for rule in rules)
+        self.has_parts = any(rule.has_parts for rule in rules)
         self.draw: Callable[[Any], Drawn] = _drawing(self.signals)
 
     def _on(self, channel: Channel) -> list[Post]:

@@ -417,9 +417,9 @@ async def test_unknown_devices_at_their_bound_are_told_and_counted() -> None:
 
 
 async def test_a_device_that_is_forgotten_by_its_own_message_is_not_shown() -> None:
-    talk, journal, limits = Talk(), Journal(), UnknownLimits(20, 20)
+    talk, journal, limits = Talk(), Journal(), UnknownLimits(15, 15)
     rising = rule("thermal", "{kind: rate, signal: maximum_celsius, above: 4, clear: 2, window: 2m}", rule_id="rising")
-    for number in range(19):
+    for number in range(14):
         lift = DeviceKey("demo", DeviceKind.ELEVATOR, f"lift-{number}")
         journal.hear(talk.say(number, lift, ElevatorEvent(at=instant(number), type=Lift.ALARM_PRESSED)))
     journal.hear(talk.camera(20, **{f"rack-{number}": 20.0 for number in range(64)}))
