@@ -4,6 +4,9 @@ A person may be waiting behind an unreadable record, so a damaged call is never 
 as the case that calls more people rather than fewer. An unknown state counts as ringing. What needs the plan or a clock
 stays unset until `steps.repaired` sets it: the rescue clock, and an unknown instant of the next step, which is then at
 once.
+
+Who asks for help again where all seemed over begins another *round*: ladder, rescue clock and stamps begin anew
+(`steps`). A call stands as its last round does: of what happened before, only callers, alarm and place still count.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from emergency.model import (
+    AGAIN,
     Call,
     Caller,
     CallEvent,
@@ -27,6 +31,7 @@ from emergency.model import (
     Value,
 )
 from emergency.own_rules import OVERDUE, UNANSWERED
+from emergency.steps import UNNAMED
 
 _UNKNOWN_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
 _STATES = {
@@ -45,7 +50,6 @@ _STAMPS = {
     EventKind.ON_THE_WAY: "on_the_way",
     EventKind.ON_SITE: "on_site",
     EventKind.FREED: "freed",
-    EventKind.ALARM_ENDED: "alarm_ended",
     EventKind.ABANDONED: "abandoned",
     EventKind.CLOSED: "closed",
     EventKind.HALF_TIME: "half_time",
@@ -76,7 +80,9 @@ def rebuilt(known: CallColumns, history: Sequence[CallEvent], reason: str) -> Ca
     """Return the call as far as it can be known; ``reason`` says why its record cannot be read."""
     raised_at = known.raised_at or min((event.at for event in history), default=_UNKNOWN_INSTANT)
     source = _word(Source, known.source) or _first_source(history) or Source.STAFF
-    state = _word(CallState, known.state) or _state_of(history)
+    start = _last_round(history)
+    latest = history[start:]
+    state = _word(CallState, known.state) or _state_of(latest, one_caller=_is_one_caller(source, history))
     call = Call(
         id=known.id,
         number=known.number,
@@ -85,27 +91,44 @@ def rebuilt(known: CallColumns, history: Sequence[CallEvent], reason: str) -> Ca
         state=state,
         drill=known.drill,
         place=_place_of(known),
-        stamps=_stamps_of(raised_at, history),
+        stamps=_stamps_of(raised_at, history, latest),
         caller=_caller_of(history),
-        told=_told(history),
+        callers=_callers_of(history),
+        told=_told(latest),
         next_at=None if state is CallState.CLOSED else known.next_at,
         climb_at=None if state in _STOPPED else known.next_at,
+        rescue_from=latest[0].at if start else None,
         alarm=source is Source.CAR_BUTTON or _says(history, EventKind.JOINED, source=Source.CAR_BUTTON.value),
         joined=tuple(str(event.facts["ref"]) for event in history if event.facts.get("ref")),
         people=_people_of(history),
         damaged=reason,
     )
-    return replace(call, alerts=_alerts_of(call, history), **_taken(call, history))
+    return replace(call, alerts=_alerts_of(call, latest), **_taken(call, latest))
+
+
+def _last_round(history: Sequence[CallEvent]) -> int:
+    """Return where in ``history`` the last round begins: with who asked again, before the first step is told anew."""
+    firsts = (
+        at for at, event in enumerate(history) if event.kind is EventKind.STEP_TOLD and event.facts.get("step") == 1
+    )
+    again = (at - 1 for at in firsts if at and history[at - 1].kind is EventKind.JOINED)
+    return max(again, default=0)
 
 
 def _word(words: Any, stored: str) -> Any:
     return words(stored) if stored in [*words] else None
 
 
-def _state_of(history: Iterable[CallEvent]) -> CallState:
+def _is_one_caller(source: Source, history: Iterable[CallEvent]) -> bool:
+    """Tell whether one resident alone called, so that their taking it back stopped the ladder."""
+    return source is Source.RESIDENT and not _says(history, EventKind.JOINED)
+
+
+def _state_of(history: Iterable[CallEvent], *, one_caller: bool) -> CallState:
     state = CallState.RINGING
     for event in history:
-        state = CallState.RINGING if event.kind is EventKind.HANDED_ON else _STATES.get(event.kind, state)
+        if event.kind is not EventKind.ABANDONED or one_caller:
+            state = CallState.RINGING if event.kind is EventKind.HANDED_ON else _STATES.get(event.kind, state)
     return state
 
 
@@ -127,12 +150,28 @@ def _place_of(known: CallColumns) -> Place:
     return Place(known.place_key.partition("/")[0], known.place_key, contractor=known.contractor)
 
 
-def _stamps_of(raised_at: datetime, history: Iterable[CallEvent]) -> Stamps:
+def _stamps_of(raised_at: datetime, history: Iterable[CallEvent], latest: Iterable[CallEvent]) -> Stamps:
     first: dict[str, datetime] = {}
-    for event in history:
+    for event in latest:
         if name := _STAMPS.get(event.kind):
             first.setdefault(name, event.at)
-    return Stamps(raised_at, **first)
+    return Stamps(raised_at, alarm_ended=_alarm_ended(history), **first)
+
+
+def _alarm_ended(history: Iterable[CallEvent]) -> datetime | None:
+    """Return when the end of the alarm was set; a press of the button after it is another alarm, that has no end."""
+    ended: datetime | None = None
+    for event in history:
+        if event.kind is EventKind.ALARM_ENDED:
+            ended = ended or event.at
+        elif _says([event], EventKind.JOINED, source=Source.CAR_BUTTON.value):
+            ended = None
+    return ended
+
+
+def _callers_of(history: Iterable[CallEvent]) -> tuple[str, ...]:
+    """Return two callers without names where a resident joined: neither takes the call back for the other."""
+    return (UNNAMED, UNNAMED + AGAIN) if _says(history, EventKind.JOINED, source=Source.RESIDENT.value) else ()
 
 
 def _caller_of(history: Iterable[CallEvent]) -> Caller:

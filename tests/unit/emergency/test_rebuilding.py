@@ -12,11 +12,13 @@ from emergency.rebuilding import CallColumns, rebuilt
 from tests.unit.emergency.calls import LIFT, RULES, T0, after, raised
 
 GOING = acts.OnTheWay("赵", None, "139", "tonghui")
+ASKED_AGAIN = acts.Join(Source.RESIDENT, "page-2")
+PRESSED = acts.Join(Source.CAR_BUTTON, "a/7", "alarm")
 STORIES: dict[str, list[acts.Act | float]] = {
     "rings": [],
     "rings at the second step": [31],
     "rings at the end of its ladder": [300],
-    "joined by the button": [acts.Join(Source.CAR_BUTTON, "a/7", "alarm")],
+    "joined by the button": [PRESSED],
     "answered": [acts.Answer()],
     "on the way": [acts.Answer(), GOING],
     "cannot come": [acts.Answer(), GOING, acts.CannotCome("赵", "flat tyre")],
@@ -25,6 +27,12 @@ STORIES: dict[str, list[acts.Act | float]] = {
     "freed": [acts.Answer(), acts.Freed(2)],
     "taken back": [acts.Abandon()],
     "closed": [acts.Answer(), acts.Close(Cause.DOOR_SYSTEM, "")],
+    "asked again after everybody was freed": [200, acts.Answer(), acts.Freed(2), ASKED_AGAIN],
+    "asked again, answered, and the ladder climbs on": [acts.Answer(), GOING, acts.Freed(2), ASKED_AGAIN, 35],
+    "asked again after it was overdue": [acts.Answer(), 3_600, acts.OnSite("赵"), acts.Freed(1), ASKED_AGAIN],
+    "asked again after it was taken back": [acts.Abandon("page-1"), ASKED_AGAIN],
+    "asked again, and another one took it": [acts.Answer(), GOING, acts.Freed(2), ASKED_AGAIN, acts.Answer()],
+    "pressed again after the end of alarm": [PRESSED, acts.EndAlarm("code"), acts.Join(Source.CAR_BUTTON, "a/8", "")],
 }
 KEPT = (
     "id",
@@ -81,7 +89,7 @@ def test_a_call_is_rebuilt_as_it_stood(story: list[acts.Act | float]) -> None:
     assert {name: getattr(again, name) for name in KEPT} == {name: getattr(call, name) for name in KEPT}
     assert again.alerts == tuple(rule for rule in (OVERDUE, UNANSWERED) if rule in call.alerts)
     assert (again.place.key, again.damaged) == (call.place.key, "cut off")
-    assert again.stamps == call.stamps
+    assert (again.stamps, again.rescue_from) == (call.stamps, call.rescue_from)
     assert (again.responder is None) == (call.responder is None)
 
 
@@ -93,6 +101,30 @@ def test_without_any_column_the_history_says_how_it_stands(story: list[acts.Act 
     louder = call.state in (CallState.ANSWERED, CallState.RINGING) and again.state is CallState.RINGING
     assert again.state is call.state or louder
     assert (again.stamps.raised, again.source) == (call.stamps.raised, call.source)
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_a_repaired_call_is_late_when_its_last_round_is(story: list[acts.Act | float]) -> None:
+    call, events = told(story)
+    decided = steps.repaired(rebuilt(columns_of(call), events, "cut off"), LIFT, after(4_000), RULES)
+    if call.open:
+        assert decided is not None
+        assert (decided.call.rescue_by, decided.call.next_at) == (call.rescue_by, call.next_at)
+
+
+def test_one_of_two_callers_does_not_take_a_rebuilt_call_back_for_both() -> None:
+    call, events = told([acts.Join(Source.RESIDENT, "page-2")])
+    again = rebuilt(columns_of(call), events, "cut off")
+    for caller in ("page-2", ""):
+        decided = steps.act(again, acts.Abandon(caller), "caller", after(5), RULES)
+        assert decided is not None
+        assert decided.call.state is CallState.RINGING
+
+
+def test_a_take_back_that_stopped_nothing_does_not_stop_the_rebuilt_call() -> None:
+    call, events = told([PRESSED, acts.Abandon()])
+    assert call.state is CallState.RINGING
+    assert rebuilt(columns_of(call, state=""), events, "cut off").state is CallState.RINGING
 
 
 def test_a_call_of_which_nothing_is_left_rings_and_is_due_at_once() -> None:
