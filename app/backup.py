@@ -18,8 +18,8 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import URL, make_url
 
-from app import heartbeat, wiring
-from app.metrics import PARTS
+from app import wiring
+from app.installation_lock import in_use, replacing
 from app.settings import Settings
 from core.errors import AnjuError, Conflict, StartupError, TemporaryError
 from storage.journal.appender_lock import AppenderLock
@@ -32,8 +32,6 @@ RECORDS, DUMP, JOURNAL, TELEMETRY = "records.sqlite", "records.dump", "journal.s
 _BESIDE = ("*.key", "clock*.json")
 # The journal may be trimmed past the decided position of the records' copy while it is copied itself: then once more.
 _ATTEMPTS = 3
-# A part that runs writes its heartbeat every second, also into a folder that was moved away from under it.
-_WATCH_SECONDS = 3 * heartbeat.EVERY_SECONDS
 # The marker too: bringing back is as deliberate as accepting, and a backup may be older than a rescue.
 _COMPANIONS = ("-wal", "-shm", "-journal", ".marker")
 
@@ -64,7 +62,8 @@ async def backup(settings: Settings, folder: Path, now: datetime, version: str) 
     """
     _require_empty(folder)
     try:
-        return await _copied_installation(settings, folder, now, version)
+        with in_use(settings):
+            return await _copied_installation(settings, folder, now, version)
     except OSError as error:
         raise StartupError(
             f"{error.filename or folder}: {error.strerror}; the backup in {folder} is not finished: take a new folder, "
@@ -116,37 +115,18 @@ async def restore(settings: Settings, folder: Path, *, keep_telemetry: bool = Fa
     """
     manifest = await asyncio.to_thread(verified, folder)
     targets = _targets(settings, manifest.files)
-    await require_stopped(settings.var)
     wiring.require_writable(settings.var)
     lock = AppenderLock(settings.journal_path)
-    lock.acquire()
-    try:
-        _require_free(targets)
-        if influx_backup.DESCRIPTION in manifest.files and not keep_telemetry:
-            await _bring_back_bucket(settings, folder)
-        await _bring_back(settings, folder, manifest, targets)
-    finally:
-        lock.release()
+    async with replacing(settings.var, *(path.parent for path in targets.values())):
+        lock.acquire()
+        try:
+            _require_free(targets)
+            if influx_backup.DESCRIPTION in manifest.files and not keep_telemetry:
+                await _bring_back_bucket(settings, folder)
+            await _bring_back(settings, folder, manifest, targets)
+        finally:
+            lock.release()
     return manifest
-
-
-async def require_stopped(var: Path, watch_seconds: float = _WATCH_SECONDS) -> None:
-    """Return once no part has written its heartbeat for ``watch_seconds``. Raises `StartupError` when one does.
-
-    Heartbeats are compared with each other and not with a clock: the clock's anchor may have been moved away too.
-    """
-    before = _beats(var)
-    deadline = asyncio.get_running_loop().time() + watch_seconds
-    while asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(heartbeat.EVERY_SECONDS / 4)
-        if running := [part for part, beat in _beats(var).items() if beat != before.get(part)]:
-            raise StartupError(f"{', '.join(running)} runs on {var}: stop every part first")
-
-
-def _beats(var: Path) -> dict[str, int]:
-    """Return when each part that ever ran on ``var`` wrote its heartbeat, by the file system."""
-    paths = {part: heartbeat.path_of(var, part) for part in PARTS}
-    return {part: path.stat().st_mtime_ns for part, path in paths.items() if path.exists()}
 
 
 def _require_free(targets: Mapping[str, Path]) -> None:

@@ -29,6 +29,7 @@ from app import (
 from app.channels import Channels
 from app.doorbell import Doorbell
 from app.emergency_plan import read_emergency_plan
+from app.installation_lock import in_use
 from app.opening import open_records
 from app.plan_source import PlanSource
 from app.rights import PRIVATE_UMASK
@@ -76,6 +77,13 @@ def _started(config: Path | None) -> Settings:
     return settings
 
 
+def _run_part(settings: Settings, run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run what uses the files of the installation until SIGINT or SIGTERM; commands that replace them are refused."""
+    wiring.prepare_folder(settings)
+    with in_use(settings):
+        _until_signalled(run)
+
+
 def _until_signalled(run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run until SIGINT or SIGTERM; a second signal ends at once."""
 
@@ -103,9 +111,12 @@ def run(
 ) -> None:
     """Run everything in one process: broker, ingest, alerts, API, and the demo community."""
     settings = _started(config)
-    wiring.prepare_folder(settings)
     simulation = SimulationOptions(broker=wiring.simulator_address(settings)) if demo else None
-    _until_signalled(App(settings, open_clock(settings.var), simulation=simulation).run)
+
+    async def running(stopping: asyncio.Event) -> None:
+        await App(settings, open_clock(settings.var), simulation=simulation).run(stopping)
+
+    _run_part(settings, running)
     print("\nstopped", flush=True)
 
 
@@ -113,42 +124,39 @@ def run(
 def ingest(config: Config = None) -> None:
     """Run the MQTT session, the journal and the telemetry writer."""
     settings = _started(config)
-    wiring.prepare_folder(settings)
 
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
         part = parts.Ingest(settings, open_clock(settings.var), Doorbell(), supervisor)
         await serve(stopping, part.opened(), supervisor)
 
-    _until_signalled(running)
+    _run_part(settings, running)
 
 
 @cli.command()
 def alerts(config: Config = None) -> None:
     """Run the alert engine, the notification desk and the deliverer."""
     settings = _started(config)
-    wiring.prepare_folder(settings)
 
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
         part = parts.Alerts(settings, open_clock(settings.var), None, supervisor)
         await serve(stopping, part.opened(), supervisor)
 
-    _until_signalled(running)
+    _run_part(settings, running)
 
 
 @cli.command()
 def api(config: Config = None) -> None:
     """Run the HTTP API."""
     settings = _started(config)
-    wiring.prepare_folder(settings)
 
     async def running(stopping: asyncio.Event) -> None:
         supervisor = Supervisor()
         part = parts.Api(settings, open_clock(settings.var), supervisor)
         await serve(stopping, _with_token(part), supervisor)
 
-    _until_signalled(running)
+    _run_part(settings, running)
 
 
 @contextlib.asynccontextmanager
@@ -242,8 +250,9 @@ def list_tokens(config: Config = None) -> None:
 async def _with_tokens(settings: Settings, act: Callable[[TokensAdapter], Awaitable[_Answer]]) -> _Answer:
     wiring.require_writable(settings.var)
     database = wiring.records(settings)
-    try:
-        await open_records(database, settings)
-        return await act(TokensAdapter(database))
-    finally:
-        await database.close()
+    with in_use(settings):
+        try:
+            await open_records(database, settings)
+            return await act(TokensAdapter(database))
+        finally:
+            await database.close()

@@ -1,6 +1,6 @@
 """``anju records``, ``anju journal``, ``anju telemetry``: files that are damaged or gone, and rows that cannot be read.
 
-What changes a file is refused while a part of Anju runs on the installation.
+What replaces a file is refused while a part of Anju or another such command works on the installation.
 """
 
 import asyncio
@@ -11,11 +11,12 @@ from typing import Annotated, TypeVar
 import typer
 
 from app import wiring
-from app.backup import require_stopped
+from app.installation_lock import in_use, replacing
 from app.settings import Settings, load
 from core.clock import SystemClock
 from core.errors import StartupError
 from storage import damage
+from storage.journal.rescue import RescueReport
 from storage.journal.rescue import rescue as rescue_journal
 from storage.records import RecordsDatabase, operators
 from storage.records.rescue import rescue as rescue_records
@@ -34,8 +35,7 @@ def _rescue_records(file: _File, config: _Config = None) -> None:
 
     Stop every part of Anju first.
     """
-    _stopped(file, config)
-    print("\n".join(rescue_records(file).lines()))
+    print("\n".join(_replace(file, config, lambda _: rescue_records(file)).lines()))
 
 
 @journal.command("rescue")
@@ -50,9 +50,12 @@ def _rescue_journal(
 
     Stop every part of Anju first. The key is the one that the settings name.
     """
-    settings = _stopped(file, config)
-    seal = wiring.journal_seal(settings) if settings.journal_key_path.exists() else None
-    print(rescue_journal(file, seal, without_key=without_key))
+
+    def rescued(settings: Settings) -> RescueReport:
+        seal = wiring.journal_seal(settings) if settings.journal_key_path.exists() else None
+        return rescue_journal(file, seal, without_key=without_key)
+
+    print(_replace(file, config, rescued))
 
 
 @records.command()
@@ -63,18 +66,23 @@ def accept(file: _File, config: _Config = None) -> None:
 
     Stop every part of Anju first.
     """
-    _stopped(file, config)
-    if not damage.accept(file):
+    if not _replace(file, config, lambda _: damage.accept(file)):
         raise StartupError(f"{damage.marker_of(file)}: there is no marker; the file is taken as it is anyway")
     print(f"the next start takes {file} as it is")
 
 
-def _stopped(file: Path, config: Path | None) -> Settings:
-    """Return the settings once no part runs on their folder, nor on that of ``file``. Raises `StartupError`."""
+def _replace(file: Path, config: Path | None, act: Callable[[Settings], _Answer]) -> _Answer:
+    """Return the answer of ``act``, during which no part and no other command works on the folder of ``file`` or `var`.
+
+    Raises `StartupError` where one does.
+    """
     settings = load(config)
-    for folder in {settings.var.resolve(), file.parent.resolve()}:
-        asyncio.run(require_stopped(folder))
-    return settings
+
+    async def acting() -> _Answer:
+        async with replacing(settings.var, file.parent):
+            return await asyncio.to_thread(act, settings)
+
+    return asyncio.run(acting())
 
 
 @records.command()
@@ -99,8 +107,9 @@ def clear(
 
 async def _with_records(settings: Settings, act: Callable[[RecordsDatabase], Awaitable[_Answer]]) -> _Answer:
     database = RecordsDatabase(settings.records_url)
-    await database.open()
-    try:
-        return await act(database)
-    finally:
-        await database.close()
+    with in_use(settings):
+        await database.open()
+        try:
+            return await act(database)
+        finally:
+            await database.close()

@@ -1,5 +1,6 @@
 """Journal and telemetry files that are lost: a marker tells of them, and nothing starts as if there had been none."""
 
+import asyncio
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from app import wiring
-from app.settings import Settings
+from app.installation_lock import in_use, replacing
+from app.settings import RecordsSettings, Settings
 from core.errors import StartupError, TemporaryError
 from storage.damage import accept, marker_of
 from storage.journal.rescue import rescue
@@ -102,6 +104,42 @@ def test_no_file_is_changed_under_a_running_part(tmp_path: Path) -> None:
     done = anju(var, settings, "records", "accept", str(var / "records.sqlite"))
     assert done.returncode == 0, done
     assert not marker_of(var / "records.sqlite").exists()
+
+
+USERS = {
+    "api": ("api",),
+    "ingest": ("ingest",),
+    "alerts": ("alerts",),
+    "everything": ("run",),
+    "a new token": ("token", "add", "li"),
+    "a cleared row": ("records", "clear", "calls", "c1"),
+    "another rescue": ("records", "rescue", "records.sqlite"),
+    "another accept": ("telemetry", "accept", "telemetry.sqlite"),
+}
+
+
+@pytest.mark.parametrize("arguments", USERS.values(), ids=USERS)
+async def test_nothing_begins_while_a_command_replaces_files(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    var = tmp_path / "var"
+    var.mkdir(0o700)
+    paths = [str(var / each) if each.endswith(".sqlite") else each for each in arguments]
+    async with replacing(var):
+        done = await asyncio.to_thread(anju, var, {}, *paths)
+    assert (done.returncode, f" {var}: " in done.stderr, len(done.stderr.splitlines())) == (1, True, 1), done
+    assert not list(var.glob("*.sqlite"))
+
+
+async def test_files_are_not_replaced_before_the_first_heartbeat_of_a_part_either(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    settings = Settings(var=tmp_path, records=RecordsSettings(url=f"sqlite+aiosqlite:///{elsewhere}/records.sqlite"))
+    with in_use(settings), in_use(settings):
+        for folder in (tmp_path, elsewhere):
+            with pytest.raises(StartupError, match=f"a part or another command of Anju works on {folder}: stop every"):
+                async with replacing(folder):
+                    raise AssertionError("both at once")
+    async with replacing(tmp_path, elsewhere):
+        pass
 
 
 def anju(var: Path, settings: Mapping[str, object], *arguments: str) -> subprocess.CompletedProcess[str]:
