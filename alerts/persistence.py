@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from alerts.model import Transition
-from core.errors import TemporaryError
+from core.errors import CorruptJournal, TemporaryError
 
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 5.0
@@ -38,7 +38,11 @@ class Hindered(Protocol):
 
 
 class Persistence:
-    """Repeats what raises `TemporaryError`, with capped and jittered pauses; ``stats`` tell of it."""
+    """Repeats what raises `TemporaryError`, with capped and jittered pauses; ``stats`` tell of it.
+
+    So it does with `CorruptJournal`: a process that ended of it would take the calls for help along, and could not go
+    on after a start either. It waits for the rescue, which needs a stop.
+    """
 
     def __init__(self, stats: Hindered, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._stats = stats
@@ -50,7 +54,7 @@ class Persistence:
         while True:
             try:
                 answer = await attempt()
-            except TemporaryError as error:
+            except (TemporaryError, CorruptJournal) as error:
                 if self._stats.detail != f"{name}: {error}":
                     _log.warning(f"{name}.unavailable", reason=str(error))
                 self._stats.detail = f"{name}: {error}"

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 from core.clock import Clock, wall_ahead
-from core.errors import TemporaryError
+from core.errors import CorruptJournal, TemporaryError
 from core.observations import Incoming
 from ingest.backoff import Backoff
 from ingest.batch import Batch
@@ -179,7 +179,8 @@ class Receiver:
         while True:
             try:
                 self._append_once(messages)
-            except TemporaryError as error:
+            except (TemporaryError, CorruptJournal) as error:
+                # Damage too: the broker holds what comes until the journal was rescued, and is told nothing.
                 self._stats.append_failures += 1
                 self._around.post(SessionStatus.BLOCKED, str(error))
             else:

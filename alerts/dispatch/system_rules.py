@@ -75,6 +75,15 @@ _RULES = {
         "立即清理磁盘；求助和报警照常，测量历史暂停，设备消息可能在消息服务器中等待",
         "Make room now; calls and alerts go on, history waits, messages of devices may have to wait in the broker",
     ),
+    "journal": SystemRule(
+        "journal-damaged",
+        _CRITICAL,
+        _AT_ONCE,
+        "消息日志损坏",
+        "Message journal damaged",
+        "求助照常，告警可能停止判断；停止 Anju 后按详情修复",
+        "Calls for help go on, alerts may be decided no more; stop Anju and rescue the file as the details say",
+    ),
     "clock": SystemRule(
         "clock-jumped",
         _MAJOR,

@@ -22,6 +22,7 @@ from app.steady_clock import ClockWatch
 from core.clock import Clock
 from emergency.asking import AlarmTestAsking
 from emergency.service import EmergencyService
+from storage.journal.sqlite import SqliteJournal
 from storage.records import (
     AlertRecordsAdapter,
     OpenCounts,
@@ -52,6 +53,7 @@ class Alerts:
         self._supervisor = supervisor
         self._clock_watch = ClockWatch(clock, settings.var)
         self.disks = disks or wiring.disk_watch(settings, records=True)
+        self.journal: SqliteJournal
         self.database: RecordsDatabase
         self.open_counts: OpenCounts
         self.rules: RuleSource
@@ -66,7 +68,7 @@ class Alerts:
         """Open files and connections; yield the services to run; close in the opposite order."""
         settings, clock = self._settings, self._clock
         await asyncio.to_thread(self.disks.prepare)
-        journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
+        journal = self.journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
         database, telemetry = wiring.records(settings), wiring.telemetry(settings)
         self.database, self.open_counts = database, OpenCounts(database, clock)
         waiting: Waiting = self._doorbell or Poll(journal.last_position)
@@ -146,7 +148,7 @@ class Alerts:
         """Return what is wrong with components of this part, by their names."""
         wrong = {**self._supervisor.problems(), **self._clock_watch.problems(), **self.disks.problems}
         wrong |= {**descriptors.problems(), **self.database.unreadable.problems()}
-        return {**wrong, **self.service.problems(), **self.refused()}
+        return {**wrong, **self.journal.problems(), **self.service.problems(), **self.refused()}
 
     def refused(self) -> dict[str, str]:
         """Return which configuration is not in force as its files say it, by component, each with the reason."""

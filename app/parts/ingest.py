@@ -94,6 +94,7 @@ class Ingest:
         link, received, written = self.session.state, self.session.stats, self.writer.stats
         up = link.status is SessionStatus.CONNECTED
         problems = {**self._supervisor.problems(), **self.disks.problems, **descriptors.problems()}
+        problems |= self.journal.problems()
         return Pulse(
             "up" if up and not problems else "degraded",
             f"broker: {link.status.value} {link.detail}".strip() + f"; telemetry: {written.detail or 'writing'}",

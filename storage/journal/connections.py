@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from core.errors import AnjuError, CorruptJournal
 from storage.journal.schema import VERSION, check, classify, connect
 
 
@@ -22,6 +23,8 @@ class Connections:
         self._reading = threading.Lock()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
+        self.damage = ""
+        """The damage that was met since the file was opened; empty for none."""
 
     def open(self) -> None:
         """Open, or create, the file; raises what `connect` raises."""
@@ -58,7 +61,7 @@ class Connections:
             try:
                 return reader.execute(statement, parameters).fetchall()
             except sqlite3.DatabaseError as error:
-                raise classify(error, self._path) from error
+                raise self._noted(classify(error, self._path)) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Cursor]:
@@ -72,12 +75,17 @@ class Connections:
                 cursor.execute("COMMIT")
             except sqlite3.DatabaseError as error:
                 _roll_back(writer)
-                raise classify(error, self._path) from error
+                raise self._noted(classify(error, self._path)) from error
             except BaseException:
                 _roll_back(writer)
                 raise
             finally:
                 cursor.close()
+
+    def _noted(self, error: AnjuError) -> AnjuError:
+        if isinstance(error, CorruptJournal):
+            self.damage = str(error)
+        return error
 
 
 def _opened(connection: sqlite3.Connection | None) -> sqlite3.Connection:

@@ -114,6 +114,13 @@ class SqliteJournal:
             (position,),
         )
 
+    def problems(self) -> dict[str, str]:
+        """Return the damage that was met since the start, as *component → words*; only a rescue ends it."""
+        if not (damage := self._connections.damage):
+            return {}
+        zh = f"消息日志 {self._path} 已损坏，停止 Anju 后修复：`anju journal rescue {self._path}`"
+        return {"journal": f"{zh} / {damage}"}
+
     def append(self, messages: Sequence[Incoming]) -> int:
         if not self._lock.held:
             raise PermanentError(f"journal {self._path}: opened for reading; expected open(appending=True)")
@@ -160,7 +167,9 @@ class SqliteJournal:
         except WrongJournalKey as error:
             raise locked(self._path, error) from error
         except DamagedBatch as error:
-            raise corrupt(self._path, str(error)) from error
+            damaged = corrupt(self._path, str(error))
+            self._connections.damage = str(damaged)
+            raise damaged from error
 
     def register(self, reader: str) -> int:
         with self._connections.transaction() as cursor:

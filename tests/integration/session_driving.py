@@ -19,7 +19,7 @@ DEADLINE_SECONDS = 20.0
 
 
 class TestJournal:
-    """Keeps what is appended; ``shut`` blocks inside append, ``failing`` makes it raise."""
+    """Keeps what is appended; ``shut`` blocks inside append, ``failing`` makes it raise ``failure``."""
 
     __test__ = False
 
@@ -28,13 +28,14 @@ class TestJournal:
         self.batches: list[int] = []
         self.tries = 0
         self.failing = False
+        self.failure: Exception = TemporaryError("disk full")
         self.open = threading.Event()
         self.open.set()
 
     def append(self, messages: Sequence[Incoming]) -> int:
         self.tries += 1
         if self.failing:
-            raise TemporaryError("disk full")
+            raise self.failure
         self.open.wait()
         self.messages += messages
         self.batches.append(len(messages))

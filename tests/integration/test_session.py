@@ -8,6 +8,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from core.clock import SystemClock
+from core.errors import CorruptJournal, TemporaryError
 from core.observations import PAYLOAD_LIMIT_BYTES
 from ingest.session import MqttSession, SessionStatus
 from tests.integration.session_driving import DEADLINE_SECONDS, TestJournal, publish, session, settings, until
@@ -71,9 +72,11 @@ def test_nothing_is_acknowledged_before_the_journal_has_it(
     assert journal.payloads()[:700] == numbered(700)
 
 
-def test_a_journal_that_is_full_is_waited_for(
-    make_mosquitto: MakeMosquitto, journal: TestJournal, client_id: str
+@pytest.mark.parametrize("failure", [TemporaryError("disk full"), CorruptJournal("rescue it")], ids=["full", "damaged"])
+def test_a_journal_that_takes_nothing_is_waited_for(
+    make_mosquitto: MakeMosquitto, journal: TestJournal, client_id: str, failure: Exception
 ) -> None:
+    journal.failure = failure
     port = make_mosquitto(save_every_change=False).port
     # Paho would ping after 2 s, and hang up 2 s later for want of the answer that nobody reads; the broker hangs up
     # after 3 s without a ping. Seven failures take 3.2 s at least.
@@ -83,7 +86,7 @@ def test_a_journal_that_is_full_is_waited_for(
         publish(port, numbered(50), TOPIC)
         until(lambda: running.stats.append_failures >= 7, "seven failures")
         blocked = running.state
-        assert (blocked.status, blocked.detail) == (SessionStatus.BLOCKED, "disk full")
+        assert (blocked.status, blocked.detail) == (SessionStatus.BLOCKED, str(failure))
         assert running.stats.acked == 0
         journal.failing = False
         until(lambda: running.stats.acked == 50, "acknowledgements")

@@ -4,7 +4,7 @@ import pytest
 
 from alerts.persistence import Persistence
 from alerts.service import AlertStats
-from core.errors import PermanentError, TemporaryError
+from core.errors import CorruptJournal, PermanentError, TemporaryError
 
 
 class Attempts:
@@ -68,3 +68,9 @@ async def test_last_words_are_tried_once(failure: Exception | None, worked: bool
 
     assert await Persistence(attempts.stats, attempts.pause).last_words("records.commit", attempt()) is worked
     assert attempts.pauses == []
+
+
+async def test_a_damaged_journal_is_waited_for_with_its_words() -> None:
+    attempts = Attempts(*[CorruptJournal("rescue it")] * 2)
+    assert await attempts.persist() == 7
+    assert attempts.details == ["records.commit: rescue it"] * 2
