@@ -118,7 +118,7 @@ def _begin(name: str, rule: SystemRule, memory: ComponentMemory, wrong: str, now
     }
     code = "unhealthy"
     shown = name.removeprefix(RECEIVER)
-    zh, en = _languages(wrong)
+    zh, en = _languages(wrong, rule)
     pending = Reason(code, f"{shown}：{zh}", f"{shown}: {en}")
     firing = Reason(code, pending.zh, pending.en, facts)
     return [
@@ -127,10 +127,12 @@ def _begin(name: str, rule: SystemRule, memory: ComponentMemory, wrong: str, now
     ]
 
 
-def _languages(wrong: str) -> tuple[str, str]:
-    """Return a report in Chinese and in English: ``中文 / English``, or an error text that is the same in both."""
+def _languages(wrong: str, rule: SystemRule) -> tuple[str, str]:
+    """Return a report in Chinese and in English: ``中文 / English``, or an error text after Chinese words."""
     zh, _, en = wrong.partition(" / ")
-    return (zh, en) if en and _CHINESE.search(zh) else (wrong, wrong)
+    if en and _CHINESE.search(zh):
+        return zh, en
+    return f"{rule.error_zh}：{wrong}" if rule.error_zh else wrong, wrong
 
 
 def _transition(

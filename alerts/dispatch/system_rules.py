@@ -36,6 +36,8 @@ class SystemRule(Struct, frozen=True):
     title_en: str
     next_step_zh: str
     next_step_en: str
+    error_zh: str = ""
+    """Says in Chinese what an error text means that comes in English only."""
 
 
 _RULES = {
@@ -47,6 +49,7 @@ _RULES = {
         "Message broker away",
         "检查消息服务器及其网络；恢复之前收不到任何设备的消息",
         "Check the broker and the network to it; until it is back no device can be heard",
+        "连不上消息服务器，技术信息",
     ),
     "ingest": SystemRule(
         INGEST_AWAY,
@@ -56,6 +59,7 @@ _RULES = {
         "Ingest stands still",
         "检查 Anju 的接收程序；消息在消息服务器中等待",
         "Check Anju's ingest; messages are waiting in the broker",
+        "接收程序没有心跳，技术信息",
     ),
     "disk": SystemRule(
         "disk-nearly-full",
@@ -120,6 +124,7 @@ _RULES = {
         "Notifications cannot be delivered",
         "检查该接收方的地址和密钥；在此之前它收不到通知",
         "Check the receiver's address and secret; until then it is told nothing",
+        "多次发送失败，技术信息",
     ),
     "service/": SystemRule(
         "service-failing",
@@ -129,6 +134,7 @@ _RULES = {
         "A service of Anju fails",
         "查看日志并报告；该服务会自动重启，其余照常工作",
         "Look into the log and report it; the service is restarted, everything else goes on",
+        "服务出错，正在自动重启，技术信息",
     ),
     "configuration/": SystemRule(
         "configuration-refused",
@@ -139,6 +145,7 @@ _RULES = {
         "A configuration file is refused",
         "修正文件；在此之前沿用上一个有效版本",
         "Mend the file; until then the last good version is in force",
+        "文件被拒绝，错误原文",
     ),
     "stored/": SystemRule(
         "unreadable-records",

@@ -46,6 +46,26 @@ def test_each_language_has_its_own_words(wrong: str, zh: str, en: str) -> None:
     assert (firing.reason.zh, firing.reason.en) == (f"disk/full：{zh}", f"disk/full: {en}")
 
 
+ERRORS = {
+    "broker": "连不上消息服务器，技术信息：[Errno 111]",
+    "ingest": "接收程序没有心跳，技术信息：[Errno 111]",
+    "receiver/phone-li": "多次发送失败，技术信息：[Errno 111]",
+    "service/deliverer": "服务出错，正在自动重启，技术信息：[Errno 111]",
+    "configuration/rules": "文件被拒绝，错误原文：[Errno 111]",
+}
+
+
+@pytest.mark.parametrize("component", ERRORS)
+def test_an_error_text_is_introduced_in_chinese(component: str) -> None:
+    watch = SystemWatch()
+    said = [
+        *watch.observe({component: "[Errno 111]"}, instant(0)),
+        *watch.observe({component: "[Errno 111]"}, instant(30)),
+    ]
+    shown = component.removeprefix("receiver/")
+    assert (said[-1].reason.zh, said[-1].reason.en) == (f"{shown}：{ERRORS[component]}", f"{shown}: [Errno 111]")
+
+
 def test_a_short_absence_raises_nothing() -> None:
     watch = SystemWatch()
     watch.observe({"broker": "refused"}, instant(0))
