@@ -337,8 +337,6 @@ class Settings(BaseSettings):
 def load(config: Path | None = None) -> Settings:
     """Return the settings in force; raises `StartupError` that names every wrong one and its bounds."""
     config = config or (Path(os.environ["ANJU_CONFIG"]) if os.environ.get("ANJU_CONFIG") else None)
-    if config is not None and not config.is_file():
-        raise StartupError(f"configuration file {config} does not exist")
     _refuse_unknown_variables()
 
     class FromFile(Settings):
@@ -355,11 +353,15 @@ def load(config: Path | None = None) -> Settings:
             return (init_settings, env_settings, *file)
 
     try:
+        if config is not None and not config.is_file():
+            raise StartupError(f"configuration file {config} {'is no file' if config.exists() else 'does not exist'}")
         return FromFile()
     except ValidationError as error:
         raise StartupError("; ".join(map(_say, error.errors(include_url=False)))) from None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise StartupError(f"configuration file {config}: {error}") from None
+    except RecursionError:
+        raise StartupError(f"configuration file {config}: nested too deeply; expected sections of settings") from None
 
 
 def _refuse_unknown_variables() -> None:

@@ -1,5 +1,6 @@
 """Settings: what is wrong is named in one line, and secrets never are."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,25 @@ def test_a_wrong_setting_is_named(environment: dict[str, str], expected: str, mo
         load()
     assert expected in str(raised.value)
     assert "hush" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a folder": (lambda path: path.mkdir(), "is no file"),
+    "nested too deeply": (lambda path: path.write_text(f"a = {'[' * 5_000}"), "nested too deeply"),
+    "NULs": (lambda path: path.write_bytes(bytes(4_096)), "configuration file"),
+    "UTF-16": (lambda path: path.write_text("[mqtt]", encoding="utf-16"), "configuration file"),
+    "a chain of links to itself": (lambda path: path.symlink_to(path), "anju.toml"),
+}
+
+
+@pytest.mark.parametrize(("make", "expected"), FILES.values(), ids=FILES)
+def test_a_file_that_is_no_configuration_is_named(
+    tmp_path: Path, make: Callable[[Path], object], expected: str
+) -> None:
+    make(tmp_path / "anju.toml")
+    with pytest.raises(StartupError, match=expected) as raised:
+        load(tmp_path / "anju.toml")
     assert "\n" not in str(raised.value)
 
 
