@@ -108,8 +108,8 @@ class Engine:
 
     def resume(self, queue: DeviceKey) -> list[Transition]:
         """Let a paused queue of which nothing waits go on like all others."""
-        said = self.pauses.end(queue)
-        self._rescheduled += set_wall_clock(self.pauses.members(queue), self._wall_ahead)
+        members, said = self.pauses.members(queue), self.pauses.end(queue)
+        self._rescheduled += set_wall_clock(members, self._wall_ahead)
         return said
 
     def observe(self, observation: Observation) -> list[Transition]:

@@ -1,9 +1,11 @@
 """Devices whose time stands still, because messages of theirs wait to be decided (`alerts.scheduling`).
 
-A *queue* is one device, or all devices that rules compare with each other. While it is paused its timers do not expire
-beyond the instant of its oldest message that waits. What happens to all devices at one instant, such as the end of an
-absence of ours, reaches it when its own time gets there. So the same comes of its messages as if none had waited. Only
-a wall clock that is set meanwhile, or rules that are replaced, count for it from the next of its messages on.
+A *queue* is one device, or all devices that rules compare with each other. Once too many queues wait, all unregistered
+devices without one share `SHARED`: names cost their inventor nothing, and a queue costs memory. While a queue is paused
+its timers do not expire beyond the instant of its oldest message that waits. What happens to all devices at one
+instant, such as the end of an absence of ours, reaches it when its own time gets there. So the same comes of its
+messages as if none had waited. Only a wall clock that is set meanwhile, or rules that are replaced, count for it from
+the next of its messages on.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,11 +14,12 @@ from alerts.assignments import Assignments
 from alerts.memory import Microseconds
 from alerts.model import Transition
 from alerts.sites import Site
-from core.devices import DeviceKey
+from core.devices import DeviceKey, DeviceKind
 
 # Of the hours of a rule; a few milliseconds lie between any two readings of two clocks.
 HOURS_MOVED: Microseconds = 1_000_000
 _FOREVER: Microseconds = 1 << 62
+SHARED = DeviceKey("", DeviceKind.SYSTEM, "")
 Happening = tuple[Microseconds, Microseconds, Callable[[Site], None]]
 """What happens to every device at an instant, and for how long nothing was received before it."""
 
@@ -56,13 +59,18 @@ class Pauses:
         return bool(self._paused)
 
     @property
-    def compares(self) -> bool:
-        """Whether any devices are compared with each other."""
-        return self._assignments.compares
+    def groups(self) -> bool:
+        """Whether rules and registry say which devices are in one queue: then a change of them may say otherwise."""
+        return self._assignments.compares or SHARED in self._paused
 
     def queue_of(self, device: DeviceKey) -> DeviceKey:
         """Return what names the devices whose messages must come in one order."""
-        return self._assignments.queue_of(device)
+        own = self._assignments.queue_of(device)
+        return SHARED if SHARED in self._paused and own not in self._paused and self.may_share(device) else own
+
+    def may_share(self, device: DeviceKey) -> bool:
+        """Tell whether ``device`` is an unregistered one that is compared with no other."""
+        return not self._assignments.inventory.has(device) and self._assignments.queue_of(device) == device
 
     def begin(self, queue: DeviceKey, until: Microseconds) -> None:
         """Let the time of ``queue`` stand still at ``until``."""

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from alerts.floods import FloodWatch
 from alerts.memory import Microseconds
+from alerts.pausing import SHARED, Pauses
 from core.clock import to_microseconds
 from core.devices import Channel, DeviceKey
 from core.observations import Entry
@@ -52,6 +53,8 @@ class Budgets(Struct, frozen=True):
     """How much of what was deferred is decided between two looks at what is new: about 20 ms of work."""
     positions_at_most: int = 2_000_000
     """How many positions of deferred messages are kept (16 MB); for the rest the journal is searched."""
+    queues_at_most: int = 1_000
+    """Beyond so many queues that wait, unregistered devices share one (`alerts.pausing.SHARED`)."""
 
 
 class RateLimiter:
@@ -83,10 +86,13 @@ class RateLimiter:
 class Backlog:
     """The deferred messages of one queue, by position. Beyond what is ``indexed``, the rest begins after a position."""
 
-    def __init__(self, beyond: DeviceKey | str | None = None) -> None:
+    def __init__(self, beyond: DeviceKey | str | None = None, *, is_shared: bool = False) -> None:
         self.beyond = beyond
         """The device or community whose budget it is beyond, where that is known."""
+        self.is_shared = is_shared
         self.count = 0
+        self.events = 0
+        """How many of them are events: an alarm may be among them."""
         self._positions = array("q")
         self._next = 0
         self._rest_after: int | None = None
@@ -108,9 +114,10 @@ class Backlog:
         """Whether the next message has to be searched for."""
         return not self.indexed and self.count > 0
 
-    def add(self, position: int, *, index: bool) -> None:
+    def add(self, position: int, *, event: bool, index: bool) -> None:
         """Take note of a message behind all others; without ``index`` it is searched for when its turn comes."""
         self.count += 1
+        self.events += event
         if self._rest_after is not None:
             return
         if index:
@@ -123,9 +130,10 @@ class Backlog:
         looked at."""
         return position == self.first if self.indexed else self.searching and after < self.first <= position
 
-    def pop(self, position: int) -> None:
+    def pop(self, position: int, *, event: bool) -> None:
         """Note that the next message was decided."""
         self.count -= 1
+        self.events -= event
         if self.indexed:
             self._next += 1
             if self._next >= 4_096:
@@ -143,27 +151,22 @@ class Backlog:
 class Scheduler:
     """Sorts what the journal holds into what is decided now and what waits.
 
-    ``queue_of`` names the devices whose messages need one order, ``decided`` says up to which position those of a
-    device were decided, 0 for one never heard. ``pause`` is called for each queue that gets a backlog, with the instant
-    of its first message.
+    ``pauses`` names the devices whose messages need one order, and is told of each queue that gets a backlog, with the
+    instant of its first message. ``decided`` says up to which position the messages of a device were decided, 0 for one
+    never heard.
     """
 
-    def __init__(
-        self,
-        budgets: Budgets,
-        *,
-        queue_of: Callable[[DeviceKey], DeviceKey],
-        decided: Callable[[DeviceKey], int],
-        pause: Callable[[DeviceKey, Microseconds], None],
-    ) -> None:
+    def __init__(self, budgets: Budgets, pauses: Pauses, *, decided: Callable[[DeviceKey], int]) -> None:
         self._devices = RateLimiter(budgets.device)
         self._communities = RateLimiter(budgets.community)
-        self._queue_of = queue_of
+        self._pauses = pauses
+        self._queue_of = pauses.queue_of
         self._decided = decided
-        self._pause = pause
+        self._queues_at_most = budgets.queues_at_most
         self._free = budgets.positions_at_most
         self._backlogs: dict[DeviceKey, Backlog] = {}
         self._turns: deque[DeviceKey] = deque()
+        self._events_first = False
         self._again_until = 0
         self.floods = FloodWatch()
         self.deferred = 0
@@ -214,21 +217,23 @@ class Scheduler:
                 if beyond is None and not again:
                     now.append(entry)
                     continue
-                backlog = self._begin(self._queue_of(device), received, beyond)
-            self._defer(backlog, entry.position)
-            self.floods.note(backlog.beyond or device)
+                backlog = self._begin(device, received, beyond)
+            self._defer(backlog, entry)
+            self.floods.note(device.community if backlog.is_shared else backlog.beyond or device)
         return now
 
-    def _begin(self, queue: DeviceKey, received: Microseconds, beyond: DeviceKey | str | None) -> Backlog:
-        backlog = self._backlogs[queue] = Backlog(beyond)
+    def _begin(self, device: DeviceKey, received: Microseconds, beyond: DeviceKey | str | None) -> Backlog:
+        crowded = len(self._backlogs) >= self._queues_at_most and self._pauses.may_share(device)
+        queue = SHARED if crowded else self._queue_of(device)
+        backlog = self._backlogs[queue] = Backlog(beyond, is_shared=crowded)
         self._turns.append(queue)
-        self._pause(queue, received)
+        self._pauses.begin(queue, received)
         return backlog
 
-    def _defer(self, backlog: Backlog, position: int) -> None:
+    def _defer(self, backlog: Backlog, entry: Entry) -> None:
         self.deferred += 1
         before = backlog.indexed
-        backlog.add(position, index=self._free > 0)
+        backlog.add(entry.position, event=is_event(entry), index=self._free > 0)
         self._free -= backlog.indexed - before
 
     def _beyond(self, device: DeviceKey, entry: Entry, received: Microseconds) -> DeviceKey | str | None:
@@ -245,8 +250,16 @@ class Scheduler:
         return None
 
     def next_turn(self) -> int:
-        """Return the position behind which the next queue has its first message; queues take turns."""
+        """Return the position behind which the next queue has its first message.
+
+        Queues take turns, and every other turn is for those in which events wait: alarms before telemetry.
+        """
         self._turns.rotate(-1)
+        self._events_first = not self._events_first
+        if self._events_first:
+            urgent = next((queue for queue in self._turns if self._backlogs[queue].events), self._turns[-1])
+            self._turns.remove(urgent)
+            self._turns.append(urgent)
         return self._backlogs[self._turns[-1]].first - 1
 
     def due(self, entries: Sequence[Entry], after: int, most: int) -> Iterator[Entry]:
@@ -267,7 +280,7 @@ class Scheduler:
                 return
             spent += units(entry)
             self._free += backlog.indexed > 0
-            backlog.pop(entry.position)
+            backlog.pop(entry.position, event=is_event(entry))
             yield entry
         if (backlog := self._backlogs.get(turn)) is not None and entries:
             backlog.searched(entries[-1].position)
@@ -304,7 +317,12 @@ def received_at(entry: Entry) -> Microseconds:
 def units(entry: Entry) -> int:
     """Return what an entry costs: by its size, and more for an event."""
     cost = 1 + len(entry.payload) // _BYTES_PER_UNIT
-    return cost + _EVENT_UNITS if entry.topic.endswith(Channel.EVENT.value) else cost
+    return cost + _EVENT_UNITS if is_event(entry) else cost
+
+
+def is_event(entry: Entry) -> bool:
+    """Tell whether an entry came on the topic of a device's events."""
+    return entry.topic.endswith(Channel.EVENT.value)
 
 
 def slices(entries: Iterable[Entry], most: int) -> Iterator[list[Entry]]:

@@ -110,8 +110,7 @@ class AlertService:
         self._rules = rules
         self._registry = registry
         self._live = LiveView()
-        pauses = engine.pauses
-        self._scheduler = Scheduler(budgets, queue_of=pauses.queue_of, decided=engine.decided, pause=pauses.begin)
+        self._scheduler = Scheduler(budgets, engine.pauses, decided=engine.decided)
         self._transitions: list[Transition] = []
         self._faults: list[FaultRaised | FaultCleared] = []
         self._forgotten: list[DeviceKey] = []
@@ -197,11 +196,11 @@ class AlertService:
 
     @contextmanager
     def _regrouping(self) -> Iterator[None]:
-        """Where devices may be compared with others than before, sort again what waits, as after a restart."""
+        """Where devices may be in other queues than before, sort again what waits, as after a restart."""
         pauses = self._engine.pauses
-        compared = pauses.compares
+        grouped = pauses.groups
         yield
-        if self._scheduler and (compared or pauses.compares):
+        if self._scheduler and (grouped or pauses.groups):
             pauses.clear()
             sorted_until, self._read = self._read, self._scheduler.floor(self._read)
             self._scheduler.restart(sorted_until)

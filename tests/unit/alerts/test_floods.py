@@ -183,6 +183,7 @@ budgets = st.builds(
     st.builds(Budget, st.sampled_from([1.0, 1e9]), st.sampled_from([10.0, 1e9])),
     st.sampled_from([1, 1, 6, 12]),
     st.sampled_from([0, 2, 1_000]),
+    st.sampled_from([0, 1, 2, 1_000]),
 )
 
 
@@ -255,6 +256,23 @@ async def test_another_lifts_button_is_decided_before_what_is_beyond_the_budget(
         assert names(world.said) == [("lift-9", "firing"), ("lift-1", "firing")]
         assert world.service.stats.deferred == 291
         assert (world.service.stats.backlog, world.records.commits[-1].position) == (0, 302)
+
+
+async def test_queues_in_which_events_wait_have_every_other_turn() -> None:
+    talk, world = Lifts(), World([BUTTON], LITTLE)
+    chatty = [DeviceKey("demo", DeviceKind.ELEVATOR, f"chatty-{number}") for number in range(8)]
+    floods = [
+        talk.say(0.001 * number, lift, ElevatorTelemetry(at=instant(0.001 * number), floor=str(number)))
+        for number in range(60)
+        for lift in (*chatty, OTHER)
+    ]
+    async with world:
+        world.journal.hear(*floods, talk.press(0.1))
+        while not world.said:
+            await asyncio.sleep(0)
+        # In turns alone, one of nine would be done only when all are.
+        assert world.service.stats.backlog > 200
+        await world.go_on()
 
 
 async def test_the_time_of_a_device_stands_still_while_its_messages_wait() -> None:
@@ -335,6 +353,39 @@ async def test_a_community_that_floods_is_told_as_one() -> None:
         assert list(world.service.problems()) == ["community-floods/demo"]
 
 
+async def test_invented_names_beyond_a_budget_share_a_queue_and_a_registered_lift_does_not_wait_in_it() -> None:
+    talk = Lifts()
+    world = World([BUTTON], Budgets(Budget(1, 100), Budget(1, 20), backlog_units=6, queues_at_most=5), batch=50)
+    world.changes.facts = Inventory({OTHER: DeviceFacts()}, version=1)
+    lifts = [DeviceKey("demo", DeviceKind.ELEVATOR, f"invented-{number}") for number in range(400)]
+    async with world:
+        world.journal.hear(*(talk.press(0.001 * number, lift) for number, lift in enumerate(lifts)), talk.press(0.4))
+        while world.service.stats.backlog < 200:
+            await asyncio.sleep(0)
+        assert len(world.service._scheduler._backlogs) <= 5 + 1 + 1
+        await world.go_on()
+        assert (world.service.stats.backlog, world.records.commits[-1].position) == (0, 401)
+    pressed = [one.device for one in world.said if one.kind.value == "firing"]
+    assert len(pressed) == 401
+    assert pressed.index(OTHER) < 300
+
+
+async def test_a_lift_that_is_registered_while_it_waits_among_others_keeps_its_order() -> None:
+    talk = Lifts()
+    world = World([BUTTON], Budgets(Budget(1, 10), Budget(1, 20), backlog_units=1, queues_at_most=0), batch=20)
+    readings = [talk.lift(0.001 * number, floor=str(number)) for number in range(100)]
+    events = [talk.press(0.2), msgspec.structs.replace(talk.lift_event(0.3, Lift.ALARM_RELEASED), device=OTHER)]
+    async with world:
+        world.journal.hear(*readings, *events, *(talk.lift(1 + 0.001 * number) for number in range(100)))
+        while not world.service.stats.backlog:
+            await asyncio.sleep(0)
+        world.changes.facts = Inventory({OTHER: DeviceFacts()}, version=2)
+        world.clock.advance(timedelta(seconds=2))
+        await world.go_on()
+        assert (world.service.stats.backlog, world.service.stats.inventory_version) == (0, 2)
+    assert names(world.said) == [("lift-9", "firing"), ("lift-9", "resolved")]
+
+
 async def test_rules_that_compare_other_devices_may_come_while_something_waits() -> None:
     talk, world = Lifts(), World(EVERY, LITTLE, batch=5)
     loads = [
@@ -392,7 +443,8 @@ def test_a_registered_lift_is_not_hurt_by_invented_names_that_are_forgotten_whil
         talk.press(0.01 * number, dice.choice([OTHER, *names])) if dice.random() < 0.5 else talk.lift(0.01 * number)
         for number in range(120)
     ]
-    budget = Budgets(Budget(1, 10), Budget(1, 30), dice.choice([1, 12]), dice.choice([0, 2, 1_000]))
+    few = dice.choice([0, 1, 3, 1_000])
+    budget = Budgets(Budget(1, 10), Budget(1, 30), dice.choice([1, 12]), dice.choice([0, 2, 1_000]), few)
     world = World([BUTTON], budget, batch=batch, killed=killed, limits=UnknownLimits(3, 3))
     world.changes.facts = Inventory({LIFT: DeviceFacts(), OTHER: DeviceFacts()}, version=1)
     asyncio.run(decided(world, [observations]))
