@@ -16,6 +16,8 @@ from core.clock import SystemClock
 from core.errors import StartupError
 
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file; environment variables go before it.")]
+# A nightly job must notice that a backup holds less than all; 1 stands for none.
+_INCOMPLETE = 2
 _MARKS = {Grade.GOOD: "ok  ", Grade.WARNING: "warn", Grade.BAD: "BAD "}
 _COLOURS = {Grade.GOOD: "", Grade.WARNING: "\x1b[33m", Grade.BAD: "\x1b[31m"}
 
@@ -24,12 +26,17 @@ def backup(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     config: Config = None,
 ) -> None:
-    """Copy records, journal, telemetry and keys into FOLDER, consistent, while everything runs."""
+    """Copy records, journal, telemetry and keys into FOLDER, consistent, while everything runs.
+
+    Exits with 2 where all is copied but what it names as not in it.
+    """
     manifest = asyncio.run(backups.backup(load(config), folder, SystemClock().now(), VERSION))
     size = sum(each.bytes for each in manifest.files.values())
     print(f"{folder}: {len(manifest.files)} files, {size / 2**20:.1f} MiB, up to position {manifest.last_position}")
     for each in manifest.elsewhere:
         print(f"not in it: {each}")
+    if manifest.elsewhere:
+        raise typer.Exit(_INCOMPLETE)
 
 
 def restore(

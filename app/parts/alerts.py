@@ -32,9 +32,6 @@ from storage.records import (
     UnreadableWatch,
 )
 
-# How components begin that tell of devices and their senders: the part itself is well.
-_NOT_OURS = ("device-", "unknown-devices")
-
 
 class Alerts:
     """Alert engine, notification desk and deliverer, with their records."""
