@@ -4,6 +4,7 @@ import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
+from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from alerts.notify.confirming import ConfirmLinks
@@ -114,25 +115,25 @@ def telemetry(settings: Settings) -> InfluxTelemetry | EmbeddedTelemetry:
     """Return the telemetry store that the settings choose; it connects when first used."""
     if settings.telemetry.store == "embedded":
         return EmbeddedTelemetry(settings.telemetry_path, _floor(settings, settings.telemetry_path))
-    token = settings.influx.token
-    return InfluxTelemetry(
-        url=settings.influx.url,
-        token=token.get_secret_value() if token else "",
-        org=settings.influx.org,
-        bucket=settings.influx.bucket,
-        retention=settings.retention,
-    )
+    return InfluxTelemetry(**_bucket(settings), retention=settings.retention)
 
 
 def influx_backup(settings: Settings) -> InfluxBackup:
     """Return what copies the bucket of the settings and brings it back."""
-    token = settings.influx.token
-    return InfluxBackup(
-        url=settings.influx.url,
-        token=token.get_secret_value() if token else "",
-        org=settings.influx.org,
-        bucket=settings.influx.bucket,
-    )
+    return InfluxBackup(**_bucket(settings))
+
+
+class _Bucket(TypedDict):
+    url: str
+    token: str
+    org: str
+    bucket: str
+
+
+def _bucket(settings: Settings) -> _Bucket:
+    influx = settings.influx
+    token = influx.token.get_secret_value() if influx.token else ""
+    return _Bucket(url=influx.url, token=token, org=influx.org, bucket=influx.bucket)
 
 
 def ice(settings: Settings) -> IceSettings:

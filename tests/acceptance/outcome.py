@@ -25,7 +25,7 @@ _Answer = TypeVar("_Answer")
 
 def ledger(var: Path) -> LedgerRow:
     """The sum of the whole ledger; all zero before the journal exists."""
-    rows = _ledger_rows(var)
+    rows = ledger_rows(var)
     return LedgerRow(
         date.min,
         "",
@@ -36,7 +36,8 @@ def ledger(var: Path) -> LedgerRow:
     )
 
 
-def _ledger_rows(var: Path) -> list[LedgerRow]:
+def ledger_rows(var: Path) -> list[LedgerRow]:
+    """The whole ledger, by day and community."""
     journal = SqliteJournal(var / "journal.sqlite")
     journal.open(appending=False)
     try:

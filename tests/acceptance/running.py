@@ -48,6 +48,13 @@ def influx_settings(influx: Influx) -> dict[str, object]:
     }
 
 
+def run_command(var: Path, settings: Mapping[str, object], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Return what a command of Anju said of the folder ``var``, and its exit code."""
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=ROOT, env=environment(var, settings), capture_output=True, text=True, timeout=60
+    )
+
+
 class Anju:
     """One `anju PART` on the folder ``var``; may be killed and started again, and never outlives its `with` block.
 

@@ -21,7 +21,7 @@ from storage.journal.appender_lock import AppenderLock
 from storage.journal.sqlite import SqliteJournal
 from tests.acceptance import outcome
 from tests.acceptance.lifts import RULE_SETTINGS, LiftPublisher
-from tests.acceptance.running import COMMAND, ROOT, Anju, environment, influx_settings, wait_until
+from tests.acceptance.running import Anju, influx_settings, run_command, wait_until
 from tests.servers.influx import Influx, InfluxApi
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.plugin import MakeInflux, MakeMosquitto
@@ -42,14 +42,7 @@ class Estate:
 
     def anju(self, var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of Anju on the folder ``var``."""
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=ROOT,
-            env=environment(var, self.settings),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return run_command(var, self.settings, *arguments)
 
     def settle(self, var: Path, count: int) -> None:
         """Return once the lifts have said ``count`` things and all of it is stored and decided."""
@@ -194,9 +187,7 @@ def whole(tmp_path: Path) -> Path:
 
 def _anju(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     settings = {"ANJU_TELEMETRY__STORE": "influx", "ANJU_INFLUX__TOKEN": "x"}
-    return subprocess.run(
-        [*COMMAND, *arguments], cwd=ROOT, env=environment(var, settings), capture_output=True, text=True, timeout=60
-    )
+    return run_command(var, settings, *arguments)
 
 
 def _cut(copy: Path) -> None:

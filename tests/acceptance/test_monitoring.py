@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.acceptance.lifts import RULE_SETTINGS, LiftPublisher
-from tests.acceptance.running import COMMAND, ROOT, Anju, environment, wait_until
+from tests.acceptance.running import ROOT, Anju, run_command, wait_until
 from tests.servers.places import Address
 from tests.servers.plugin import required_program
 from tests.servers.prometheus import Prometheus
@@ -46,15 +46,8 @@ def prometheus(mosquitto: Address, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _token(folder: Path, settings: dict[str, object]) -> str:
-    added = subprocess.run(
-        [*COMMAND, "token", "add", "prometheus"],
-        cwd=ROOT,
-        env=environment(folder / "var", settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    added = run_command(folder / "var", settings, "token", "add", "prometheus")
+    assert added.returncode == 0, added.stderr
     return added.stdout.split()[-1]
 
 

@@ -1,8 +1,7 @@
 """Journal and telemetry files that are lost: a marker tells of them, and nothing starts as if there had been none."""
 
 import asyncio
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from core.errors import StartupError, TemporaryError
 from storage.damage import accept, marker_of
 from storage.journal.rescue import rescue
 from storage.telemetry.embedded import EmbeddedTelemetry
-from tests.acceptance.running import COMMAND, ROOT, Anju, environment
+from tests.acceptance.running import Anju, run_command
 from tests.servers.running import free_port
 
 LOST: dict[str, Callable[[Path], object]] = {
@@ -96,12 +95,12 @@ def test_no_file_is_changed_under_a_running_part(tmp_path: Path) -> None:
         part.wait_ready()
         marker = marker_of(var / "records.sqlite").read_bytes()
         for store, command in COMMANDS:
-            done = anju(var, settings, store, command, str(var / f"{store}.sqlite"))
+            done = run_command(var, settings, store, command, str(var / f"{store}.sqlite"))
             assert (done.returncode, "api runs on" in done.stderr) == (1, True), done
         assert marker_of(var / "records.sqlite").read_bytes() == marker
         assert not list(var.glob("*.damaged-*"))
         assert part.stop() == 0
-    done = anju(var, settings, "records", "accept", str(var / "records.sqlite"))
+    done = run_command(var, settings, "records", "accept", str(var / "records.sqlite"))
     assert done.returncode == 0, done
     assert not marker_of(var / "records.sqlite").exists()
 
@@ -124,7 +123,7 @@ async def test_nothing_begins_while_a_command_replaces_files(tmp_path: Path, arg
     var.mkdir(0o700)
     paths = [str(var / each) if each.endswith(".sqlite") else each for each in arguments]
     async with replacing(var):
-        done = await asyncio.to_thread(anju, var, {}, *paths)
+        done = await asyncio.to_thread(run_command, var, {}, *paths)
     assert (done.returncode, f" {var}: " in done.stderr, len(done.stderr.splitlines())) == (1, True, 1), done
     assert not list(var.glob("*.sqlite"))
 
@@ -140,9 +139,3 @@ async def test_files_are_not_replaced_before_the_first_heartbeat_of_a_part_eithe
                     raise AssertionError("both at once")
     async with replacing(tmp_path, elsewhere):
         pass
-
-
-def anju(var: Path, settings: Mapping[str, object], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], cwd=ROOT, env=environment(var, settings), capture_output=True, text=True, timeout=60
-    )

@@ -13,10 +13,9 @@ import threading
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -109,8 +108,7 @@ def _is_climbed(here: Installation, load: Devices) -> bool:
 
 
 def _assert_messages(here: Installation, load: Devices) -> None:
-    rows = _ledger(here.var)
-    for row in rows:
+    for row in outcome.ledger_rows(here.var):
         assert row.received == row.stored + row.duplicate + row.rejected, row
     total = outcome.ledger(here.var)
     print(f"{load.sent} messages: {total}")
@@ -124,15 +122,6 @@ def _assert_messages(here: Installation, load: Devices) -> None:
         wanted = {device: sorted(numbers) for (device, of), numbers in load.stored.items() if of == family}
         found = outcome.numbers_in_influx(here.servers.influx, wanted, family, since)
         assert {device: sorted(numbers) for device, numbers in found.items()} == wanted, family
-
-
-def _ledger(var: Path) -> list[Any]:
-    journal = SqliteJournal(var / "journal.sqlite")
-    journal.open(appending=False)
-    try:
-        return journal.ledger(date(2000, 1, 1))
-    finally:
-        journal.close()
 
 
 def _quarantine(var: Path) -> list[Rejection]:
