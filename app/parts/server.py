@@ -120,14 +120,12 @@ class Server(uvicorn.Server):
         now, limit = time.monotonic(), self.gate.limits.connections
         if any(_recent(acceptor.short_at, now) for acceptor in self._acceptors):
             allowed = descriptors.limit()
-            zh, en = f"HTTP 连接没有可用的文件句柄，上限 {allowed}", "HTTP connections found no file descriptor free of"
-            return {descriptors.COMPONENT: f"{zh} / {en} {allowed}"}
+            zh = f"HTTP 连接没有可用的文件句柄，上限 {allowed}"
+            return {descriptors.COMPONENT: f"{zh} / HTTP connections found no file descriptor free of {allowed}"}
         if self.gate.full or _recent(self._crowded_at, now):
-            zh, en = (
-                f"{limit} 个 HTTP 连接已占满，半开的连接让位",
-                f"all {limit} places for HTTP connections were taken",
-            )
-            return {descriptors.COMPONENT: f"{zh} / {en}; half-open ones give way"}
+            zh = f"{limit} 个 HTTP 连接已占满，半开的连接让位"
+            en = f"all {limit} places for HTTP connections were taken; half-open ones give way"
+            return {descriptors.COMPONENT: f"{zh} / {en}"}
         return {}
 
     def figures(self) -> dict[str, float]:

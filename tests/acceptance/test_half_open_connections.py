@@ -113,7 +113,8 @@ def test_half_open_connections_end_nothing_and_delay_no_alert(tmp_path: Path) ->
                 wait_until(lambda: "xingfu/gate/gate-1" in client.get("/api/v1/alerts").text, app.tail)
                 ready = client.get("/readyz")
                 assert ready.status_code == 200
-                assert "descriptors: all " in ready.json()["components"]["api"]["detail"]
+                told = ready.json()["components"]["api"]["detail"]
+                assert re.search(r"descriptors: \d+ 个 HTTP 连接已占满.* / all \d+ places for HTTP", told), told
                 wait_until(lambda: '"descriptors-low"' in client.get("/api/v1/alerts").text, app.tail)
             wait_until(lambda: _metric(client, "http_connections") < 10, app.tail)
             _force_gate(port, "gate-2")
