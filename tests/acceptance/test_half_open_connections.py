@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import paho.mqtt.publish
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 from core.clock import SystemClock
 from tests.acceptance.running import Anju, wait_until
@@ -84,9 +85,24 @@ def enough_descriptors() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def _force_gate(port: int, device: str) -> None:
+@contextlib.contextmanager
+def _gateway(port: int) -> Iterator[Client]:
+    """Connect before the attack: paho waits by ``select``, which takes no descriptor above 1,023."""
+    gateway = Client(CallbackAPIVersion.VERSION2)
+    gateway.connect("127.0.0.1", port)
+    gateway.loop_start()
+    try:
+        yield gateway
+    finally:
+        gateway.disconnect()
+        gateway.loop_stop()
+
+
+def _force_gate(gateway: Client, device: str) -> None:
     topic, at = f"anju/v1/xingfu/gate/{device}/event", SystemClock().now().isoformat()
-    paho.mqtt.publish.single(topic, f'{{"at":"{at}","type":"forced_open"}}', qos=1, hostname="127.0.0.1", port=port)
+    published = gateway.publish(topic, f'{{"at":"{at}","type":"forced_open"}}', qos=1)
+    published.wait_for_publish(30)
+    assert published.is_published()
 
 
 def _metric(client: httpx.Client, name: str) -> float:
@@ -105,11 +121,14 @@ def test_half_open_connections_end_nothing_and_delay_no_alert(tmp_path: Path) ->
         assert found, app.tail()
         url, port = f"http://127.0.0.1:{settings['ANJU_API__PORT']}", int(str(settings["ANJU_MQTT__PORT"]))
         right = {"Authorization": f"Bearer {found[1]}"}
-        with httpx.Client(base_url=url, headers=right, timeout=30, trust_env=False) as client:
+        with (
+            httpx.Client(base_url=url, headers=right, timeout=30, trust_env=False) as client,
+            _gateway(port) as gateway,
+        ):
             with Attack(int(str(settings["ANJU_API__PORT"]))) as attack:
                 wait_until(lambda: attack.opened >= CONNECTIONS, lambda: f"{attack.opened} opened; {app.tail()}")
                 wait_until(lambda: _metric(client, "http_connections_evicted_total") > 0, app.tail)
-                _force_gate(port, "gate-1")
+                _force_gate(gateway, "gate-1")
                 wait_until(lambda: "xingfu/gate/gate-1" in client.get("/api/v1/alerts").text, app.tail)
                 ready = client.get("/readyz")
                 assert ready.status_code == 200
@@ -117,7 +136,7 @@ def test_half_open_connections_end_nothing_and_delay_no_alert(tmp_path: Path) ->
                 assert re.search(r"descriptors: \d+ 个 HTTP 连接已占满.* / all \d+ places for HTTP", told), told
                 wait_until(lambda: '"descriptors-low"' in client.get("/api/v1/alerts").text, app.tail)
             wait_until(lambda: _metric(client, "http_connections") < 10, app.tail)
-            _force_gate(port, "gate-2")
+            _force_gate(gateway, "gate-2")
             wait_until(lambda: "xingfu/gate/gate-2" in client.get("/api/v1/alerts").text, app.tail)
         assert app.stop() == 0
         assert "Traceback" not in app.output()
