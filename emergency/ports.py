@@ -92,10 +92,6 @@ class CallRecords(Protocol):
         """
         ...
 
-    async def next_due(self) -> datetime | None:
-        """Return the earliest ``next_at``."""
-        ...
-
     async def calls(self, matching: CallFilter, before: int | None, limit: int) -> list[Call]:
         """Return calls, newest number first, with numbers below ``before``."""
         ...

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import partial
 from typing import cast
 
@@ -153,8 +152,8 @@ class Switchboard:
             return decided.call
         raise TemporaryError(f"call {call_id}: too much happened at once, try again")
 
-    async def tick(self) -> datetime | None:
-        """Do what is due, of all calls; return when something is due next by the steady clock, ``None`` for never.
+    async def tick(self) -> None:
+        """Do what is due, of all calls.
 
         A call that cannot be decided, by a mistake of ours, holds up no other: ``stuck`` names it with the error.
         """
@@ -170,7 +169,6 @@ class Switchboard:
             if len(due) < _DUE_AT_ONCE or stuck:
                 break
         self.stuck = stuck
-        return await self._records.next_due()
 
     def _ticked(self, call: Call, now: Moment) -> Decision | None:
         return steps.tick(call, now.steady, self.rules(call), ahead=now.ahead)

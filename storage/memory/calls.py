@@ -79,10 +79,6 @@ class MemoryCallRecords:
         """Return the open calls that were put in as rebuilt ones: lists are never damaged by themselves."""
         return [one for one in self._open() if one.damaged]
 
-    async def next_due(self) -> datetime | None:
-        """Return the earliest ``next_at``."""
-        return min((one.next_at for one in self._open() if one.next_at is not None), default=None)
-
     async def calls(self, matching: CallFilter, before: int | None, limit: int) -> list[Call]:
         """Return calls, newest number first, with numbers below ``before``."""
         newest = sorted(self._calls.values(), key=lambda one: -one.number)

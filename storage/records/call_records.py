@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Select, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Select, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import Clock, Moment, SystemClock, moment
@@ -75,13 +75,6 @@ class CallRecordsAdapter:
                 found += await self._all(select_open(with_neither=True))
             self._looked_at_all = True
         return found
-
-    async def next_due(self) -> datetime | None:
-        """Return the earliest ``next_at``."""
-        first = select(func.min(calls.c.next_at)).where(calls.c.next_at.is_not(None), call_rows.IS_OPEN)
-        async with self._database.reading() as connection:
-            instant: datetime | None = (await connection.execute(first)).scalar_one()
-            return instant
 
     async def calls(self, matching: CallFilter, before: int | None, limit: int) -> list[Call]:
         """Return calls, newest number first, with numbers below ``before``."""

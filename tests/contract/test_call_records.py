@@ -255,14 +255,13 @@ async def test_what_is_due_comes_longest_due_first_and_never_of_a_closed_call(ca
         await calls.records.commit([raising(call_id, lift=f"garden/elevator/{number}", next_at=after(seconds))])
     await calls.records.commit([raising("c5", lift="garden/elevator/5", next_at=None)])
     await calls.records.commit([acting(await _kept(calls.records, "c4"), state=CallState.CLOSED)])
-    assert await calls.records.next_due() == after(10)
     assert [one.id for one in await calls.records.due(after(20), 10)] == ["c2", "c3"]
     assert [one.id for one in await calls.records.due(after(30), 2)] == ["c2", "c3"]
     assert await calls.records.due(after(9), 10) == []
 
 
 async def test_nothing_is_due_while_there_are_no_calls(calls: CallBench) -> None:
-    assert (await calls.records.next_due(), await calls.records.due(after(9), 9)) == (None, [])
+    assert await calls.records.due(after(9), 9) == []
     assert (await calls.records.last_event(), await calls.records.events_after(0, 9)) == (0, [])
 
 

@@ -29,7 +29,7 @@ async def test_a_call_and_its_first_page_are_one_commit() -> None:
     assert new
     assert len(board.records.commits) == 1
     assert await told(board, call) == ["property"]
-    assert await board.switchboard.tick() == after(30)
+    assert call.next_at == after(30)
 
 
 async def test_the_same_key_again_is_the_same_call_even_when_it_is_closed() -> None:
@@ -78,7 +78,7 @@ async def test_calls_from_many_lifts_ring_at_once_and_climb_at_once() -> None:
     places = [Place("willow-court", f"willow-court/elevator/lift-{index}") for index in range(200)]
     calls = await asyncio.gather(*(board.switchboard.raise_call(CallRequest(Source.APP, at), "a") for at in places))
     board.clock.advance(timedelta(seconds=30))
-    assert await board.switchboard.tick() == after(60)
+    await board.switchboard.tick()
     for call, new in calls:
         assert new
         assert await told(board, call) == ["property", "second"]
