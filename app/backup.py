@@ -156,7 +156,9 @@ async def _bring_back(settings: Settings, folder: Path, manifest: Manifest, targ
         await asyncio.to_thread(_copy_file, folder / name, target)
     if DUMP in manifest.files:
         url = _postgres(settings)
-        await _run("pg_restore", ["--exit-on-error", "--single-transaction", "--no-owner", str(folder / DUMP)], url)
+        await run_client(
+            "pg_restore", ["--exit-on-error", "--single-transaction", "--no-owner", str(folder / DUMP)], url
+        )
 
 
 def verified(folder: Path) -> Manifest:
@@ -197,7 +199,7 @@ async def _copy_records(settings: Settings, folder: Path) -> None:
     if (path := settings.records_path) is not None:
         await asyncio.to_thread(_copy_database, path, folder / RECORDS)
         return
-    await _run("pg_dump", ["--format=custom", "--no-owner", f"--file={folder / DUMP}"], _postgres(settings))
+    await run_client("pg_dump", ["--format=custom", "--no-owner", f"--file={folder / DUMP}"], _postgres(settings))
 
 
 async def _decided(settings: Settings) -> int:
@@ -272,8 +274,11 @@ def _postgres(settings: Settings) -> URL:
     return make_url(settings.records_url)
 
 
-async def _run(program: str, arguments: Sequence[str], url: URL) -> None:
-    """Run a program of PostgreSQL on the database at ``url``; its password is not among the arguments."""
+async def run_client(program: str, arguments: Sequence[str], url: URL) -> None:
+    """Run a client program of PostgreSQL on the database at ``url``; its password is not among the arguments.
+
+    Raises `StartupError`, in one line, where the program is missing or fails.
+    """
     environment = {**os.environ, **dict(_connection(url))}
     name = url.database or ""
     command = [*arguments, f"--dbname={name}"] if program == "pg_restore" else [*arguments, name]
@@ -285,7 +290,9 @@ async def _run(program: str, arguments: Sequence[str], url: URL) -> None:
         raise StartupError(f"{program} is not on the PATH: install postgresql-client") from None
     _, said = await running.communicate()
     if running.returncode:
-        raise StartupError(f"{program} failed: {said.decode(errors='replace').strip()}")
+        # What follows the first line is a hint, or the query.
+        reason = next(iter(said.decode(errors="replace").strip().splitlines()), f"exit code {running.returncode}")
+        raise StartupError(f"{program} failed: {reason.removeprefix(f'{program}: ').removeprefix('error: ')}")
 
 
 def _connection(url: URL) -> Iterator[tuple[str, str]]:

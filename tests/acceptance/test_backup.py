@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import make_url
 
-from app.backup import restore, verified
+from app.backup import restore, run_client, verified
 from app.settings import Settings
 from core.errors import StartupError
 from storage.journal.appender_lock import AppenderLock
@@ -247,6 +249,15 @@ def test_a_restore_beside_an_appender_is_refused(whole: Path, tmp_path: Path) ->
     finally:
         lock.release()
     assert [path.name for path in var.iterdir()] == ["journal.sqlite.lock"]
+
+
+@pytest.mark.skipif(shutil.which("pg_dump") is None, reason="pg_dump is not installed")
+async def test_a_failure_of_pg_dump_is_one_line(tmp_path: Path) -> None:
+    url = make_url(f"postgresql+asyncpg://anju@127.0.0.1:{free_port()}/anju")
+    with pytest.raises(StartupError) as refused:
+        await run_client("pg_dump", [f"--file={tmp_path / 'dump'}"], url)
+    assert str(refused.value).startswith("pg_dump failed: connection to server at ")
+    assert "\n" not in str(refused.value)
 
 
 def _restore(var: Path, copy: Path) -> None:
