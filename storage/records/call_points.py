@@ -68,11 +68,11 @@ class CallPointsAdapter:
     async def adopt(self) -> None:
         """Let the tokens that the key gives lead to their points, for points kept under another key or under none.
 
-        Tokens of before go on leading there. May be repeated.
+        Tokens of before go on leading there, those of unreadable rows too. May be repeated.
         """
         async with self._database.writing() as connection:
             rows = await connection.execute(select(call_points).where(_IN_USE))
-            await self._know(connection, [_point(row) for row in rows])
+            await self._know(connection, decoded(rows, call_points, _point, self._database.unreadable))
 
     async def _know(self, connection: AsyncConnection, points: Sequence[CallPoint]) -> None:
         fresh: list[Parameters] = [

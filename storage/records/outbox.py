@@ -54,7 +54,7 @@ class OutboxAdapter:
         """
         async with self._database.reading() as connection:
             wanted = outbox_rows.select_due(now, limit, without, calls=calls)
-            rows = (await connection.execute(wanted)).all()
+            rows = [*await connection.execute(wanted), *await connection.execute(outbox_rows.NEVER_DUE)]
         unreadable = UnreadableRows()
         entries = decoded(rows, outbox, outbox_rows.entry_of, unreadable)
         for row in unreadable.rows():
@@ -64,11 +64,12 @@ class OutboxAdapter:
         return sorted(entries, key=lambda entry: entry.number)
 
     async def next_due(self) -> datetime | None:
-        """Return when the next entry is to be tried, ``None`` while nothing waits."""
+        """Return when the next entry is to be tried, ``None`` while nothing waits; at once where that is no instant."""
         first = select(func.min(outbox.c.next_attempt_at)).where(outbox.c.next_attempt_at.is_not(None))
         async with self._database.reading() as connection:
-            instant: datetime | None = (await connection.execute(first)).scalar_one()
-            return instant
+            instant: object = (await connection.execute(first)).scalar_one()
+        # One damaged instant must not stop the delivery of all else: `due` gives its entry up.
+        return instant if isinstance(instant, datetime | None) else self._clock.steady()
 
     @uninterrupted
     async def delivered(self, number: int, now: datetime, detail: str) -> None:

@@ -6,7 +6,7 @@ many wait behind. Entries come in and are finished under one lock, or a row coul
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -87,6 +87,15 @@ def select_due(now: datetime, limit: int, without: Collection[str], *, calls: bo
     if without:
         due = due.where(outbox.c.receiver.not_in(sorted(without)))
     return due.order_by(outbox.c.next_attempt_at, outbox.c.number).limit(limit)
+
+
+# What a damaged instant sorts as when it is text, bytes or beyond every instant: an entry that would wait for ever.
+NEVER_DUE = (
+    select(outbox)
+    .where(outbox.c.next_attempt_at.is_not(None), outbox.c.next_attempt_at > datetime.max.replace(tzinfo=UTC))
+    .order_by(outbox.c.next_attempt_at, outbox.c.number)
+    .limit(100)
+)
 
 
 def entry_of(row: Row[Any]) -> OutboxEntry:

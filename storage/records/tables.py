@@ -49,8 +49,8 @@ class Instant(TypeDecorator[datetime]):
         return dialect.type_descriptor(BigInteger())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | int | None:
-        if value is None:
-            return None
+        if not isinstance(value, datetime):
+            return value  # Nothing, or what a damaged row holds: it goes in as it came out, to find that row again.
         microseconds = to_microseconds(value)  # Raises TypeError for a naive one, before any driver can guess.
         return value if dialect.name == "postgresql" else microseconds
 
@@ -78,7 +78,8 @@ class FreeText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
-        return None if value is None else value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+        # What is no text came out of a damaged row, and is looked for as it is.
+        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
 
 
 class Blob(TypeDecorator[bytes]):
@@ -86,6 +87,9 @@ class Blob(TypeDecorator[bytes]):
 
     impl = LargeBinary
     cache_ok = True
+
+    def bind_processor(self, _dialect: Dialect) -> None:
+        """Nothing to do: both drivers take bytes, and what is of another type goes in as it came out."""
 
     def result_processor(self, _dialect: Dialect, _coltype: object) -> Callable[[Any], Any]:
         return _bytes_of

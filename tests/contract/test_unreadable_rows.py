@@ -1,9 +1,9 @@
 """One damaged row, in any table, hides no other from those who read it, and is told with its reason."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
-from sqlalchemy import Table
+from sqlalchemy import Table, text
 
 from alerts.dispatch.model import Suppression, SuppressionKind
 from alerts.history import AlertFilter, FaultFilter
@@ -334,3 +334,71 @@ async def test_a_code_on_the_wall_with_a_damaged_row_still_calls(records_databas
     scanned = await points.by_token(token)
     assert scanned is not None
     assert (scanned.point.id, scanned.former) == (point.id, False)
+
+
+async def test_codes_are_adopted_with_a_damaged_row_among_them(records_database: RecordsDatabase) -> None:
+    if not records_database.is_sqlite:
+        return  # PostgreSQL refuses it.
+    await fill(records_database)
+    await damage(records_database, call_points, "id", "x'00ff10'", "id = 'garden/p1'")
+    await CallPointsAdapter(records_database, TOKENS).adopt()
+    assert await points_read(records_database) == 1
+    await assert_told(records_database, call_points)
+
+
+ENDLESS = {"sqlite": "9223372036854775807", "postgresql": "'infinity'"}
+NEVER = {"sqlite": "-9223372036854775808", "postgresql": "'-infinity'"}
+
+
+@pytest.mark.parametrize("instants", [ENDLESS, NEVER, {"sqlite": "'x'"}, {"sqlite": "x'00'"}], ids=str)
+async def test_a_message_with_a_damaged_turn_is_given_up_and_stops_no_other(
+    records_database: RecordsDatabase, instants: Mapping[str, str]
+) -> None:
+    value = instants.get(dialect_of(records_database))
+    if value is None:
+        return  # PostgreSQL refuses it.
+    desk, sending = DeskRecordsAdapter(records_database, CLOCK), OutboxAdapter(records_database, CLOCK)
+    await desk.commit(desk_commit(1, intents=[intent("i1"), intent("i2", incident="n9")]))
+    await damage(records_database, outbox, "next_attempt_at", value, "id = 'i1'")
+    now = CLOCK.now()
+    first = await sending.next_due()
+    assert first is not None
+    assert first <= now
+    assert [entry.intent.id for entry in await sending.due(now, 10)] == ["i2"]
+    (row,) = [row for row in await stored(records_database, outbox) if row["id"] == "i1"]
+    assert row["failed"]
+
+
+async def test_a_message_to_a_damaged_receiver_is_given_up(records_database: RecordsDatabase) -> None:
+    if not records_database.is_sqlite:
+        return  # PostgreSQL refuses it.
+    desk, sending = DeskRecordsAdapter(records_database, CLOCK), OutboxAdapter(records_database, CLOCK)
+    await desk.commit(desk_commit(1, intents=[intent("i1"), intent("i2", incident="n9")]))
+    await damage(records_database, outbox, "receiver", "x'00ff10'", "id = 'i1'")
+    assert [entry.intent.id for entry in await sending.due(CLOCK.now(), 10)] == ["i2"]
+
+
+async def all_devices_read(database: RecordsDatabase) -> int:
+    return len(await RecordsAdapter(database).devices(None, None, None, 9))
+
+
+DAMAGED_KEYS: list[tuple[Table, str, str, Read]] = [
+    (devices, "path", OF_THE_LIFT, all_devices_read),
+    (acknowledgements, "sent_at", "person = 'person-1'", people_read),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "where", "read"), DAMAGED_KEYS, ids=_named)
+async def test_a_row_with_a_damaged_key_is_told_until_it_is_gone(
+    records_database: RecordsDatabase, table: Table, column: str, where: str, read: Read
+) -> None:
+    if not records_database.is_sqlite:
+        return  # PostgreSQL refuses it.
+    await fill(records_database)
+    await damage(records_database, table, column, "x'00ff10'", where)
+    assert await read(records_database) == 1
+    await assert_told(records_database, table)
+    async with records_database.writing() as connection:
+        await connection.execute(text(f"DELETE FROM {table.name} WHERE typeof({column}) = 'blob'"))
+    await UnreadableWatch(records_database).look()
+    assert records_database.unreadable.problems() == {}
