@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, false, func, not_, or_,
 
 from alerts.history import AlertFilter, AlertRow, DeviceRow, FaultFilter, FaultRow, TransitionRow
 from alerts.model import AlertState, Severity, TransitionKind
+from core.faults import FaultKind
 from storage.records.statements import device_key
 from storage.records.tables import LATCHED, WANTS_SOMEBODY, alerts, devices, faults, transitions
 
@@ -101,7 +102,7 @@ def fault_row(row: Row[Any]) -> FaultRow:
         device=device_key(row.community, row.device_kind, row.device),
         source=row.source,
         code=row.code,
-        kind=row.kind,
+        kind=FaultKind(row.kind).value,
         severity=Severity(row.severity).value,
         raised_at=row.raised_at,
         cleared_at=row.cleared_at,

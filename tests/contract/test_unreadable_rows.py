@@ -160,6 +160,7 @@ WORDS: list[tuple[Table, str, str, Read]] = [
     (transitions, "device_kind", "sequence = 2", steps_read),
     (transitions, "severity", "sequence = 2", told_read),
     (faults, "severity", "number = 2", faults_read),
+    (faults, "kind", "number = 2", faults_read),
     (devices, "device_kind", OF_THE_LIFT, devices_read),
     (outbox, "severity", "number = 2", notified_read),
     (suppressions, "kind", "number = 2", suppressions_read),
