@@ -9,9 +9,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from core.clock import SystemClock
 from core.errors import StartupError
 from storage.records.all_tables import metadata
 from storage.records.database import RecordsDatabase
+from storage.records.numbering import mend
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number that no other program on the same PostgreSQL database uses: "anju" in ASCII.
@@ -47,6 +49,8 @@ def _upgrade(connection: Connection) -> None:
     config.attributes["connection"] = connection
     _require_known(connection, ScriptDirectory.from_config(config))
     command.upgrade(config, "head")
+    if connection.dialect.name == "sqlite":
+        mend(connection, SystemClock().now())
 
 
 def _require_known(connection: Connection, scripts: ScriptDirectory) -> None:
