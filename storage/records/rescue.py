@@ -17,21 +17,10 @@ from core.errors import PermanentError
 from storage.damage import accept, mark
 from storage.journal.salvage import by_number
 from storage.records.all_tables import metadata
+from storage.records.numbering import COUNTERS, GAP
 from storage.records.schema import upgrade
 
 Row = tuple[object, ...]
-# No number may be given twice: the newest that can be read may not be the newest that was given.
-_GAP = 1_000_000
-# Each counter, and where else its numbers stand.
-_COUNTERS = (
-    (
-        "transition_counter",
-        "last_sequence",
-        (("transitions", "sequence"), ("desk_progress", "sequence"), ("calls_progress", "followed")),
-    ),
-    ("calls_progress", "last_call", (("calls", "number"),)),
-    ("calls_progress", "last_event", (("call_events", "number"),)),
-)
 
 
 @dataclass(frozen=True)
@@ -147,6 +136,6 @@ def _raise_counters(target: sqlite3.Connection, report: RecordsRescue) -> None:
     """Let numbers go on far above every one that is known, where rows, or the counters themselves, were lost."""
     if not report.incomplete:
         return
-    for table, column, known in _COUNTERS:
+    for table, column, known in COUNTERS:
         newest = ", ".join(f"(SELECT coalesce(max({name}), 0) FROM {of})" for of, name in known)  # noqa: S608
-        target.execute(f"UPDATE {table} SET {column} = max({column}, {newest}) + {_GAP}")  # noqa: S608 - our own names
+        target.execute(f"UPDATE {table} SET {column} = max({column}, {newest}) + {GAP}")  # noqa: S608 - our own names

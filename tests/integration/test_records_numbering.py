@@ -7,12 +7,17 @@ from sqlalchemy import text
 
 from alerts.history import AlertFilter
 from core.clock import ManualClock
+from emergency.model import CallFilter
 from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, UnreadableWatch, upgrade
 from tests.contract.records_cases import GATE, START, commit, fired
+from tests.contract.test_damaged_calls import FIRST, SECOND, World
 
 DAMAGE = {
     "a row": "UPDATE alerts SET number = 9223372036854775807 WHERE id = 'a1'",
     "the sequence": "UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'alerts'",
+    "a counter without a number": "UPDATE transition_counter SET last_sequence = 'last'",
+    "a counter that is too low": "UPDATE transition_counter SET last_sequence = 1",
+    "a counter that is too high": "UPDATE transition_counter SET last_sequence = 9223372036854775807",
     "no number": "UPDATE sqlite_sequence SET seq = 'last' WHERE name = 'alerts'",
 }
 
@@ -32,6 +37,27 @@ async def test_alerts_are_raised_after_a_number_beyond_all_use(tmp_path: Path, d
     rows = await RecordsAdapter(database).alerts(AlertFilter(), None, 9)
     assert [row.id for row in rows] == ["a2", "a1"]
     await UnreadableWatch(database).look()
-    told = database.unreadable.problems()
+    told = {name: text.rpartition(" / ")[2] for name, text in database.unreadable.problems().items()}
     assert ("beyond all use" in told.get("stored/alerts", "")) == (damage == "a row")
+    assert ("expected a number from" in told.get("stored/transition_counter", "")) == damage.startswith("a counter")
+    await database.close()
+
+
+CALL_COUNTERS = ["last_call", "last_event"]
+
+
+@pytest.mark.parametrize("column", CALL_COUNTERS)
+@pytest.mark.parametrize("value", ["'many'", "x'00'", "0", "9223372036854775807"])
+async def test_calls_are_raised_after_a_counter_was_damaged(tmp_path: Path, column: str, value: str) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'records.sqlite'}"
+    await upgrade(url)
+    database = RecordsDatabase(url)
+    await database.open()
+    world = World(database)
+    first = await world.press(FIRST)
+    async with database.writing() as connection:
+        await connection.execute(text(f"UPDATE calls_progress SET {column} = {value}"))
+    await upgrade(url)
+    second = await world.press(SECOND)
+    assert [one.id for one in await world.records.calls(CallFilter(open=True), None, 9)] == [second.id, first.id]
     await database.close()
