@@ -26,6 +26,7 @@ COUNTERS = (
     ("calls_progress", "last_event", (("call_events", "number"),)),
 )
 """Each counter, and where else its numbers stand."""
+_FOLLOWED_AGAIN = 1_000  # Ours: far more steps than are written between an alarm and its call.
 _sequences = table("sqlite_sequence", column("name"), column("seq"))
 
 
@@ -37,6 +38,7 @@ def mend(connection: Connection, now: datetime) -> None:
     """
     for of, name, known in COUNTERS:
         _mend_counter(connection, metadata.tables[of].c[name], known, now)
+    _mend_followed(connection, now)
     for numbered in metadata.sorted_tables:
         if numbered.dialect_options["sqlite"]["autoincrement"]:
             last = _renumber(connection, numbered, now)
@@ -75,3 +77,20 @@ def _mend_counter(
 def _note(connection: Connection, of: str, key: str, reason: str, now: datetime) -> None:
     said = {"table_name": of, "row_key": key, "content": b"", "reason": reason, "at": now}
     connection.execute(insert(put_aside), said)
+
+
+def _mend_followed(connection: Connection, now: datetime) -> None:
+    """Follow the newest steps again where nobody knows how far they were: the key of a step makes that harmless."""
+    followed, newest = (
+        metadata.tables["calls_progress"].c.followed,
+        metadata.tables["transition_counter"].c.last_sequence,
+    )
+    found = connection.execute(select(followed)).scalar_one()
+    last = connection.execute(select(newest)).scalar_one()
+    if not isinstance(found, int) or not 0 <= found <= last:
+        sequence = metadata.tables["transitions"].c.sequence
+        given = connection.execute(select(func.max(sequence)).where(sequence <= last)).scalar_one()
+        again = max(0, (given or 0) - _FOLLOWED_AGAIN)
+        connection.execute(update(followed.table).values(followed=again))
+        reason = f"followed holds {found!r:.40}, expected a number up to {last}: it is {again} now"
+        _note(connection, str(followed.table), "1", reason, now)

@@ -15,6 +15,7 @@ from core.errors import Conflict
 from storage.records import rows, timeline
 from storage.records.alert_rows import find_alert, is_step_up
 from storage.records.database import RecordsDatabase
+from storage.records.progress import progress_of
 from storage.records.statements import Parameters, batched
 from storage.records.tables import alert_progress, alerts, devices, faults, transition_counter, transitions
 from storage.records.uninterrupted import uninterrupted
@@ -133,8 +134,8 @@ class RecordsAdapter:
         return int((await self._read(select(transition_counter.c.last_sequence)))[0].last_sequence)
 
     async def alert_position(self) -> int:
-        """Return the journal position up to which alerts have been decided."""
-        return int((await self._read(select(alert_progress.c.position)))[0].position)
+        """Return the journal position up to which alerts have been decided; raises as `progress_of` does."""
+        return progress_of((await self._read(select(alert_progress.c.position)))[0].position, alert_progress)
 
     async def _read(self, wanted: Select[Any]) -> list[AnyRow]:
         async with self._database.reading() as connection:

@@ -23,6 +23,17 @@ from storage.records.schema import upgrade
 Row = tuple[object, ...]
 
 
+# Where each reader goes on whose place is no number: the newest that anything is known of.
+_PLACES = (
+    ("desk_progress", "sequence", "SELECT coalesce(max(sequence), 0) FROM transitions"),
+    (
+        "alert_progress",
+        "position",
+        "SELECT coalesce(max(position), 0) FROM transitions WHERE typeof(position) = 'integer'",
+    ),
+)
+
+
 @dataclass(frozen=True)
 class RecordsRescue:
     """What came over: rows by table, the tables that met damage, and the damaged file's new name."""
@@ -30,12 +41,14 @@ class RecordsRescue:
     damaged: Path
     rows: dict[str, int] = field(default_factory=dict)
     incomplete: list[str] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """Return the report for an operator."""
         said = [f"{table}: {count} rows copied" for table, count in self.rows.items()]
         lost = ", ".join(self.incomplete)
         said.append(f"damaged, some rows are lost: {lost}" if lost else "no table met damage")
+        said += [f"{place}: was no number; what was not decided or told before may never be" for place in self.places]
         return [*said, f"the damaged file is kept as {self.damaged}"]
 
 
@@ -86,6 +99,7 @@ def _copy_all(path: Path, fresh: Path, report: RecordsRescue) -> None:
         for table in metadata.sorted_tables:
             _copy(source, target, table, report)
         _raise_counters(target, report)
+        _mend_places(target, report)
         target.execute("COMMIT")
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         target.execute("PRAGMA journal_mode = DELETE")  # One file to be renamed; the next start switches back.
@@ -139,3 +153,11 @@ def _raise_counters(target: sqlite3.Connection, report: RecordsRescue) -> None:
     for table, column, known in COUNTERS:
         newest = ", ".join(f"(SELECT coalesce(max({name}), 0) FROM {of})" for of, name in known)  # noqa: S608
         target.execute(f"UPDATE {table} SET {column} = max({column}, {newest}) + {GAP}")  # noqa: S608 - our own names
+
+
+def _mend_places(target: sqlite3.Connection, report: RecordsRescue) -> None:
+    """Without a place to go on from, the engine would refuse to start, and the desk would tell nobody of anything."""
+    for table, column, newest in _PLACES:
+        mending = f"UPDATE {table} SET {column} = ({newest}) WHERE typeof({column}) != 'integer'"  # noqa: S608
+        if target.execute(mending).rowcount:
+            report.places.append(f"{table}.{column}")

@@ -1,5 +1,6 @@
 """A row whose number is at the end of the range: SQLite would refuse every further row as if the disk were full."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,17 @@ from sqlalchemy import text
 
 from alerts.history import AlertFilter
 from core.clock import ManualClock
+from core.errors import StartupError
 from emergency.model import CallFilter
-from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, UnreadableWatch, upgrade
+from storage.records import (
+    AlertRecordsAdapter,
+    DeskRecordsAdapter,
+    RecordsAdapter,
+    RecordsDatabase,
+    UnreadableWatch,
+    upgrade,
+)
+from storage.records.rescue import rescue
 from tests.contract.records_cases import GATE, START, commit, fired
 from tests.contract.test_damaged_calls import FIRST, SECOND, World
 
@@ -43,7 +53,7 @@ async def test_alerts_are_raised_after_a_number_beyond_all_use(tmp_path: Path, d
     await database.close()
 
 
-CALL_COUNTERS = ["last_call", "last_event"]
+CALL_COUNTERS = ["last_call", "last_event", "followed"]
 
 
 @pytest.mark.parametrize("column", CALL_COUNTERS)
@@ -59,5 +69,30 @@ async def test_calls_are_raised_after_a_counter_was_damaged(tmp_path: Path, colu
         await connection.execute(text(f"UPDATE calls_progress SET {column} = {value}"))
     await upgrade(url)
     second = await world.press(SECOND)
+    await world.service.turn()
+    assert not world.service.stats.detail
     assert [one.id for one in await world.records.calls(CallFilter(open=True), None, 9)] == [second.id, first.id]
+    await database.close()
+
+
+async def test_a_rescue_gives_every_reader_a_place_again(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    url = f"sqlite+aiosqlite:///{path}"
+    await upgrade(url)
+    database = RecordsDatabase(url)
+    await database.open()
+    clock = ManualClock(START)
+    await AlertRecordsAdapter(database, clock).commit(commit(7, previous=0, transitions=fired("a1")))
+    async with database.writing() as connection:
+        await connection.execute(text("UPDATE desk_progress SET sequence = 'last'"))
+        await connection.execute(text("UPDATE alert_progress SET position = 'last'"))
+    with pytest.raises(StartupError, match="`anju records rescue`"):
+        await RecordsAdapter(database).alert_position()
+    await database.close()
+    report = await asyncio.to_thread(rescue, path)
+    assert report.places == ["desk_progress.sequence", "alert_progress.position"]
+    await database.open()
+    newest = await RecordsAdapter(database).last_sequence()
+    assert (await DeskRecordsAdapter(database, clock).load()).sequence == newest > 0
+    assert await RecordsAdapter(database).alert_position() <= 7
     await database.close()
