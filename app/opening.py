@@ -54,5 +54,6 @@ async def require_same_journal(journal: SqliteJournal, records: RecordsAdapter, 
     if decided > last:
         raise StartupError(
             f"alerts are decided up to position {decided}, but journal {settings.journal_path} ends at {last}: it is "
-            f"not the one these records were made from; bring that one back, or start with new records as well"
+            f"not the one these records were made from; bring that one back, or go on with this one deliberately: "
+            f"`anju journal accept {settings.journal_path}`"
         )

@@ -16,9 +16,9 @@ from app.settings import Settings, load
 from core.clock import SystemClock
 from core.errors import StartupError
 from storage import damage
-from storage.journal.rescue import RescueReport
+from storage.journal.rescue import RescueReport, go_on_after
 from storage.journal.rescue import rescue as rescue_journal
-from storage.records import RecordsDatabase, operators
+from storage.records import RecordsAdapter, RecordsDatabase, operators, upgrade
 from storage.records.rescue import rescue as rescue_records
 
 records = typer.Typer(help="The database of alerts, calls and settings.", no_args_is_help=True)
@@ -58,15 +58,45 @@ def _rescue_journal(
     print(_replace(file, config, rescued))
 
 
+@journal.command("accept")
+def _accept_journal(file: _File, config: _Config = None) -> None:
+    """Go on with the file as it is, or with a new one, although another database was here before.
+
+    Alerts and calls are kept; messages that were not decided yet are given up. Stop every part of Anju first.
+    """
+
+    def accepted(settings: Settings) -> bool:
+        moved = go_on_after(file, asyncio.run(_decided(settings)))
+        return damage.accept(file) or moved
+
+    _accept(file, config, accepted)
+
+
+async def _decided(settings: Settings) -> int:
+    """Return the position up to which alerts are decided, 0 where there are no records."""
+    if settings.records_path is not None and not settings.records_path.exists():
+        return 0
+    await upgrade(settings.records_url)
+    database = RecordsDatabase(settings.records_url)
+    await database.open()
+    try:
+        return await RecordsAdapter(database).alert_position()
+    finally:
+        await database.close()
+
+
 @records.command()
-@journal.command()
 @telemetry.command()
 def accept(file: _File, config: _Config = None) -> None:
     """Go on with the file as it is, or with a new one, although another database was here before.
 
     Stop every part of Anju first.
     """
-    if not _replace(file, config, lambda _: damage.accept(file)):
+    _accept(file, config, lambda _: damage.accept(file))
+
+
+def _accept(file: Path, config: Path | None, act: Callable[[Settings], bool]) -> None:
+    if not _replace(file, config, act):
         raise StartupError(f"{damage.marker_of(file)}: there is no marker; the file is taken as it is anyway")
     print(f"the next start takes {file} as it is")
 

@@ -39,6 +39,18 @@ class RescueReport:
     next_position: int
 
 
+def go_on_after(path: Path, position: int) -> bool:
+    """Let the journal at ``path``, made where there is none, number what comes from ``position`` on; tell if it moved.
+
+    Alerts are decided up to a position: a journal that ends before it would be taken for another installation's. Stop
+    every part of Anju first. Raises what `connect` raises.
+    """
+    with closing(connect(path)) as connection:
+        ends_before = "(SELECT coalesce(max(last_position), 0) FROM batches) < ?1 AND trimmed < ?1"
+        moving = f"UPDATE numbering SET trimmed = ?1 WHERE {ends_before}"  # noqa: S608 - our own words
+        return connection.execute(moving, (position,)).rowcount == 1
+
+
 def rescue(path: Path, seal: Seal | None = None, *, without_key: bool = False) -> RescueReport:
     """Copy what can be read of the journal at ``path`` into a new file and put that in its place.
 

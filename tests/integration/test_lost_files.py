@@ -9,12 +9,16 @@ import pytest
 
 from app import wiring
 from app.installation_lock import in_use, replacing
+from app.opening import require_same_journal
 from app.settings import RecordsSettings, Settings
+from core.clock import ManualClock
 from core.errors import StartupError, TemporaryError
 from storage.damage import accept, marker_of
 from storage.journal.rescue import rescue
+from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, upgrade
 from storage.telemetry.embedded import EmbeddedTelemetry
 from tests.acceptance.running import Anju, run_command
+from tests.contract.records_cases import START, commit
 from tests.servers.running import free_port
 
 LOST: dict[str, Callable[[Path], object]] = {
@@ -139,3 +143,22 @@ async def test_files_are_not_replaced_before_the_first_heartbeat_of_a_part_eithe
                     raise AssertionError("both at once")
     async with replacing(tmp_path, elsewhere):
         pass
+
+
+@pytest.mark.parametrize("found", LOST)
+async def test_after_an_accepted_journal_the_alerts_go_on(tmp_path: Path, found: str) -> None:
+    var = tmp_path / "var"
+    settings = Settings(var=var)
+    var.mkdir(0o700)
+    opened_once(settings)
+    await upgrade(settings.records_url)
+    database = RecordsDatabase(settings.records_url)
+    await database.open()
+    await AlertRecordsAdapter(database, ManualClock(START)).commit(commit(91, previous=0))
+    LOST[found](settings.journal_path)
+    done = await asyncio.to_thread(run_command, var, {}, "journal", "accept", str(settings.journal_path))
+    assert done.returncode == 0, done
+    with closing(wiring.journal(settings, appending=True)) as journal:
+        await require_same_journal(journal, RecordsAdapter(database), settings)
+        assert journal.last_position() == 91
+    await database.close()
