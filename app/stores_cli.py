@@ -5,6 +5,7 @@ What replaces a file is refused while a part of Anju or another such command wor
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -14,7 +15,7 @@ from app import wiring
 from app.installation_lock import in_use, replacing
 from app.settings import Settings, load
 from core.clock import SystemClock
-from core.errors import StartupError
+from core.errors import AnjuError, StartupError
 from storage import damage
 from storage.journal.rescue import RescueReport, go_on_after
 from storage.journal.rescue import rescue as rescue_journal
@@ -53,7 +54,10 @@ def _rescue_journal(
 
     def rescued(settings: Settings) -> RescueReport:
         seal = wiring.journal_seal(settings) if settings.journal_key_path.exists() else None
-        return rescue_journal(file, seal, without_key=without_key)
+        report = rescue_journal(file, seal, without_key=without_key)
+        with suppress(AnjuError):  # Records that do not open say so at the next start.
+            go_on_after(file, asyncio.run(_decided(settings)))
+        return report
 
     print(_replace(file, config, rescued))
 

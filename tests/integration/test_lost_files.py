@@ -1,6 +1,7 @@
 """Journal and telemetry files that are lost: a marker tells of them, and nothing starts as if there had been none."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -145,8 +146,14 @@ async def test_files_are_not_replaced_before_the_first_heartbeat_of_a_part_eithe
         pass
 
 
-@pytest.mark.parametrize("found", LOST)
-async def test_after_an_accepted_journal_the_alerts_go_on(tmp_path: Path, found: str) -> None:
+WAYS_OUT: dict[tuple[str, str], Callable[[Path], object]] = {
+    **{("accept", found): lose for found, lose in LOST.items()},
+    ("rescue", "is cut"): lambda path: os.truncate(path, 100),
+}
+
+
+@pytest.mark.parametrize(("command", "found"), WAYS_OUT)
+async def test_after_the_way_out_of_a_lost_journal_the_alerts_go_on(tmp_path: Path, command: str, found: str) -> None:
     var = tmp_path / "var"
     settings = Settings(var=var)
     var.mkdir(0o700)
@@ -155,8 +162,8 @@ async def test_after_an_accepted_journal_the_alerts_go_on(tmp_path: Path, found:
     database = RecordsDatabase(settings.records_url)
     await database.open()
     await AlertRecordsAdapter(database, ManualClock(START)).commit(commit(91, previous=0))
-    LOST[found](settings.journal_path)
-    done = await asyncio.to_thread(run_command, var, {}, "journal", "accept", str(settings.journal_path))
+    WAYS_OUT[command, found](settings.journal_path)
+    done = await asyncio.to_thread(run_command, var, {}, "journal", command, str(settings.journal_path))
     assert done.returncode == 0, done
     with closing(wiring.journal(settings, appending=True)) as journal:
         await require_same_journal(journal, RecordsAdapter(database), settings)
