@@ -2,15 +2,21 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any, TypeVar
+
+import structlog
 
 from core.clock import from_microseconds, to_microseconds
 from core.errors import PermanentError, WrongJournalKey
 from core.observations import Entry, Rejection, RejectionReason
 from core.wire.topics import community_of
+from ingest.ports import LedgerRow
 from storage.journal.sealing import Seal, Tampered, opened
 
+_Decoded = TypeVar("_Decoded")
+_log = structlog.get_logger()
 Tally = Mapping[tuple[date, str], int]
 """How many, by UTC day received and community."""
 
@@ -96,11 +102,32 @@ def keep(cursor: sqlite3.Cursor, rejections: Sequence[Rejection], seal: Seal | N
 def rejection(row: tuple[int, int, str, str, str, bytes], seal: Seal | None) -> Rejection:
     """Return a row of the quarantine as it was put in; of an excerpt that does not open, nothing."""
     position, received_at, topic, reason, detail, excerpt = row
+    if not isinstance(topic, str) or not isinstance(detail, str):
+        raise TypeError(f"expected texts for topic and detail, found {topic!r:.40} and {detail!r:.40}")
     try:
         excerpt = opened(excerpt, seal)
     except (WrongJournalKey, Tampered):
         excerpt = b""
     return Rejection(position, from_microseconds(received_at), topic, RejectionReason(reason), detail, excerpt)
+
+
+def ledger_row(row: tuple[str, str, int, int, int, int]) -> LedgerRow:
+    """Return a row of the ledger. Raises `ValueError` where a column is of a foreign type, or no day."""
+    day, community, *counts = row
+    if not isinstance(day, str) or not isinstance(community, str) or not all(type(one) is int for one in counts):
+        raise ValueError(f"expected a day, a community and counts, found {row!r:.200}")
+    return LedgerRow(date.fromisoformat(day), community, *counts)
+
+
+def readable(table: str, rows: Iterable[Any], decode: Callable[[Any], _Decoded]) -> list[_Decoded]:
+    """Return ``rows`` decoded, without those that cannot be, which are logged; each begins with its key."""
+    found = []
+    for row in rows:
+        try:
+            found.append(decode(row))
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
+            _log.error("journal.row_unreadable", table=table, row=str(row[0]), reason=str(error))
+    return found
 
 
 def bound_quarantine(cursor: sqlite3.Cursor, newest: int) -> None:

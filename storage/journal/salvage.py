@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from core.errors import WrongJournalKey
 from storage.journal.bookkeeping import rejection
-from storage.journal.schema import DamagedBatch, decode
+from storage.journal.schema import MAX_POSITION, DamagedBatch, decode
 from storage.journal.sealing import Seal
 
 Row = tuple[object, ...]
@@ -36,7 +36,8 @@ def rejections(source: sqlite3.Connection, seal: Seal | None) -> Iterator[Row]:
 
 def readers(source: sqlite3.Connection) -> Iterator[Row]:
     """Return names and positions."""
-    return (row for row in _from_both_ends(source, "readers", "name") if _types(row) == (str, int))
+    found = (row for row in _from_both_ends(source, "readers", "name") if _types(row) == (str, int))
+    return ((name, position) for name, position in found if _is_position(position))
 
 
 def ledger(source: sqlite3.Connection) -> Iterator[Row]:
@@ -49,9 +50,13 @@ def numbering(source: sqlite3.Connection) -> tuple[int, int] | None:
     """Return (trimmed, floor), or ``None`` where they cannot be read."""
     with suppress(sqlite3.DatabaseError):
         row = source.execute("SELECT trimmed, floor FROM numbering").fetchone()
-        if row is not None and _types(row) == (int, int):
+        if row is not None and all(map(_is_position, row)):
             return row[0], row[1]
     return None
+
+
+def _is_position(stored: object) -> bool:
+    return isinstance(stored, int) and 0 <= stored <= MAX_POSITION
 
 
 def _types(row: Row) -> tuple[type, ...]:

@@ -86,6 +86,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.OperationalError) as error:
         raise unwritable(path, error) from error
+    # Bytes that are no UTF-8 are shown as U+FFFD: the driver's own reader fails the whole answer.
+    connection.text_factory = lambda stored: stored.decode(errors="replace")
     try:
         _prepare(connection, path)
     except BaseException:
@@ -109,6 +111,15 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise classify(error, path) from error
 
 
+MAX_POSITION = 1 << 60
+"""Beyond every position that is ever given, with room for what is added to it."""
+# Text and bytes are beyond every number.
+_NO_POSITIONS = " UNION ALL ".join(
+    f"SELECT '{table}', '{column}', {column} FROM {table} WHERE {column} NOT BETWEEN 0 AND {MAX_POSITION}"  # noqa: S608
+    for table, column in (("readers", "position"), ("numbering", "trimmed"), ("numbering", "floor"))
+)
+
+
 def check(connection: sqlite3.Connection, path: Path) -> None:
     """Read the whole file and raise `CorruptJournal` when its structure or a batch is damaged (seconds per GB)."""
     try:
@@ -116,8 +127,10 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
         if verdict != "ok":
             raise corrupt(path, verdict)
         for last, checksum, entries in connection.execute("SELECT last_position, checksum, entries FROM batches"):
-            if zlib.crc32(entries) != checksum:
+            if not isinstance(entries, bytes) or zlib.crc32(entries) != checksum:
                 raise corrupt(path, f"the batch that ends at position {last} does not match its checksum")
+        for table, column, found in connection.execute(_NO_POSITIONS):
+            raise corrupt(path, f"{table}.{column} holds {found!r:.40}, expected a position")
     except sqlite3.DatabaseError as error:
         raise classify(error, path) from error
 

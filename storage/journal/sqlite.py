@@ -4,6 +4,7 @@ import threading
 import zlib
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 from core.clock import to_microseconds
@@ -11,7 +12,7 @@ from core.errors import PermanentError, WrongJournalKey
 from core.observations import Entry, Incoming, Rejection
 from ingest.ports import JournalSize, LedgerRow, Settlement
 from storage.journal.appender_lock import AppenderLock
-from storage.journal.bookkeeping import advance, bound_quarantine, count, keep, rejection, tally
+from storage.journal.bookkeeping import advance, bound_quarantine, count, keep, ledger_row, readable, rejection, tally
 from storage.journal.connections import Connections
 from storage.journal.schema import DamagedBatch, corrupt, decode, encode, locked
 from storage.journal.sealing import Seal
@@ -248,7 +249,7 @@ class SqliteJournal:
             "ORDER BY day, community",
             (since.isoformat(),),
         )
-        return [LedgerRow(date.fromisoformat(day), *rest) for day, *rest in rows]
+        return readable("ledger", rows, ledger_row)
 
     def quarantine(self, before: int | None, limit: int) -> list[Rejection]:
         rows = self._connections.select(
@@ -256,7 +257,7 @@ class SqliteJournal:
             "ORDER BY position DESC LIMIT ?",
             (2**62 if before is None else before, limit),
         )
-        return [rejection(row, self._seal) for row in rows]
+        return readable("quarantine", rows, partial(rejection, seal=self._seal))
 
     def close(self) -> None:
         self._connections.close()

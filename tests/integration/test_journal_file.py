@@ -366,3 +366,50 @@ def test_the_version_is_written_into_the_file(path: Path) -> None:
         pass
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+
+
+def change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+BOOKS = ("ledger SET day = 'yesterday'", "ledger SET received = x'00'", "ledger SET community = x'fffe'")
+
+
+@pytest.mark.parametrize("damage", BOOKS)
+def test_a_damaged_row_of_the_ledger_hides_no_other(path: Path, damage: str) -> None:
+    with opened(path) as journal:
+        journal.append(messages(range(3)))
+        change(path, "INSERT INTO ledger VALUES ('2026-07-01', 'oak', 1, 1, 0, 0)")
+        change(path, f"UPDATE {damage} WHERE community != 'oak'")
+        assert [row.community for row in journal.ledger(date(2000, 1, 1))] == ["oak"]
+
+
+QUARANTINED = ("received_at = 'x'", "topic = x'00'", "reason = 'vanished'", "detail = 'ok', excerpt = 7")
+
+
+@pytest.mark.parametrize("damage", QUARANTINED)
+def test_a_damaged_row_of_the_quarantine_hides_no_other(path: Path, damage: str) -> None:
+    with opened(path) as journal:
+        for position in (1, 2):
+            change(path, f"INSERT INTO quarantine VALUES ({position}, 0, 't', 'unknown_topic', '', x'00')")
+        change(path, f"UPDATE quarantine SET {damage} WHERE position = 1")
+        assert [one.position for one in journal.quarantine(None, 9)] == [2]
+
+
+PLACES = ("readers SET position = 'x'", "numbering SET floor = 9223372036854775807", "numbering SET trimmed = x'00'")
+
+
+@pytest.mark.parametrize("damage", [*PLACES, "batches SET entries = 'text'"])
+def test_a_place_that_is_no_position_is_refused_and_rescued(path: Path, damage: str) -> None:
+    with opened(path) as journal:
+        journal.register(WRITER)
+        journal.append(messages(range(3)))
+    change(path, f"UPDATE {damage}")
+    with pytest.raises(CorruptJournal, match="anju journal rescue"), opened(path):
+        pass
+    rescue(path)
+    with opened(path) as journal:
+        journal.register(WRITER)
+        journal.append(messages(range(9, 10)))
