@@ -96,6 +96,8 @@ def _connect(path: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
     # isolation_level None: transactions are begun and ended here, never by the driver.
     address = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_SECONDS)
+    # Bytes that are no UTF-8 are shown as U+FFFD: the driver's own reader fails the whole answer.
+    connection.text_factory = lambda stored: stored.decode(errors="replace")
     try:
         for pragma in pragmas:
             connection.execute(pragma)

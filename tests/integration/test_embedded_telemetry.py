@@ -164,3 +164,30 @@ async def test_old_points_of_more_devices_than_one_page_are_expired(path: Path) 
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM points_elevator").fetchone() == (1,)
         assert connection.execute("SELECT count(*) FROM series").fetchone() == (1,)
+
+
+DAMAGE = {
+    "a value": "points_elevator SET floor = x'fffe' WHERE at = 2",
+    "a number": "points_elevator SET trip_count = 'many' WHERE at = 2",
+    "no UTF-8": "points_elevator SET floor = CAST(x'fffe' AS TEXT) WHERE at = 2",
+    "an instant": "points_elevator SET at = 'yesterday' WHERE at = 2",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+async def test_a_damaged_value_hides_no_other(path: Path, damage: str) -> None:
+    store = await filled(path, lift(1, floor="1", trip_count=1), lift(2, floor="2", trip_count=2))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE {DAMAGE[damage]}")
+        connection.commit()
+    newest = {series.signal: series.samples[0].value for series in await store.latest(LIFT)}
+    expected = {
+        "a value": {"floor": "1", "trip_count": 2},
+        "a number": {"floor": "2", "trip_count": 1},
+        "no UTF-8": {"floor": "\ufffd\ufffd", "trip_count": 2},
+    }
+    assert newest == expected.get(damage, {"floor": "1", "trip_count": 1})
+    start, stop = datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC)
+    found = await store.range(LIFT, "elevator", ["floor", "trip_count"], since=start, until=stop, limit=10)
+    assert all(isinstance(sample.value, str | int) for series in found for sample in series.samples)
+    await store.close()
