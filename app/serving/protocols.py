@@ -12,6 +12,8 @@ from uvicorn.server import ServerState
 
 from app.serving.gate import ConnectionGate, Phase, Slot
 
+_NO_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
 
 class GatedWebSocket(WebSocketsSansIOProtocol):
     """A WebSocket: it keeps its place until it ends. uvicorn's pings find out clients that are gone."""
@@ -24,6 +26,13 @@ class GatedWebSocket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._gate.leave(self._slot)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            # What h11 took for a request and websockets does not: uvicorn would neither answer nor ever close.
+            self.transport.write(_NO_HANDSHAKE)
+            self.transport.close()
 
 
 class GatedHttp(H11Protocol):

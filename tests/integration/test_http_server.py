@@ -24,6 +24,7 @@ PER_ADDRESS = 4
 BIG_BYTES = 8 * 1024 * 1024
 HALF = b"GET /healthz HTTP/1.1\r\nHost: anju\r\n"
 WHOLE = HALF + b"\r\n"
+UPGRADE = b"GET /echo HTTP/1.1\r\nHost: anju\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 SLOW_BODY = b"POST /api/v1/session HTTP/1.1\r\nHost: anju\r\nContent-Length: 100\r\n\r\n{"
 
 
@@ -206,6 +207,22 @@ async def test_a_client_that_reads_slowly_gets_its_whole_answer() -> None:
         assert received > BIG_BYTES
         assert asyncio.get_running_loop().time() - began > 5
         assert served.server.gate.stats.stalled == 0
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        UPGRADE.replace(b"GET", b"POST") + b"\r\n",
+        UPGRADE + b"X-One-More: 1\r\n" * 200 + b"\r\n",
+        UPGRADE + b"X-Long: " + b"a" * 10_000 + b"\r\n\r\n",
+        UPGRADE + b"Content-Length: 5\r\n\r\n",
+    ],
+    ids=["another method", "many headers", "a long header", "a body"],
+)
+async def test_a_handshake_that_is_none_keeps_no_place(served: Served, sent: bytes) -> None:
+    client = await served.open(sent)
+    assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
+    await until(lambda: served.server.gate.open == 0, "a place is still taken")
 
 
 async def test_descriptors_that_run_out_end_nothing_and_are_told_of(served: Served) -> None:
