@@ -12,6 +12,11 @@ from uvicorn.server import ServerState
 
 from app.serving.gate import ConnectionGate, Phase, Slot
 
+# asyncio reads 256 KiB at once, which takes half a second to parse where a body comes in pieces of one byte.
+_READ_BYTES = 16 * 1024
+_HEADER_BYTES = 16 * 1024
+# The largest body in pieces of 256 bytes; programs send thousands at once.
+_BODY_PIECES = 1_024
 _NO_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -35,6 +40,25 @@ class GatedWebSocket(WebSocketsSansIOProtocol):
             self.transport.close()
 
 
+class BoundedConnection(h11.Connection):
+    """h11 with a bound on the pieces of one body: each costs as much as a packet, and a piece may be one byte."""
+
+    def __init__(self, *positional: Any, **named: Any) -> None:
+        super().__init__(*positional, **named)
+        self._pieces = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """Return what comes next. Raises `h11.RemoteProtocolError`."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._pieces = 0
+        elif isinstance(event, h11.Data):
+            self._pieces += 1
+            if self._pieces > _BODY_PIECES:
+                raise h11.RemoteProtocolError(f"a body in more than {_BODY_PIECES} pieces")
+        return event
+
+
 class GatedHttp(H11Protocol):
     """HTTP/1.1 on one connection."""
 
@@ -45,10 +69,12 @@ class GatedHttp(H11Protocol):
         self._gate = gate
         self._slot = slot
         self._request: object = None
+        self.conn = BoundedConnection(h11.SERVER, _HEADER_BYTES)
         self.ws_protocol_class = partial(GatedWebSocket, gate=gate, slot=slot)  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
         self._slot.transport = transport
         self._gate.enter(self._slot, Phase.REQUEST_HEAD)
 
@@ -59,6 +85,13 @@ class GatedHttp(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._note_phase()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer, where an answer has not begun; else h11 would raise, and asyncio log it at every request."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         super().handle_websocket_upgrade(event)

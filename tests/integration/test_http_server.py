@@ -24,6 +24,7 @@ PER_ADDRESS = 4
 BIG_BYTES = 8 * 1024 * 1024
 HALF = b"GET /healthz HTTP/1.1\r\nHost: anju\r\n"
 WHOLE = HALF + b"\r\n"
+CHUNKED = HALF + b"Transfer-Encoding: chunked\r\n\r\n"
 UPGRADE = b"GET /echo HTTP/1.1\r\nHost: anju\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 SLOW_BODY = b"POST /api/v1/session HTTP/1.1\r\nHost: anju\r\nContent-Length: 100\r\n\r\n{"
 
@@ -253,6 +254,33 @@ async def test_garbage_fills_no_log(served: Served, caplog: pytest.LogCaptureFix
         client = await served.open(b"\x16\x03\x01 this is no HTTP\r\n\r\n", "127.0.0.1")
         assert b" 400 " in await client.rest()
     assert len(caplog.records) <= 1
+
+
+async def test_garbage_behind_an_answered_request_fills_no_log(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(20):
+        client = await served.open(CHUNKED, "127.0.0.1")
+        assert b" 200 " in await client.reader.readline()
+        client.writer.write(b"this is no chunk\r\n" * 10)
+        await client.rest()
+    assert len(caplog.records) <= 1
+
+
+async def test_a_body_in_pieces_of_one_byte_is_ended_and_delays_nobody(served: Served) -> None:
+    pieces = CHUNKED.replace(b"GET /healthz", b"POST /api/v1/session") + b"1\r\nx\r\n" * 200_000
+    began = asyncio.get_running_loop().time()
+    client = await served.open(pieces)
+    assert await served.status("127.0.0.3") == 200
+    await client.rest()
+    assert asyncio.get_running_loop().time() - began < 2.5
+    await until(lambda: served.server.gate.open <= 1, "a place is still taken")
+
+
+async def test_a_body_in_a_thousand_pieces_is_taken(served: Served) -> None:
+    head = CHUNKED.replace(b"GET /healthz", b"POST /api/v1/session").replace(b"Host", b"Connection: close\r\nHost")
+    client = await served.open(head + b"1\r\n \r\n" * 1_000 + b"0\r\n\r\n")
+    assert (await client.rest()).startswith(b"HTTP/1.1 422 ")
 
 
 async def test_a_request_that_a_stop_cancels_is_answered_503(caplog: pytest.LogCaptureFixture) -> None:
