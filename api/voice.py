@@ -308,12 +308,14 @@ class Room:
 class Rate:
     """A bucket of messages that fills up again with time; ``at`` counts in seconds on any clock that only rises."""
 
-    def __init__(self, at: float) -> None:
-        self._left = float(BURST_MESSAGES)
+    def __init__(self, at: float, burst: int = BURST_MESSAGES, per_second: float = MESSAGES_PER_SECOND) -> None:
+        self._burst = float(burst)
+        self._per_second = per_second
+        self._left = self._burst
         self._at = at
 
-    def take(self, at: float) -> bool:
-        """Tell whether one more message is all right at ``at``."""
-        self._left = min(float(BURST_MESSAGES), self._left + (at - self._at) * MESSAGES_PER_SECOND) - 1.0
+    def take(self, at: float, count: int = 1) -> bool:
+        """Tell whether ``count`` more messages are all right at ``at``."""
+        self._left = min(self._burst, self._left + (at - self._at) * self._per_second) - count
         self._at = at
         return self._left >= 0.0

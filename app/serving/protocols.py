@@ -10,6 +10,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from api.voice import Rate
 from app.serving.gate import ConnectionGate, Phase, Slot
 
 # asyncio reads 256 KiB at once, which takes half a second to parse where a body comes in pieces of one byte.
@@ -17,6 +18,9 @@ _READ_BYTES = 16 * 1024
 _HEADER_BYTES = 16 * 1024
 # The largest body in pieces of 256 bytes; programs send thousands at once.
 _BODY_PIECES = 1_024
+# Ten times what a voice may say: the application ends that one with a reason.
+FRAMES_AT_ONCE = 1_000
+FRAMES_PER_SECOND = 200.0
 _NO_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -27,10 +31,22 @@ class GatedWebSocket(WebSocketsSansIOProtocol):
         super().__init__(**others)
         self._gate = gate
         self._slot = slot
+        self._rate = Rate(self.loop.time(), FRAMES_AT_ONCE, FRAMES_PER_SECOND)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._gate.leave(self._slot)
+
+    def handle_events(self) -> None:
+        """Drop a client that sends more frames than a page does.
+
+        uvicorn makes a client wait after messages only. Pings are answered at once, whether anybody reads the answers,
+        and fragments are kept until the last one.
+        """
+        if self._rate.take(self.loop.time(), len(self.conn.events)):
+            super().handle_events()
+        else:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

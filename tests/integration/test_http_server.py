@@ -226,6 +226,37 @@ async def test_a_handshake_that_is_none_keeps_no_place(served: Served, sent: byt
     await until(lambda: served.server.gate.open == 0, "a place is still taken")
 
 
+HANDSHAKE = UPGRADE + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+MASK = b"\x00" * 4
+PING = b"\x89\xfd" + MASK + b"x" * 125
+NOTHING_MORE_TO_COME = b"\x00\x80" + MASK
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [(b"", PING), (b"\x01\x80" + MASK, NOTHING_MORE_TO_COME)],
+    ids=["pings whose answers nobody reads", "fragments of a message without end"],
+)
+async def test_a_flood_of_frames_ends_its_connection(served: Served, first: bytes, again: bytes) -> None:
+    client = await served.open(HANDSHAKE)
+    await client.reader.readuntil(b"\r\n\r\n")
+    client.writer.write(first + again * 20_000)
+    async with asyncio.timeout(10):  # Sooner than uvicorn misses an answer to a ping of its own.
+        await client.rest()
+    assert await served.status("127.0.0.3") == 200
+    await until(lambda: served.server.gate.open <= 1, "a place is still taken")
+
+
+async def test_a_page_that_pings_now_and_then_keeps_its_place(served: Served) -> None:
+    client = await served.open(HANDSHAKE)
+    await client.reader.readuntil(b"\r\n\r\n")
+    client.writer.write(PING * 500)
+    assert (
+        await asyncio.wait_for(client.reader.readexactly(500 * 127), DEADLINE_SECONDS)
+        == b"\x8a\x7d".ljust(127, b"x") * 500
+    )
+
+
 async def test_descriptors_that_run_out_end_nothing_and_are_told_of(served: Served) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     waiting = await served.open(HALF, "127.0.0.4")
