@@ -1,11 +1,13 @@
 """Takes what people, devices and time do to calls, decides by the pure core, and keeps it, each thing in one commit."""
 
 import asyncio
+import contextlib
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import cast
+from typing import TypeVar, cast
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -23,6 +25,7 @@ from emergency.steps import CallRequest
 Wording = Callable[[Call, PageKind, LadderStep | None], tuple[Words, Words]]
 """Puts a page into words, Chinese and English."""
 _ATTEMPTS = 20
+_Result = TypeVar("_Result")
 _DUE_AT_ONCE = 200
 
 
@@ -45,6 +48,7 @@ class Switchboard:
         self._clock = clock
         self._plan = plan
         self._wording = wording
+        self._turns = WeakValueDictionary[str, asyncio.Lock]()
         self.stuck: dict[str, str] = {}
         self.unrepaired: dict[str, str] = {}
         self.damaged_due = False
@@ -73,20 +77,35 @@ class Switchboard:
         if not request.place.lift and not request.place.point:
             apart = msgspec.structs.replace(request.place, apart=key or call_id)
             request = msgspec.structs.replace(request, place=apart)
-        for _ in range(_ATTEMPTS):
-            if (kept := await self._kept_before(key, call_id)) is not None:
-                return kept, kept.id == call_id
-            there = await self._records.open_at(request.place.key, drill=request.drill)
-            decided = self._raised(there, request, actor, key or call_id, call_id)
-            try:
-                if decided is None:
-                    await self._pass_over(followed)
-                    return cast(Call, there), False  # Only a call that was there can be left as it was.
-                await self._keep(decided, key=key, followed=followed)
-            except Stale:
-                continue
-            return await self._records.call(decided.call.id) or decided.call, there is None
-        raise TemporaryError("the call could not be kept: too much happened at once, try again")
+        raising = partial(self._raise_once, request, actor, key, call_id, followed)
+        return await self._in_turn(request.place.key, raising, "the call could not be kept")
+
+    async def _raise_once(
+        self, request: CallRequest, actor: str, key: str, call_id: str, followed: Followed | None
+    ) -> tuple[Call, bool]:
+        if (kept := await self._kept_before(key, call_id)) is not None:
+            return kept, kept.id == call_id
+        there = await self._records.open_at(request.place.key, drill=request.drill)
+        decided = self._raised(there, request, actor, key or call_id, call_id)
+        if decided is None:
+            await self._pass_over(followed)
+            return cast(Call, there), False  # Only a call that was there can be left as it was.
+        await self._keep(decided, key=key, followed=followed)
+        return await self._records.call(decided.call.id) or decided.call, there is None
+
+    async def _in_turn(self, key: str, attempt: Callable[[], Awaitable[_Result]], failure: str) -> _Result:
+        """Return what ``attempt`` returns; where it raises `Stale`, it goes on one after another for each ``key``.
+
+        So fifty people who tap at once are all heard. Attempts in other processes still race: their number is bounded.
+        """
+        with contextlib.suppress(Stale):
+            return await attempt()
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        async with turn:
+            for _ in range(_ATTEMPTS):
+                with contextlib.suppress(Stale):
+                    return await attempt()
+        raise TemporaryError(f"{failure}: too much happened at once, try again")
 
     async def _kept_before(self, key: str, call_id: str) -> Call | None:
         """Return the call that was raised with this key, or by an attempt whose outcome was not told."""
@@ -137,20 +156,20 @@ class Switchboard:
     async def _change(
         self, call_id: str, decide: Callable[[Call, Moment], Decision | None], followed: Followed | None = None
     ) -> Call | None:
-        for _ in range(_ATTEMPTS):
-            call = await self._records.call(call_id)
-            if call is None:
-                return None
-            decided = decide(call, moment(self._clock))
-            try:
-                if decided is None:
-                    await self._pass_over(followed)
-                    return call
-                await self._keep(decided, followed=followed)
-            except Stale:
-                continue
-            return decided.call
-        raise TemporaryError(f"call {call_id}: too much happened at once, try again")
+        return await self._in_turn(call_id, partial(self._change_once, call_id, decide, followed), f"call {call_id}")
+
+    async def _change_once(
+        self, call_id: str, decide: Callable[[Call, Moment], Decision | None], followed: Followed | None
+    ) -> Call | None:
+        call = await self._records.call(call_id)
+        if call is None:
+            return None
+        decided = decide(call, moment(self._clock))
+        if decided is None:
+            await self._pass_over(followed)
+            return call
+        await self._keep(decided, followed=followed)
+        return decided.call
 
     async def tick(self) -> None:
         """Do what is due, of all calls.

@@ -1,6 +1,7 @@
 """The switchboard: one commit for each thing, joined calls, keys, races, receivers that are away."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,10 @@ from core.errors import Conflict, TemporaryError
 from emergency import acts
 from emergency.ladder import LadderStep
 from emergency.model import Call, CallFilter, CallState, Cause, EventKind, PageKind, Place, Source, Words
-from emergency.ports import CallCommit
+from emergency.ports import CallCommit, Followed
 from emergency.steps import CallRequest
 from emergency.switchboard import Switchboard
+from storage.memory.calls import MemoryCallRecords
 from tests.unit.emergency.boards import Board, words
 from tests.unit.emergency.calls import LIFT, T0, after
 
@@ -71,6 +73,27 @@ async def test_two_hundred_taps_at_one_lift_at_once_are_one_call() -> None:
     assert len({call.id for call, _ in answers}) == 1
     assert sum(new for _, new in answers) == 1
     assert await told(board, answers[0][0]) == ["property"]
+
+
+class _Racing(MemoryCallRecords):
+    """Lets everybody who works at the same time read before the first of them commits."""
+
+    async def commit(self, commits: Sequence[CallCommit], followed: Followed | None = None) -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await super().commit(commits, followed)
+
+
+async def test_fifty_residents_who_tap_at_once_are_all_heard() -> None:
+    board = Board()
+    board.records = _Racing(clock=board.clock)
+    board.restart()
+    pages = [CallRequest(Source.RESIDENT, LIFT, ref=f"page-{index}") for index in range(50)]
+    answers = await asyncio.gather(*(board.switchboard.raise_call(page, "caller") for page in pages))
+    assert sum(new for _, new in answers) == 1
+    call = await board.records.call(answers[0][0].id)
+    assert call is not None
+    assert len(call.callers) == 50
 
 
 async def test_calls_from_many_lifts_ring_at_once_and_climb_at_once() -> None:
