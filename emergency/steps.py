@@ -319,9 +319,11 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
     _require_before(change.call, CallState.ON_SITE, "dispatch")
     if what.step is not None and not 0 <= what.step < len(change.rules.steps):
         raise Conflict(f"the ladder of call {change.call.id} has {len(change.rules.steps)} steps, not one {what.step}")
+    responder = Responder(what.name, what.phone, None, what.contractor)
+    if what.step is None and change.call.answered_by and _goes(change.call, CallState.DISPATCHED, responder):
+        return
     _taken(change, actor, now)
     change.stamp("dispatched", now)
-    responder = Responder(what.name, what.phone, None, what.contractor)
     change.set(state=CallState.DISPATCHED, responder=responder, climb_at=now + change.rules.dispatch_wait)
     change.note(EventKind.DISPATCHED, now, actor, name=what.name, phone=what.phone, contractor=what.contractor)
     if what.step is not None:
@@ -331,16 +333,23 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
 
 def _on_the_way(change: Change, what: acts.OnTheWay, actor: str, now: datetime) -> None:
     _require_before(change.call, CallState.ON_SITE, "set out")
-    _taken(change, actor, now)
-    change.stamp("on_the_way", now)
     known = change.call.responder
     contractor = what.contractor or (known.contractor if known and known.name == what.name else "")
     phone = what.phone or (known.phone if known and known.name == what.name else "")
     arrives_at = what.arrives_at and change.timed(what.arrives_at)
     responder = Responder(what.name, phone, arrives_at, contractor)
+    if change.call.answered_by and _goes(change.call, CallState.ON_THE_WAY, responder):
+        return
+    _taken(change, actor, now)
+    change.stamp("on_the_way", now)
     change.set(state=CallState.ON_THE_WAY, responder=responder, climb_at=_waited_for(change.call, arrives_at, now))
     arrives = what.arrives_at.isoformat() if what.arrives_at else None
     change.note(EventKind.ON_THE_WAY, now, actor, name=what.name, arrives_at=arrives, contractor=contractor)
+
+
+def _goes(call: Call, state: CallState, responder: Responder) -> bool:
+    """Whether all that is said of who goes was said before: it is written once, and puts off no step of the ladder."""
+    return call.state is state and call.responder == responder
 
 
 def _waited_for(call: Call, arrives_at: datetime | None, now: datetime) -> datetime | None:

@@ -85,6 +85,8 @@ def test_who_comes_second_is_told_who_was_first() -> None:
         pytest.param([ANSWER, FREED], FREED, id="freed"),
         pytest.param([ABANDON], ABANDON, id="abandon"),
         pytest.param([ANSWER, CLOSE], CLOSE, id="close"),
+        pytest.param([acts.Dispatch("chen")], acts.Dispatch("chen"), id="dispatch"),
+        pytest.param([acts.OnTheWay("chen", after(600))], acts.OnTheWay("chen", after(600)), id="on the way"),
     ],
 )
 def test_done_twice_is_done_once(done: list[acts.Act], what: acts.Act) -> None:
