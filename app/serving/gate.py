@@ -3,16 +3,16 @@
 A connection is in one of three phases. In `REQUEST_HEAD` and `REQUEST_BODY` the server waits for the client; both
 have a deadline. In `RESPONSE` the server works or streams, for hours if need be. A newcomer at a full gate takes the
 place of the connection that has waited longest in the first two phases: of its own network where that network is at
-its limit, of any where all places are taken. Connections without any answer so far go first. So 1,000 half-open
-connections make no honest client wait, because an honest request is complete within milliseconds. Only when every
-place is in `RESPONSE` the newcomer is refused.
+its limit, of any where all places are taken. Connections without any answer so far go first, those that have read
+nothing of what waits for them for some seconds last. So 1,000 half-open connections make no honest client wait, because
+an honest request is complete within milliseconds. Only when every place is in `RESPONSE` the newcomer is refused.
 
 Example with 2 places: A (half a header) and B (a live stream) are open. C comes: A is dropped. D comes while C answers:
 D is refused.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import chain
@@ -24,6 +24,8 @@ from emergency.take_backs import network_of
 LONGEST_STEP_SECONDS = 2.0
 # A client that takes less than this of what waits for it, within the write time-out, is not reading.
 LEAST_PROGRESS_BYTES = 4 * 1024
+# The kernel takes 128 KiB at once, so an answer that still waits after so long is a large one that nobody reads.
+UNREAD_SECONDS = 5.0
 
 
 class Phase(Enum):
@@ -86,6 +88,11 @@ class Slot:
         transport = self.transport
         return self.phase is not Phase.RESPONSE and transport is not None and not transport.get_write_buffer_size()
 
+    def unread(self, now: float) -> bool:
+        """Tell whether its client has taken almost nothing of what waits for it for some seconds."""
+        transport = self.transport
+        return bool(transport and transport.get_write_buffer_size()) and now - self._progress_at > UNREAD_SECONDS
+
     def stalls(self, now: float, limit_seconds: float) -> bool:
         """Tell whether the client has taken almost nothing of what waits for it for ``limit_seconds``.
 
@@ -132,10 +139,10 @@ class ConnectionGate:
         """Return a place for a connection from ``host``, made free if need be; `None` when there is none."""
         network = "" if self._exempt(host) else network_of(host)
         if network and self._by_network[network] >= self.limits.per_network:
-            room = self._evict(slot for slot in self._waiting if slot.network == network)
+            room = self._evict(slot for slot in self._dispensable if slot.network == network)
         else:
             self.stats.crowded += self.full
-            room = not self.full or self._evict(self._waiting)
+            room = not self.full or self._evict(self._dispensable)
         if not room:
             self.stats.refused += 1
             return None
@@ -158,8 +165,10 @@ class ConnectionGate:
         self._kept.pop(slot, None)
 
     @property
-    def _waiting(self) -> Iterator[Slot]:
-        return chain(self._new, self._kept)
+    def _dispensable(self) -> Iterator[Slot]:
+        """Those that give way, in the order in which they do."""
+        waiting = (slot for slot in chain(self._new, self._kept) if slot.gives_way)
+        return chain(waiting, (slot for slot in self._slots if slot.unread(self._elapsed)))
 
     def leave(self, slot: Slot) -> None:
         """Free the place; calling it again does nothing."""
@@ -174,7 +183,7 @@ class ConnectionGate:
     def give_way(self, count: int) -> None:
         """Drop up to ``count`` of those that have waited longest: descriptors are short."""
         for _ in range(count):
-            if not self._evict(self._waiting):
+            if not self._evict(self._dispensable):
                 return
 
     def sweep(self, now: float) -> None:
@@ -198,8 +207,8 @@ class ConnectionGate:
             return waited > self.limits.head_seconds
         return slot.phase is Phase.REQUEST_BODY and waited > self.limits.body_seconds
 
-    def _evict(self, candidates: Iterable[Slot]) -> bool:
-        oldest = next((slot for slot in candidates if slot.gives_way), None)
+    def _evict(self, candidates: Iterator[Slot]) -> bool:
+        oldest = next(candidates, None)
         if oldest is None:
             return False
         self.stats.evicted += 1

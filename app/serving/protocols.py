@@ -25,7 +25,7 @@ _NO_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: c
 
 
 class GatedWebSocket(WebSocketsSansIOProtocol):
-    """A WebSocket: it keeps its place until it ends. uvicorn's pings find out clients that are gone."""
+    """A WebSocket: it keeps its place until it is closed. uvicorn's pings find out clients that are gone."""
 
     def __init__(self, *, gate: ConnectionGate, slot: Slot, **others: Any) -> None:
         super().__init__(**others)
@@ -36,6 +36,12 @@ class GatedWebSocket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._gate.leave(self._slot)
+
+    async def send(self, message: Any) -> None:
+        """Send as uvicorn does; what only waits for its client's goodbye is no stream any more, and gives way."""
+        await super().send(message)
+        if self.close_sent:
+            self._gate.enter(self._slot, Phase.REQUEST_HEAD)
 
     def handle_events(self) -> None:
         """Drop a client that sends more frames than a page does.

@@ -247,6 +247,14 @@ async def test_a_flood_of_frames_ends_its_connection(served: Served, first: byte
     await until(lambda: served.server.gate.open <= 1, "a place is still taken")
 
 
+async def test_a_websocket_that_was_closed_and_does_not_go_gives_way(served: Served) -> None:
+    for _ in range(PER_ADDRESS):
+        client = await served.open(HANDSHAKE.replace(b"/echo", b"/c/no-code/calls/no-call/voice"))
+        await client.reader.readuntil(b"there is no such call")
+    assert served.server.gate.open == PER_ADDRESS
+    assert await served.status("127.0.0.2") == 200
+
+
 async def test_a_page_that_pings_now_and_then_keeps_its_place(served: Served) -> None:
     client = await served.open(HANDSHAKE)
     await client.reader.readuntil(b"\r\n\r\n")

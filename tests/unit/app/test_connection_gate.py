@@ -75,6 +75,17 @@ def test_who_had_an_answer_gives_way_after_those_who_had_none(gate: ConnectionGa
     assert kept_line.end == "aborted"
 
 
+def test_an_answer_that_nobody_reads_gives_way_after_some_seconds(gate: ConnectionGate) -> None:
+    streams = [opened(gate, f"192.0.2.{host}", Phase.RESPONSE)[1] for host in range(1, 4)]
+    _, unread = opened(gate, "192.0.2.4", Phase.RESPONSE)
+    unread.unsent = 100_000
+    swept(gate, range(6))
+    assert gate.admit("198.51.100.1") is None
+    swept(gate, range(6, 8))
+    assert gate.admit("198.51.100.1") is not None
+    assert ([line.end for line in streams], unread.end) == ([""] * 3, "aborted")
+
+
 def test_answers_and_streams_give_way_to_nobody(gate: ConnectionGate) -> None:
     lines = [opened(gate, f"192.0.2.{host}", Phase.RESPONSE)[1] for host in range(1, 5)]
     assert gate.admit("198.51.100.1") is None
