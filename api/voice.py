@@ -7,8 +7,15 @@ makes its offer, staff answers. As staff never offers there is no glare, and mes
 A call has one resident's seat. The first page to come keeps it: whoever has the code from the wall is told of the same
 call, and must not be able to push out somebody trapped. Further pages wait in line; staff see how many, and may hand
 the seat on. A page that drops out has some time to come again before the next one is let in.
+
+The waiting places are shared out by network, so that pages opened at one place never lock a newcomer out. With all
+places taken the page that waits longest of the network with the most pages, the newcomer counted, makes room: of A, A,
+A, A and a newcomer from B the first A goes; of A, A, A, B and a newcomer from A again the first A. Where all have one
+network (a carrier's NAT, a proxy that does not pass on addresses) it is the page that waits longest. The seat is never
+taken by a newcomer.
 """
 
+from collections import Counter
 from enum import StrEnum
 from typing import Literal
 
@@ -79,14 +86,17 @@ class Hello(Struct, frozen=True, tag_field="type", tag="hello"):
 
 
 class Bye(Struct, frozen=True, tag_field="type", tag="bye"):
-    """The other one hung up (``left``) or dropped out (``lost``), or one has to go oneself (the other reasons)."""
+    """The other one hung up (``left``) or dropped out (``lost``), or one has to go oneself (the other reasons).
 
-    reason: Literal["left", "lost", "replaced", "taken_over", "closed"]
+    Who is ``displaced`` lost a waiting place to a newcomer and may come again.
+    """
+
+    reason: Literal["left", "lost", "replaced", "taken_over", "displaced", "closed"]
     by: str = ""
 
 
 class Busy(Struct, frozen=True, tag_field="type", tag="busy"):
-    """Somebody else on duty talks already; who comes again with ``take_over`` gets the seat. Or too many wait."""
+    """Somebody else on duty talks already; who comes again with ``take_over`` gets the seat."""
 
     by: str
 
@@ -105,13 +115,17 @@ Message = Said | Hello | Bye | Busy | Wait | Waiting
 
 
 class Peer(Struct, frozen=True):
-    """One open connection. By ``client``, a name that nobody else knows, the page is known when it comes again."""
+    """One open connection. By ``client``, a name that nobody else knows, the page is known when it comes again.
+
+    ``network`` names where a resident's page connects from, by the address as the server trusts it.
+    """
 
     id: str
     side: Side
     client: str
     name: str
     ice: tuple[IceServer, ...] = ()
+    network: str = ""
 
 
 class Post(Struct, frozen=True):
@@ -252,10 +266,17 @@ class Room:
         if before is not None:
             self._line[self._line.index(before)] = peer
             return [Post(before.id, Bye("replaced"), closes=True), Post(peer.id, Wait())]
-        if len(self._line) >= WAITING_LIMIT:
-            return [Post(peer.id, Busy(""), closes=True)]
+        displaced = self._make_room(peer)
         self._line.append(peer)
-        return [Post(peer.id, Wait()), *self._tell_waiting()]
+        return [*displaced, Post(peer.id, Wait()), *([] if displaced else self._tell_waiting())]
+
+    def _make_room(self, newcomer: Peer) -> list[Post]:
+        if len(self._line) < WAITING_LIMIT:
+            return []
+        pages = Counter(each.network for each in [*self._line, newcomer])
+        first = next(each for each in self._line if pages[each.network] == max(pages.values()))
+        self._line.remove(first)
+        return [Post(first.id, Bye("displaced"), closes=True)]
 
     def _leave_line(self, peer_id: str, *, closes: bool) -> list[Post]:
         if all(each.id != peer_id for each in self._line):

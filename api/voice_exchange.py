@@ -186,5 +186,5 @@ def _at() -> float:
 def _code(post: Post) -> int | None:
     if not post.closes:
         return None
-    closed = isinstance(post.message, Bye) and post.message.reason == "closed"
-    return GONE if closed else TAKEN
+    codes = {"closed": GONE, "displaced": TRY_AGAIN}
+    return codes.get(post.message.reason, TAKEN) if isinstance(post.message, Bye) else TAKEN

@@ -5,7 +5,7 @@
  *   voice.stop(); voice.mute(true); await voice.stats();
  *
  * States: connecting; waiting (nobody at the other end yet, or no more); queued (another resident's page has the seat);
- * talking; busy (detail.by talks already); and at the end failed (dial the phone) or ended. detail: {waiting: how many
+ * talking; busy (detail.by talks already, or the waiting place was lost too often); and at the end failed (dial the phone) or ended. detail: {waiting: how many
  * residents' pages are queued, reason, by, muted: the browser wants a tap before it plays,
  * microphone: '' | 'granted' | 'refused' | 'missing', other: the same of the other end}.
  */
@@ -15,6 +15,7 @@
   const DEADLINE = 5000; // After this long without a connection a phone call is the faster help.
   const MICROPHONE_PATIENCE = 1200; // Somebody who reads the browser's question can listen meanwhile.
   const DROPPED_PATIENCE = 1000; // Wireless networks stumble; most of that mends itself within a second.
+  const DISPLACED_LIMIT = 10; // A page that lost its waiting place comes again so often: over half a minute or more.
   const FINAL = ['failed', 'ended', 'busy'];
 
   function start(options) {
@@ -23,7 +24,7 @@
     const client = String(Math.random()).slice(2) + Date.now();
     const detail = { waiting: 0, reason: '', by: '', muted: false, microphone: '', other: '' };
     let state = '', socket, tries = 0, ice = [], pc, round = '', early = [], stream, sender;
-    let deadline = 0, dropped = 0, reopening = 0, talked = false, known = false;
+    let deadline = 0, dropped = 0, reopening = 0, displaced = 0, talked = false, known = false;
 
     const over = () => FINAL.indexOf(state) >= 0;
 
@@ -136,7 +137,7 @@
       disarm();
       drop();
       round = '';
-      show('queued', {});
+      if (state !== 'queued') show('queued', {}); // Who was displaced and came again waits on: the dialler opens once.
     }
 
     function waiting(message) {
@@ -145,6 +146,11 @@
 
     function bye(message) {
       if (message.reason === 'lost') return; // Its socket: the audio may well go on.
+      if (message.reason === 'displaced') {
+        displaced += 1;
+        if (displaced > DISPLACED_LIMIT) finish('busy', { by: '' });
+        return; // The server closes the socket, and `onclose` opens the next one.
+      }
       if (message.reason !== 'left') { finish('ended', message); return; }
       drop();
       if (talked) disarm();

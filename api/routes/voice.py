@@ -77,8 +77,9 @@ async def resident_voice(websocket: WebSocket, token: str, call_id: str, client:
     if await _greeted(websocket, voice):
         call = await _open_call(websocket, voice, call_id)
         if call is not None and await _belongs(websocket, voice, call, token):
-            name = voice.identities.of(websocket).page or client or secrets.token_hex(8)
-            peer = Peer(secrets.token_hex(8), Side.RESIDENT, name, "")
+            identity = voice.identities.of(websocket)
+            name = identity.page or client or secrets.token_hex(8)
+            peer = Peer(secrets.token_hex(8), Side.RESIDENT, name, "", network=identity.network)
             await voice.exchange.attend(websocket, call.id, peer)
 
 

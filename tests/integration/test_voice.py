@@ -1,5 +1,6 @@
 """Two real pages talk: audio packets are counted on both sides."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pytest_asyncio
 from fastapi import FastAPI, Response
 from playwright.async_api import Browser, Page
 
+from api.voice import WAITING_LIMIT
 from tests.browser.plugin import IN_SESSION_LOOP
 from tests.integration.pages import opened
-from tests.integration.voice_world import RESIDENT, STAFF, VoiceWorld
+from tests.integration.voice_world import RESIDENT, STAFF, PageSocket, VoiceWorld, page
 from tests.integration.web_server import serving
 
 pytestmark = IN_SESSION_LOOP
@@ -74,6 +76,14 @@ async def _begin(resident: Page, staff: Page) -> None:
     await _start(resident, RESIDENT, "resident")
     await _reaches(resident, "talking")
     await _reaches(staff, "talking")
+
+
+@contextlib.asynccontextmanager
+async def _another(host: str, client: str) -> AsyncIterator[PageSocket]:
+    """Another resident's page, which has heard that it is in."""
+    async with page(host, f"{RESIDENT}?client={client}") as one:
+        assert (await one.hear())["type"] in ("hello", "wait")
+        yield one
 
 
 async def test_two_pages_talk_and_audio_flows_both_ways(browser: Browser, site: str) -> None:
@@ -175,6 +185,38 @@ async def test_a_colleague_is_told_and_takes_over(browser: Browser, site: str) -
         await _reaches(lan, "ended")
         assert await lan.evaluate("[detail.reason, detail.by]") == ["taken_over", "wei"]
         await _packets_flow(wei)
+
+
+async def test_a_page_that_lost_its_waiting_place_comes_again(browser: Browser, site: str) -> None:
+    host = site.removeprefix("http://").rstrip("/")
+    async with opened(browser, site) as resident, contextlib.AsyncExitStack() as others:
+        await others.enter_async_context(_another(host, "seat"))
+        await _start(resident, RESIDENT, "resident")
+        await _reaches(resident, "queued")
+        first, *_ = [await others.enter_async_context(_another(host, f"other-{n}")) for n in range(WAITING_LIMIT)]
+        assert await first.hear() == {"type": "bye", "reason": "displaced", "by": ""}  # The page came again.
+        assert await resident.evaluate("state") == "queued"
+
+
+async def test_a_page_that_loses_its_waiting_place_again_and_again_gives_up(
+    browser: Browser, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.voice.WAITING_LIMIT", 1)
+    host = site.removeprefix("http://").rstrip("/")
+    async with opened(browser, site) as resident, _another(host, "seat"):
+        await resident.evaluate(
+            "(real => { window.setTimeout = (then, after) => real(then, after / 50); })(setTimeout)"
+        )
+        await _start(resident, RESIDENT, "resident", deadline=1_000_000)
+        await _reaches(resident, "queued")
+        for number in range(10):
+            async with _another(host, f"other-{number}") as other:
+                assert (await other.hear())["reason"] == "displaced"
+        async with _another(host, "last"):
+            await _reaches(resident, "busy")
+        assert await resident.evaluate("seen.map(([state]) => state).filter((s, n, all) => s !== all[n - 1])") == [
+            "connecting", "queued", "busy",
+        ]  # fmt: skip
 
 
 async def test_the_voice_ends_with_the_call(browser: Browser, site: str, world: VoiceWorld) -> None:

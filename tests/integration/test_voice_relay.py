@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from api.voice import BURST_MESSAGES
+from api.voice import BURST_MESSAGES, WAITING_LIMIT
 from tests.integration.voice_world import CALL, RESIDENT, STAFF, TOKEN, PageSocket, VoiceWorld, page
 from tests.integration.web_server import serving
 
@@ -126,6 +126,29 @@ async def test_a_second_page_waits_and_is_let_in_when_the_first_one_is_asked_to_
         await other.say(type="ready")
         assert (await lan.hear())["round"] == (await other.hear())["round"] != named
     assert world.exchange.hand_on("nobody's") is None
+
+
+async def test_a_newcomer_from_elsewhere_waits_where_staff_see_it_though_one_network_took_all_places(
+    host: str, world: VoiceWorld
+) -> None:
+    async with _both(host) as (resident, lan, _), contextlib.AsyncExitStack() as pages:
+        player = [
+            await pages.enter_async_context(page(host, f"{RESIDENT}?client=player-{number}"))
+            for number in range(WAITING_LIMIT)
+        ]
+        for number, one in enumerate(player, 1):
+            assert await one.hear() == {"type": "wait"}
+            assert await lan.hear() == {"type": "waiting", "count": number}
+        trapped = await pages.enter_async_context(page(host, f"{RESIDENT}?client=trapped", source="127.0.0.2"))
+        assert await trapped.hear() == {"type": "wait"}
+        assert await player[0].hear() == {"type": "bye", "reason": "displaced", "by": ""}
+        assert await player[0].closed() == 1013
+        again = await pages.enter_async_context(page(host, f"{RESIDENT}?client=player-0"))
+        assert await player[1].hear() == {"type": "bye", "reason": "displaced", "by": ""}
+        for _ in range(3):
+            world.exchange.hand_on(CALL)
+        assert (await trapped.hear())["type"] == "hello"
+        assert await resident.hear() == await again.hear() == {"type": "wait"}
 
 
 async def test_a_page_that_broke_off_comes_again_before_a_stranger(host: str) -> None:

@@ -82,7 +82,10 @@ class PageSocket:
 
 
 @contextlib.asynccontextmanager
-async def page(host: str, path: str, *, origin: str | None = None) -> AsyncIterator[PageSocket]:
-    """Open a socket as a page of ours would."""
-    async with connect(f"ws://{host}{path}", origin=origin, proxy=None) as connection:  # type: ignore[arg-type]
+async def page(
+    host: str, path: str, *, origin: str | None = None, source: str = "127.0.0.1"
+) -> AsyncIterator[PageSocket]:
+    """Open a socket as a page of ours would, from the address ``source``."""
+    address = f"ws://{host}{path}"
+    async with connect(address, origin=origin, proxy=None, local_addr=(source, 0)) as connection:  # type: ignore[arg-type]
         yield PageSocket(connection)

@@ -200,12 +200,50 @@ def test_the_line_is_bounded_and_a_page_stands_in_it_once() -> None:
     room = _talking()
     for number in range(WAITING_LIMIT):
         room.join(Peer(f"w{number}", Side.RESIDENT, f"page {number}", ""), 0)
-    assert room.join(STRANGER, 0) == [Post("r2", Busy(""), closes=True)]
     again = Peer("w9", Side.RESIDENT, "page 0", "")
     assert room.join(again, 0) == [Post("w0", Bye("replaced"), closes=True), Post("w9", Wait())]
     assert room.waiting == WAITING_LIMIT
     assert room.leave("w0", 0) == []
     assert room.hand_on()[1].to == "w9"
+
+
+@pytest.mark.parametrize(
+    ("networks", "newcomer", "displaced"),
+    [
+        pytest.param("AAAA", "B", 0, id="a newcomer from elsewhere"),
+        pytest.param("AAAB", "B", 0, id="a second one from there"),
+        pytest.param("AABB", "C", 0, id="two networks with as many"),
+        pytest.param("BAAC", "C", 1, id="never the only one of a network while another has two"),
+        pytest.param("BAAA", "A", 1, id="a network with the most displaces its own"),
+        pytest.param("BACD", "A", 1, id="a network that waits already displaces its own"),
+        pytest.param("AAAA", "A", 0, id="one network, as behind a carrier's NAT"),
+        pytest.param("ABCD", "E", 0, id="each from elsewhere"),
+    ],
+)
+def test_a_newcomer_gets_a_waiting_place_when_all_are_taken(networks: str, newcomer: str, displaced: int) -> None:
+    room = _talking()
+    for number, network in enumerate(networks):
+        room.join(Peer(f"w{number}", Side.RESIDENT, f"page {number}", "", network=network), 0)
+    posts = room.join(Peer("w9", Side.RESIDENT, "trapped", "", network=newcomer), 0)
+    assert posts == [Post(f"w{displaced}", Bye("displaced"), closes=True), Post("w9", Wait())]
+    assert room.waiting == WAITING_LIMIT
+    assert room.leave(f"w{displaced}", 0) == []
+    let_in = [room.hand_on()[1].to for _ in range(WAITING_LIMIT + 1)]
+    assert let_in == [*(f"w{number}" for number in range(4) if number != displaced), "w9", "r1"]
+
+
+def test_who_floods_a_room_from_one_network_displaces_neither_the_seat_nor_another_network() -> None:
+    room = _talking()
+    trapped = Peer("w0", Side.RESIDENT, "trapped", "", network="B")
+    room.join(trapped, 0)
+    gone = [
+        post.to
+        for number in range(1, 50)
+        for post in room.join(Peer(f"w{number}", Side.RESIDENT, f"page {number}", "", network="A"), 0)
+        if isinstance(post.message, Bye)
+    ]
+    assert gone == [f"w{number}" for number in range(1, 47)]
+    assert [post.to for post in room.hand_on()[:2]] == ["r1", "w0"]
 
 
 def test_a_room_is_kept_for_who_dropped_out_and_forgotten_after_that() -> None:
