@@ -48,7 +48,7 @@ CATCH_UP_SECONDS = 180.0
 MOST_DESCRIPTORS = 100
 
 
-@pytest.mark.timeout(600 + 90 * MINUTES)
+@pytest.mark.timeout(1_200 + 90 * MINUTES)
 def test_a_day_of_chaos(tmp_path: Path) -> None:
     on_postgres = SEED % 2 == 1
     records = "PostgreSQL" if on_postgres else "SQLite"
@@ -96,7 +96,8 @@ def _wait_until_quiet(here: Installation, load: Devices) -> None:
 
     here.wait(written, lambda: f"{load.sent} sent, {outcome.ledger(here.var)}", CATCH_UP_SECONDS)
     end = outcome.last_position(here.var)
-    here.wait(lambda: here.records.position() >= end, lambda: f"decided to {here.records.position()} of {end}", 60)
+    # What floods left behind is decided last: on a busy machine that is minutes of work.
+    here.wait(lambda: here.records.position() >= end, lambda: f"decided to {here.records.position()} of {end}", 600)
     here.wait(lambda: _is_climbed(here, load), lambda: "calls have not climbed", 60)
     here.wait(lambda: not here.records.waiting(), lambda: f"waiting: {here.records.waiting()[:5]}", CATCH_UP_SECONDS)
 
