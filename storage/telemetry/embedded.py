@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from core.devices import DeviceKey
-from core.errors import StartupError, TemporaryError
 from core.telemetry import FAMILIES, Aggregate, Point, Series
 from storage import damage
 from storage.reserve import Floor
@@ -43,10 +42,6 @@ class EmbeddedTelemetry:
         A file that is missing or emptied although its marker tells of one is a `TemporaryError` with the way out:
         messages wait in the journal, and alerts go on.
         """
-        try:
-            await asyncio.to_thread(damage.require_known, self._path, "telemetry")
-        except StartupError as error:
-            raise TemporaryError(str(error)) from error
         await self._writing.run(embedded_schema.prepare)
         await asyncio.to_thread(damage.mark, self._path)
 

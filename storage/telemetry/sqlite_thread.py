@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from core.errors import MalformedPoints, TemporaryError
-from storage.damage import is_damage
+from core.errors import MalformedPoints, StartupError, TemporaryError
+from storage.damage import is_damage, require_known
 from storage.reserve import WAL_LIMIT
 
 _Answer = TypeVar("_Answer")
@@ -22,7 +22,10 @@ _WAY_OUT = (
 
 
 class SqliteThread:
-    """Runs jobs one after the other on one connection to ``path``, opened by the first job by ``connect``."""
+    """Runs jobs one after the other on one connection to ``path``, opened by the first job by ``connect``.
+
+    A file that is not the one its marker names is neither read nor changed: a `TemporaryError` with the way out.
+    """
 
     def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection]) -> None:
         self._path = path
@@ -46,8 +49,15 @@ class SqliteThread:
     def _do(self, job: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         with library_errors(self._path):
             if self._connection is None:
-                self._connection = self._connect(self._path)
+                self._connection = self._opened()
             return job(self._connection)
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            require_known(self._path, "telemetry")
+        except StartupError as error:
+            raise TemporaryError(f"{error}. New values wait in the journal") from error
+        return self._connect(self._path)
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from app.installation_lock import in_use, replacing
 from app.opening import require_same_journal
 from app.settings import RecordsSettings, Settings
 from core.clock import ManualClock
+from core.devices import DeviceKey, DeviceKind
 from core.errors import StartupError, TemporaryError
 from storage.damage import accept, marker_of
 from storage.journal.rescue import rescue
@@ -77,6 +79,33 @@ async def test_a_lost_history_is_told_and_not_begun_anew(tmp_path: Path, found: 
         await store.prepare()
     assert accept(path)
     await store.prepare()
+    await store.close()
+
+
+OTHER_THAN_KNOWN: dict[str, Callable[[Path], object]] = {
+    **LOST,
+    "holds another database": lambda path: path.with_name("other.sqlite").replace(path),
+}
+
+
+@pytest.mark.parametrize("found", OTHER_THAN_KNOWN)
+async def test_a_lost_history_is_neither_read_nor_cleared_and_readiness_names_the_way_out(
+    tmp_path: Path, found: str
+) -> None:
+    path = tmp_path / "telemetry.sqlite"
+    for each in (path, tmp_path / "other.sqlite"):
+        store = EmbeddedTelemetry(each)
+        await store.prepare()
+        await store.close()
+    OTHER_THAN_KNOWN[found](path)
+    store = EmbeddedTelemetry(path)
+    for job in (
+        store.ping,
+        lambda: store.expire(timedelta(days=1), START),
+        lambda: store.latest(DeviceKey("oak", DeviceKind.GATE, "g1")),
+    ):
+        with pytest.raises(TemporaryError, match=rf"{found}.*`anju telemetry accept "):
+            await job()
     await store.close()
 
 
