@@ -47,7 +47,7 @@ def require_sound(path: Path, what: str) -> None:
 
     Reads every page (about a second per GB).
     """
-    if _is_filled(path):
+    if path.is_file() and _is_filled(path):
         verdict = _answer(path, what, "PRAGMA quick_check(1)")
         if verdict not in (None, "ok"):
             raise refusal(what, path, " ".join(str(verdict).split()))
@@ -57,8 +57,13 @@ def require_sound(path: Path, what: str) -> None:
 def require_known(path: Path, what: str) -> None:
     """Raise `StartupError` where the file is missing, empty or another database than the one that its marker names.
 
+    A folder in the place of the file, of its marker or of its write-ahead log is refused as well.
+
     Without a marker a missing file is a new installation. Reads one page.
     """
+    for each in (path, marker_of(path), *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        if each.is_dir():
+            raise _a_folder(each, what)
     marker = _read(marker_of(path))
     if marker is None:
         return
@@ -128,6 +133,13 @@ def _read(marker: Path) -> Marker | None:
         return None
     except msgspec.DecodeError:
         return None  # A marker of which nothing can be read accuses nobody; it is written anew.
+
+
+def _a_folder(path: Path, what: str) -> StartupError:
+    return StartupError(
+        f"{what} database: {path} is a folder, expected a file. Move it away, `mv {path} {path}.moved`, and bring the "
+        f"file back from a backup; the next start names the command that goes on without it"
+    )
 
 
 def _not_the_one(path: Path, what: str, found: str) -> StartupError:

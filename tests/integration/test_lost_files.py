@@ -16,7 +16,7 @@ from app.settings import RecordsSettings, Settings
 from core.clock import ManualClock
 from core.devices import DeviceKey, DeviceKind
 from core.errors import StartupError, TemporaryError
-from storage.damage import accept, marker_of
+from storage.damage import accept, marker_of, require_sound
 from storage.journal.rescue import rescue
 from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, upgrade
 from storage.telemetry.embedded import EmbeddedTelemetry
@@ -80,6 +80,14 @@ async def test_a_lost_history_is_told_and_not_begun_anew(tmp_path: Path, found: 
     assert accept(path)
     await store.prepare()
     await store.close()
+
+
+@pytest.mark.parametrize("end", ["", ".marker", "-wal", "-shm"])
+def test_a_folder_in_the_place_of_a_file_is_refused_at_once(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "records.sqlite"
+    path.with_name(path.name + end).mkdir()
+    with pytest.raises(StartupError, match=rf"records database: .*records.sqlite{end} is a folder.*`mv "):
+        require_sound(path, "records")
 
 
 OTHER_THAN_KNOWN: dict[str, Callable[[Path], object]] = {
