@@ -57,19 +57,21 @@ def require_sound(path: Path, what: str) -> None:
 def require_known(path: Path, what: str) -> None:
     """Raise `StartupError` where the file is missing, empty or another database than the one that its marker names.
 
-    A folder in the place of the file, of its marker or of its write-ahead log is refused as well.
+    A folder in the place of the file, of its marker or of its write-ahead log is refused as well, and a link into
+    a folder that is not there.
 
     Without a marker a missing file is a new installation. Reads one page.
     """
     for each in (path, marker_of(path), *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
         if each.is_dir():
             raise _a_folder(each, what)
-    marker = _read(marker_of(path))
-    if marker is None:
-        return
-    if not _is_filled(path):
+    if path.is_symlink() and not path.resolve().parent.is_dir():
+        target = path.resolve()
+        raise StartupError(f"{what} database: {path} is a link to {target}, whose folder is not there: mount it")
+    if marker_of(path).exists() and not _is_filled(path):
         raise _not_the_one(path, what, "is empty" if path.exists() else "is missing")
-    if _answer(path, what, "PRAGMA application_id") not in (None, marker.application_id):
+    marker = _read(marker_of(path))
+    if marker is not None and _answer(path, what, "PRAGMA application_id") not in (None, marker.application_id):
         raise _not_the_one(path, what, "holds another database")
 
 
@@ -132,13 +134,13 @@ def _read(marker: Path) -> Marker | None:
     except FileNotFoundError:
         return None
     except msgspec.DecodeError:
-        return None  # A marker of which nothing can be read accuses nobody; it is written anew.
+        return None  # It tells that there was a database, and of which nobody knows; it is written anew.
 
 
 def _a_folder(path: Path, what: str) -> StartupError:
     return StartupError(
         f"{what} database: {path} is a folder, expected a file. Move it away, `mv {path} {path}.moved`, and bring the "
-        f"file back from a backup; the next start names the command that goes on without it"
+        f"file back from a backup"
     )
 
 

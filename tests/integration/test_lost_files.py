@@ -16,7 +16,7 @@ from app.settings import RecordsSettings, Settings
 from core.clock import ManualClock
 from core.devices import DeviceKey, DeviceKind
 from core.errors import StartupError, TemporaryError
-from storage.damage import accept, marker_of, require_sound
+from storage.damage import accept, marker_of, require_known, require_sound
 from storage.journal.rescue import rescue
 from storage.records import AlertRecordsAdapter, RecordsAdapter, RecordsDatabase, upgrade
 from storage.telemetry.embedded import EmbeddedTelemetry
@@ -80,6 +80,21 @@ async def test_a_lost_history_is_told_and_not_begun_anew(tmp_path: Path, found: 
     assert accept(path)
     await store.prepare()
     await store.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\x00" * 64])
+def test_a_marker_that_cannot_be_read_still_tells_that_there_was_a_database(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "records.sqlite"
+    marker_of(path).write_bytes(content)
+    with pytest.raises(StartupError, match=r"is missing, but .* says that there was one"):
+        require_known(path, "records")
+
+
+def test_a_link_into_a_folder_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    path.symlink_to(tmp_path / "unmounted" / "records.sqlite")
+    with pytest.raises(StartupError, match=r"is a link to .*unmounted/records.sqlite, whose folder is not there"):
+        require_known(path, "records")
 
 
 @pytest.mark.parametrize("end", ["", ".marker", "-wal", "-shm"])
