@@ -5,12 +5,14 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
+import structlog
 import typer
 
 from app import (
@@ -44,6 +46,9 @@ from simulators.incidents import CATALOGUE
 from simulators.run import DEMO_INCIDENTS, SimulationOptions, simulate
 from storage.records import TokensAdapter
 
+_log = structlog.get_logger()
+# Ours: below the 30 s after which systemd and Docker kill, as deploy/ sets them.
+STOP_SECONDS = 20.0
 cli = typer.Typer(help="Anju 安居 watches over lifts, gates and bike sheds.", no_args_is_help=True)
 for command in (drill_cli.drill, operations_cli.backup, operations_cli.restore, operations_cli.doctor):
     cli.command()(command)
@@ -85,20 +90,34 @@ def _run_part(settings: Settings, run: Callable[[asyncio.Event], Awaitable[None]
 
 
 def _until_signalled(run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run until SIGINT or SIGTERM; a second signal ends at once."""
+    """Run until SIGINT or SIGTERM; a second signal ends at once, and so does a stop that takes too long."""
+    deadline = threading.Timer(STOP_SECONDS, _cut_short)
+    deadline.daemon = True
 
     async def running() -> None:
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _stop_once, loop, stopping)
+            loop.add_signal_handler(number, _stop_once, loop, stopping, deadline)
         await run(stopping)
 
-    asyncio.run(running())
+    try:
+        asyncio.run(running())
+    finally:
+        deadline.cancel()
 
 
-def _stop_once(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+def _cut_short() -> None:
+    """End as a kill would, which loses nothing: a database that hangs answers no goodbye."""
+    _log.warning("stop.cut_short", after_seconds=STOP_SECONDS)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _stop_once(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event, deadline: threading.Timer) -> None:
     stopping.set()
+    deadline.start()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_DFL)
