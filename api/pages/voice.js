@@ -5,9 +5,9 @@
  *   voice.stop(); voice.mute(true); await voice.stats();
  *
  * States: connecting; waiting (nobody at the other end yet, or no more); queued (another resident's page has the seat);
- * talking; busy (detail.by talks already, or the waiting place was lost too often); and at the end failed (dial the phone) or ended. detail: {waiting: how many
- * residents' pages are queued, reason, by, muted: the browser wants a tap before it plays,
- * microphone: '' | 'granted' | 'refused' | 'missing', other: the same of the other end}.
+ * talking; busy (detail.by talks already, or the waiting place was lost too often); and at the end failed (dial the
+ * phone) or ended. detail: {waiting: how many residents' pages are queued, reason, by, muted: the browser wants a tap
+ * before it plays, microphone: '' | 'granted' | 'refused' | 'missing', other: the same of the other end}.
  */
 (function () {
   'use strict';
