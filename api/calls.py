@@ -18,8 +18,10 @@ from emergency.model import (
     EventKind,
     EventRow,
     PageRow,
+    Party,
     Place,
     Responder,
+    Responsible,
     Source,
     Stamps,
     TakenBack,
@@ -90,10 +92,24 @@ class CallResponder(BaseModel):
     phone: str
     arrives_at: Utc | None
     contractor: str = Field(description="The contractor they come from; empty for none.")
+    asked_at: Utc | None = Field(description="When they were asked to go; null where nobody did.")
+    on_the_way_at: Utc | None = Field(description="When they said that they are going; null until then.")
 
     @classmethod
     def of(cls, responder: Responder) -> Self:
         return cls(**asdict(responder))
+
+
+class CallResponsible(BaseModel):
+    """Who has to act next, and by when: then the ladder climbs, or people are reminded."""
+
+    party: Party = Field(description="`ladder`: everybody told so far; `staff`: who took it; `responder`: who goes.")
+    name: str = Field(description="Empty for `ladder`.")
+    until: Utc
+
+    @classmethod
+    def of(cls, responsible: Responsible) -> Self:
+        return cls(**asdict(responsible))
 
 
 class CallsTakenBack(BaseModel):
@@ -157,7 +173,7 @@ class CallLadder(BaseModel):
 
     name: str
     told: int = Field(description="How many steps were told.")
-    climb_at: Utc | None = Field(description="When the next step is told by itself; null where it waits for nobody.")
+    climb_at: Utc | None = Field(description="When the next step is told by itself; null where the ladder has stopped.")
     steps: list[CallLadderStep]
 
     @classmethod
@@ -191,8 +207,10 @@ class EmergencyCall(BaseModel):
     caller: CallCaller
     place: CallPlace
     stamps: CallStamps
-    answered_by: str = Field(description="Who took it; empty while nobody has.")
+    answered_by: str = Field(description="Who took it; empty while nobody has, or after they left it to the ladder.")
     responder: CallResponder | None
+    further: list[str] = Field(description="Who was asked to go as well, beside the responder.")
+    responsible: CallResponsible | None = Field(description="Null once it is closed.")
     alarm: bool = Field(description="An alarm button belongs to it: it is closed only after the end of alarm.")
     joined: list[str] = Field(description="Alerts and requests that told of the same need.")
     callers: int = Field(description="How many residents called from their pages, as far as those can be told apart.")
@@ -222,6 +240,8 @@ class EmergencyCall(BaseModel):
             stamps=CallStamps.of(call.stamps),
             answered_by=call.answered_by,
             responder=call.responder and CallResponder.of(call.responder),
+            further=list(call.further),
+            responsible=call.responsible and CallResponsible.of(call.responsible),
             alarm=call.alarm,
             joined=list(call.joined),
             callers=len({name.removesuffix(AGAIN) for name in call.callers}),
@@ -240,7 +260,7 @@ class CallPage(BaseModel):
 
     receiver: str
     person: str = Field(description="Who is meant; empty for a receiver named itself.")
-    kind: str = Field(description="`call`, `dispatch`, `update`, `half_time` or `overdue`.")
+    kind: str = Field(description="`call`, `dispatch`, `update`, `half_time`, `overdue`, `again` or `reminder`.")
     status: str = Field(description="`waiting`, `delivered` or `failed`.")
     at: Utc = Field(description="When it was decided.")
     step: int = Field(description="Of the ladder, from 0.")

@@ -36,7 +36,8 @@ def _shows(call: Call, now: datetime, *, expected: bool) -> Iterator[str]:
         yield clock.value
     if expected:
         yield "eta"
-    if call.stamps.abandoned and call.open and call.state not in (CallState.ABANDONED, CallState.FREED):
+    said = call.withdrawn or call.stamps.abandoned
+    if said and call.open and call.state not in (CallState.ABANDONED, CallState.FREED):
         yield "taken_back"
 
 
@@ -58,8 +59,9 @@ def _step(call: Call, name: str, zone: tzinfo) -> StepShown:
     who = {"answered": call.answered_by}
     if responder is not None:
         named = " · ".join(filter(None, (responder.name, responder.contractor)))
-        who["on_the_way" if call.stamps.on_the_way else "dispatched"] = named
-    return StepShown(_hour(getattr(call.stamps, name), zone), who.get(name, ""))
+        who["dispatched" if responder.on_the_way_at is None else "on_the_way"] = named
+    at = responder.on_the_way_at if responder is not None and name == "on_the_way" else getattr(call.stamps, name)
+    return StepShown(_hour(at, zone), who.get(name, ""))
 
 
 def _hour(at: datetime | None, zone: tzinfo) -> str:

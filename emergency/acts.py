@@ -54,6 +54,12 @@ class OnSite(Struct, frozen=True, tag=True):
     name: str = ""
 
 
+class NotOnSite(Struct, frozen=True, tag=True):
+    """Nobody is there, or nobody any more, and people are still inside."""
+
+    reason: str = ""
+
+
 class Freed(Struct, frozen=True, tag=True):
     """Nobody is trapped any more."""
 
@@ -81,4 +87,4 @@ class Close(Struct, frozen=True, tag=True):
     text: str = ""
 
 
-Act = Join | Answer | Dispatch | OnTheWay | CannotCome | OnSite | Freed | EndAlarm | Abandon | Note | Close
+Act = Join | Answer | Dispatch | OnTheWay | CannotCome | OnSite | NotOnSite | Freed | EndAlarm | Abandon | Note | Close

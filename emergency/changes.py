@@ -7,6 +7,7 @@ import msgspec
 
 from emergency.ladder import Rules
 from emergency.model import (
+    STOPPED,
     Call,
     CallEvent,
     CallState,
@@ -14,15 +15,18 @@ from emergency.model import (
     EventKind,
     OwnAlert,
     PageKind,
+    Party,
+    Responsible,
     Telling,
     Value,
 )
 from emergency.own_rules import UNANSWERED
-from emergency.rescue import STOPPED, half_at
+from emergency.rescue import half_at
 
 LADDER = "ladder"
 CLOCK = "clock"
-# Ours: whoever is late is rung up again by those who wait for them, and not every minute.
+# Ours: whoever is late is rung up again by those who wait for them, and not every minute. Behind the end of the rescue
+# clock nobody holds a call for longer.
 LATE_AGAIN = timedelta(minutes=5)
 
 
@@ -33,7 +37,7 @@ class Change:
     """
 
     def __init__(self, call: Call, rules: Rules, ahead: timedelta) -> None:
-        self.call = call
+        self.call = adopted(call)
         self.rules = rules
         self._ahead = ahead
         self._before = call
@@ -71,6 +75,13 @@ class Change:
         known: dict[str, Value] = {name: value for name, value in facts.items() if value not in (None, "")}
         self._events.append(CallEvent(kind, self.wall(at), actor, known, text))
 
+    def hush(self) -> None:
+        """Forget whom the clock had told so far, and the alerts it raised: what follows makes them untrue."""
+        self._tellings.clear()
+        raised = {alert.rule for alert in self._alerts}
+        self._alerts.clear()
+        self.set(alerts=tuple(rule for rule in self.call.alerts if rule not in raised))
+
     def tell(self, kind: PageKind, steps: range) -> None:
         """Have the people of ``steps`` told."""
         if steps:
@@ -80,9 +91,26 @@ class Change:
         """Have everybody told who was told before."""
         self.tell(kind, range(min(self.call.told, len(self.rules.steps))))
 
+    def entrust(self, party: Party, at: datetime, until: datetime | None = None, name: str = "") -> None:
+        """Make ``party`` responsible until ``until``; without it, and at most, for as long as the clock allows.
+
+        That is until `LATE_AGAIN` after the end of the rescue clock, or after ``at`` where that is later.
+        """
+        call = self.call
+        if call.state not in STOPPED:
+            most = max(call.rescue_by or at, at) + LATE_AGAIN
+            until = most if until is None else min(until, most)
+        self.set(responsible=Responsible(party, until or at, name))
+        self.set(state=self.call.settled)
+
     def climb(self, at: datetime) -> None:
-        """Tell the next step; behind the last one everybody again, for an alarm repeats until somebody takes it."""
+        """Tell the next step; behind the last one everybody again, for an alarm repeats until somebody takes it.
+
+        Whoever had taken the call has not gone on with it: anybody who was told may take it now.
+        """
         told, steps = self.call.told, self.rules.steps
+        self.set(answered_by="")
+        self.entrust(Party.LADDER, at)
         if told < len(steps):
             step = steps[told]
             self.note(
@@ -90,7 +118,8 @@ class Change:
             )
             self.tell(PageKind.CALL, range(told, told + 1))
             self.stamp("rang", at)
-            self.set(told=told + 1, climb_at=at + step.wait)
+            self.set(told=told + 1)
+            self.entrust(Party.LADDER, at, at + step.wait)
             return
         if steps:
             self.note(EventKind.STEP_TOLD, at, LADDER, again=True)
@@ -98,14 +127,15 @@ class Change:
         if self.call.state is not CallState.ON_THE_WAY:
             zh, en = "阶梯已到尽头，仍无人接手求助", "the ladder has ended and nobody has taken the call"
             self.raise_alert(UNANSWERED, at, zh, en)
-        self.set(climb_at=at + self.again_after)
+        self.entrust(Party.LADDER, at, at + self.again_after)
 
     @property
     def again_after(self) -> timedelta:
         """Return how long after the last step, or the last round, everybody is told again."""
+        wait = self.rules.steps[-1].wait if self.rules.steps else self.rules.dispatch_wait
         if self.call.state is CallState.ON_THE_WAY:
             return LATE_AGAIN
-        return self.rules.steps[-1].wait if self.rules.steps else self.rules.dispatch_wait
+        return wait if self.call.stamps.overdue is None else min(wait, LATE_AGAIN)
 
     def run_clock(self, now: datetime) -> None:
         """Begin the rescue clock anew."""
@@ -137,11 +167,30 @@ class Change:
 
 
 def _next_at(call: Call) -> datetime | None:
-    if call.state is CallState.CLOSED:
+    if call.responsible is None:
         return None
     clock: list[datetime | None] = []
     if call.state not in STOPPED:
         clock += [half_at(call)] if call.stamps.half_time is None else []
         clock += [call.rescue_by] if call.stamps.overdue is None else []
-    instants = [each for each in (call.climb_at, *clock) if each is not None]
-    return min(instants, default=None)
+    return min(each for each in (call.responsible.until, *clock) if each is not None)
+
+
+_PARTIES = {
+    CallState.ANSWERED: Party.STAFF,
+    CallState.DISPATCHED: Party.STAFF,
+    CallState.ON_THE_WAY: Party.RESPONDER,
+    CallState.ON_SITE: Party.RESPONDER,
+    CallState.FREED: Party.STAFF,
+}
+
+
+def adopted(call: Call) -> Call:
+    """Return an open call that names nobody responsible, as an earlier version kept it, with somebody who is."""
+    if call.responsible is not None or not call.open:
+        return call
+    responder, party = call.responder, _PARTIES.get(call.state, Party.LADDER)
+    if responder is not None and call.state is CallState.ON_THE_WAY:
+        responder = msgspec.structs.replace(responder, on_the_way_at=call.stamps.on_the_way or call.stamps.raised)
+    until = call.next_at or call.measured.raised
+    return msgspec.structs.replace(call, responder=responder, responsible=Responsible(party, until, call.answered_by))

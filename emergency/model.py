@@ -24,19 +24,27 @@ class Source(StrEnum):
 
 
 class CallState(StrEnum):
-    """How far help has come. `ABANDONED` and `CLOSED` stop the ladder; only `CLOSED` ends the call."""
+    """How far help has come; only `CLOSED` ends the call.
+
+    The first four follow from who is responsible and who goes: `Call.settled`.
+    """
 
     RINGING = "ringing"
-    """Raised, and the ladder climbs."""
+    """Nobody has taken it, or who had taken it left it: the ladder climbs."""
     ANSWERED = "answered"
     DISPATCHED = "dispatched"
-    """Somebody was asked to go."""
+    """Whoever took it asked somebody to go."""
     ON_THE_WAY = "on_the_way"
+    """Somebody said that they are going."""
     ON_SITE = "on_site"
     FREED = "freed"
     ABANDONED = "abandoned"
     """The caller took it back; somebody on duty still has to look and close it."""
     CLOSED = "closed"
+
+
+STOPPED = (CallState.ON_SITE, CallState.FREED, CallState.ABANDONED, CallState.CLOSED)
+"""States in which neither the ladder climbs nor the rescue clock runs."""
 
 
 class Cause(StrEnum):
@@ -66,12 +74,16 @@ class EventKind(StrEnum):
     CANNOT_COME = "cannot_come"
     HANDED_ON = "handed_on"
     ON_SITE = "on_site"
+    NOT_ON_SITE = "not_on_site"
+    """*On site* was a mistake, or they left with people still inside: the ladder goes on."""
     FREED = "freed"
     ALARM_ENDED = "alarm_ended"
     """The end of the car's alarm, set at the installation."""
     HALF_TIME = "half_time"
     """Half of the time for rescue has passed with nobody on site."""
     OVERDUE = "overdue"
+    REMINDED = "reminded"
+    """Nobody closed it, long after it seemed over."""
     ABANDONED = "abandoned"
     NOTED = "noted"
     CLOSED = "closed"
@@ -145,23 +157,48 @@ class Stamps(Struct, frozen=True):
 
 
 class Responder(Struct, frozen=True):
-    """Who was asked to go, or is going; ``arrives_at`` is an instant of the steady clock."""
+    """Who was asked to go, or is going; ``arrives_at`` is an instant of the steady clock, the others of the wall clock.
+
+    ``on_the_way_at`` is ``None`` until they said that they are going.
+    """
 
     name: str
     phone: str = ""
     arrives_at: datetime | None = None
     contractor: str = ""
+    asked_at: datetime | None = None
+    on_the_way_at: datetime | None = None
+
+
+class Party(StrEnum):
+    """Who has to act next."""
+
+    LADDER = "ladder"
+    """Everybody who was told so far: any of them may take the call."""
+    STAFF = "staff"
+    """Who answered, or asked somebody to go."""
+    RESPONDER = "responder"
+    """Who is on the way, or on site."""
+
+
+class Responsible(Struct, frozen=True):
+    """Who has to act next, and by when, on the steady clock: then the ladder climbs, or people are reminded."""
+
+    party: Party
+    until: datetime
+    name: str = ""
 
 
 AGAIN = "+"
+STAFF_SAYS = "staff"
 
 
 class Call(Struct, frozen=True):
     """A call at one version. ``version`` rises with every change; 0 is a call nobody has kept yet.
 
     ``stamps`` are instants of the wall clock, as people read them. What is waited for, and how long anything took, goes
-    by the steady clock (`core.clock`): ``next_at``, ``climb_at``, ``rescue_by``, ``clock_from`` and ``timed`` are
-    instants of that one; `emergency.rescue.on_the_wall` shows them to people.
+    by the steady clock (`core.clock`): ``next_at``, ``responsible``, ``rescue_by``, ``clock_from`` and ``timed`` go by
+    that one; `emergency.rescue.on_the_wall` shows them to people.
     """
 
     id: str
@@ -180,14 +217,16 @@ class Call(Struct, frozen=True):
     """Steps of the ladder told so far: the next one is ``told``."""
     next_at: datetime | None = None
     """When something happens by itself: the next step, half time, overdue; ``None`` when nothing will."""
-    climb_at: datetime | None = None
-    """When the next step is told unless somebody takes it; ``None`` while somebody has."""
+    responsible: Responsible | None = None
+    """``None`` of a closed call, and of one that an earlier version kept: `emergency.changes.adopted`."""
     rescue_from: datetime | None = None
     """When the rescue clock began anew, by the wall clock; ``None`` where it runs since the call was raised."""
     rescue_by: datetime | None = None
     """When somebody has to be on site: the end of the rescue clock."""
     answered_by: str = ""
     responder: Responder | None = None
+    further: tuple[str, ...] = ()
+    """Who was asked to go beside ``responder``, who goes or is there already."""
     alarm: bool = False
     """A car's alarm button belongs to it: it can only be closed after the end of alarm was set at the installation."""
     joined: tuple[str, ...] = ()
@@ -199,6 +238,10 @@ class Call(Struct, frozen=True):
     """
     tap_pages: tuple[datetime, ...] = ()
     """When a tap told people again of a call that somebody had taken, on the steady clock."""
+    withdrawn: tuple[str, ...] = ()
+    """Of ``callers`` those who took it back while others still called; `STAFF_SAYS` where staff said so for them."""
+    declined: tuple[str, ...] = ()
+    """Who said that they do not come, and was not asked since."""
     taken_back_before: TakenBack = TakenBack()
     noted: str = ""
     """Digest of the note that is the newest event, empty where that is something else."""
@@ -224,6 +267,22 @@ class Call(Struct, frozen=True):
         """Whether somebody still has to do something."""
         return self.state is not CallState.CLOSED
 
+    @property
+    def climb_at(self) -> datetime | None:
+        """When the next step is told unless somebody acts; ``None`` where the ladder has stopped."""
+        return None if self.responsible is None or self.state in STOPPED else self.responsible.until
+
+    @property
+    def settled(self) -> CallState:
+        """How far help has come, by who is responsible and who goes."""
+        if self.state in STOPPED:
+            return self.state
+        if self.responder is not None and self.responder.on_the_way_at is not None:
+            return CallState.ON_THE_WAY
+        if self.responsible is None or self.responsible.party is Party.LADDER:
+            return CallState.RINGING
+        return CallState.ANSWERED if self.responder is None else CallState.DISPATCHED
+
 
 class CallEvent(Struct, frozen=True):
     """One step of a call's history. ``actor`` is the name behind a token, "caller", "ladder", "clock" or a device."""
@@ -245,6 +304,10 @@ class PageKind(StrEnum):
     """Answered, on site, freed, taken back: those told before need not go, or may look."""
     HALF_TIME = "half_time"
     OVERDUE = "overdue"
+    AGAIN = "again"
+    """Somebody calls again, or somebody else does, of a call that was taken."""
+    REMINDER = "reminder"
+    """It seemed over long ago, and nobody has closed it."""
 
 
 class Telling(Struct, frozen=True):

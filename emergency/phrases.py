@@ -49,6 +49,8 @@ class Phrases:
     update_steps: dict[CallState, str]
     half_time: str
     call_out: str
+    again: str
+    left_open: str
     in_a_drill: str
     link: str
     comma: str
@@ -67,6 +69,8 @@ ZH = Phrases(
         PageKind.UPDATE: "呼叫有进展",
         PageKind.HALF_TIME: "救援时间过半，无人到场",
         PageKind.OVERDUE: "救援超时，无人到场",
+        PageKind.AGAIN: "再次求助",
+        PageKind.REMINDER: "呼叫尚未关闭",
     },
     updates={
         CallState.ANSWERED: "呼叫已接听",
@@ -130,6 +134,8 @@ ZH = Phrases(
     },
     half_time="核实救援人员到了哪里，必要时加派人手",
     call_out="立即联系救援人员，同时拨打 96333 或 119",
+    again="同一地点再次求助：核实是否仍有人被困，必要时加派人手",
+    left_open="核实人员是否已全部救出，然后关闭呼叫",
     in_a_drill="按演练流程操作，并在系统上确认",
     link="详情：{link}",
     comma="，",
@@ -148,6 +154,8 @@ EN = Phrases(
         PageKind.UPDATE: "News of a call",
         PageKind.HALF_TIME: "Half the rescue time gone, nobody on site",
         PageKind.OVERDUE: "Rescue overdue, nobody on site",
+        PageKind.AGAIN: "Asks for help again",
+        PageKind.REMINDER: "Call not closed yet",
     },
     updates={
         CallState.ANSWERED: "Call answered",
@@ -212,6 +220,8 @@ EN = Phrases(
     },
     half_time="find out where the rescuers are, send more if need be",
     call_out="reach the rescuers now, and ring 96333 or 119 as well",
+    again="help is asked for again at this place: find out whether people are still inside, send more if need be",
+    left_open="make sure that everybody is out, then close the call",
     in_a_drill="do as the drill asks, and confirm it in the system",
     link="Details: {link}",
     comma=", ",

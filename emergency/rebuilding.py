@@ -16,8 +16,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from emergency.joining import UNNAMED
 from emergency.model import (
     AGAIN,
+    STOPPED,
     Call,
     Caller,
     CallEvent,
@@ -31,18 +33,8 @@ from emergency.model import (
     Value,
 )
 from emergency.own_rules import OVERDUE, UNANSWERED
-from emergency.steps import UNNAMED
 
 _UNKNOWN_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
-_STATES = {
-    EventKind.ANSWERED: CallState.ANSWERED,
-    EventKind.DISPATCHED: CallState.DISPATCHED,
-    EventKind.ON_THE_WAY: CallState.ON_THE_WAY,
-    EventKind.ON_SITE: CallState.ON_SITE,
-    EventKind.FREED: CallState.FREED,
-    EventKind.ABANDONED: CallState.ABANDONED,
-    EventKind.CLOSED: CallState.CLOSED,
-}
 _STAMPS = {
     EventKind.STEP_TOLD: "rang",
     EventKind.ANSWERED: "answered",
@@ -55,8 +47,6 @@ _STAMPS = {
     EventKind.HALF_TIME: "half_time",
     EventKind.OVERDUE: "overdue",
 }
-_STOPPED = (CallState.ON_SITE, CallState.FREED, CallState.ABANDONED, CallState.CLOSED)
-_HELD = (CallState.ANSWERED, CallState.DISPATCHED, CallState.ON_THE_WAY)
 
 
 class CallColumns(Struct, frozen=True):
@@ -82,7 +72,9 @@ def rebuilt(known: CallColumns, history: Sequence[CallEvent], reason: str) -> Ca
     source = _word(Source, known.source) or _first_source(history) or Source.STAFF
     start = _last_round(history)
     latest = history[start:]
-    state = _word(CallState, known.state) or _state_of(latest, one_caller=_is_one_caller(source, history))
+    one_caller = _is_one_caller(source, history)
+    ended = CallState.CLOSED if _says(latest, EventKind.CLOSED) else CallState.RINGING
+    state = _word(CallState, known.state) or ended
     call = Call(
         id=known.id,
         number=known.number,
@@ -91,19 +83,18 @@ def rebuilt(known: CallColumns, history: Sequence[CallEvent], reason: str) -> Ca
         state=state,
         drill=known.drill,
         place=_place_of(known),
-        stamps=_stamps_of(raised_at, history, latest),
+        stamps=_stamps_of(raised_at, history, latest if one_caller else _without_take_backs(latest)),
         caller=_caller_of(history),
         callers=_callers_of(history),
         told=_told(latest),
         next_at=None if state is CallState.CLOSED else known.next_at,
-        climb_at=None if state in _STOPPED else known.next_at,
         rescue_from=latest[0].at if start else None,
         alarm=source is Source.CAR_BUTTON or _says(history, EventKind.JOINED, source=Source.CAR_BUTTON.value),
         joined=tuple(str(event.facts["ref"]) for event in history if event.facts.get("ref")),
         people=_people_of(history),
         damaged=reason,
     )
-    return replace(call, alerts=_alerts_of(call, latest), **_taken(call, latest))
+    return replace(call, alerts=_alerts_of(call, latest), **_taken(latest))
 
 
 def _last_round(history: Sequence[CallEvent]) -> int:
@@ -124,14 +115,6 @@ def _is_one_caller(source: Source, history: Iterable[CallEvent]) -> bool:
     return source is Source.RESIDENT and not _says(history, EventKind.JOINED)
 
 
-def _state_of(history: Iterable[CallEvent], *, one_caller: bool) -> CallState:
-    state = CallState.RINGING
-    for event in history:
-        if event.kind is not EventKind.ABANDONED or one_caller:
-            state = CallState.RINGING if event.kind is EventKind.HANDED_ON else _STATES.get(event.kind, state)
-    return state
-
-
 def _first_source(history: Iterable[CallEvent]) -> Source | None:
     raised = next((event for event in history if event.kind is EventKind.RAISED), None)
     return None if raised is None else _word(Source, str(raised.facts.get("source", "")))
@@ -148,6 +131,11 @@ def _place_of(known: CallColumns) -> Place:
     if rest.count("/") == 0:
         return replace(place, lift="", apart=rest)
     return Place(known.place_key.partition("/")[0], known.place_key, contractor=known.contractor)
+
+
+def _without_take_backs(history: Sequence[CallEvent]) -> list[CallEvent]:
+    """Leave out what stopped nothing, because others called too."""
+    return [event for event in history if event.kind is not EventKind.ABANDONED]
 
 
 def _stamps_of(raised_at: datetime, history: Iterable[CallEvent], latest: Iterable[CallEvent]) -> Stamps:
@@ -204,35 +192,36 @@ def _says(history: Iterable[CallEvent], kind: EventKind, **facts: Value) -> bool
 def _alerts_of(call: Call, history: Sequence[CallEvent]) -> tuple[str, ...]:
     """Return which own alerts fire by the history: one too many ends at the next act, one too few would never."""
     firing = []
-    if call.state not in _STOPPED and _says(history, EventKind.OVERDUE):
+    if call.state not in STOPPED and _says(history, EventKind.OVERDUE):
         firing.append(OVERDUE)
     answers = [place for place, event in enumerate(history) if event.kind is EventKind.ANSWERED]
     unanswered = history[answers[-1] :] if answers else history
-    if call.state not in (*_STOPPED, CallState.ON_THE_WAY) and _says(unanswered, EventKind.STEP_TOLD, again=True):
+    if call.state not in (*STOPPED, CallState.ON_THE_WAY) and _says(unanswered, EventKind.STEP_TOLD, again=True):
         firing.append(UNANSWERED)
     return tuple(firing)
 
 
-def _taken(call: Call, history: Sequence[CallEvent]) -> dict[str, Any]:
+def _taken(history: Sequence[CallEvent]) -> dict[str, Any]:
     """Return who took the call, who goes, and why it was closed."""
     taken: dict[str, Any] = {"answered_by": "", "responder": None, "cause": None}
-    hands_on = False
     for event in history:
+        name = _text(event.facts.get("name"))
+        known: Responder | None = taken["responder"]
         match event.kind:
             case EventKind.ANSWERED:
                 taken["answered_by"] = event.actor
-            case EventKind.STEP_TOLD | EventKind.OVERDUE if not hands_on:
-                # The ladder climbs on past whoever took the call and sent nobody.
-                taken["answered_by"] = taken["answered_by"] if taken["responder"] else ""
+            case EventKind.STEP_TOLD:
+                taken["answered_by"] = ""
             case EventKind.DISPATCHED | EventKind.ON_THE_WAY:
-                name, phone, contractor = (_text(event.facts.get(fact)) for fact in ("name", "phone", "contractor"))
-                taken["responder"] = Responder(name, phone, contractor=contractor)
-            case EventKind.HANDED_ON:
-                gone = event.facts.get("name") == taken["answered_by"]
-                taken |= {"answered_by": "" if gone else taken["answered_by"], "responder": None}
+                phone, contractor = (_text(event.facts.get(fact)) for fact in ("phone", "contractor"))
+                set_out = event.at if event.kind is EventKind.ON_THE_WAY else None
+                if known is not None and known.name == name:
+                    set_out = known.on_the_way_at or set_out
+                taken["responder"] = Responder(name, phone, contractor=contractor, on_the_way_at=set_out)
+            case EventKind.CANNOT_COME if known is not None and known.name == name:
+                taken["responder"] = None
+            case EventKind.NOT_ON_SITE:
+                taken["responder"] = None
             case EventKind.CLOSED:
                 taken["cause"] = _word(Cause, str(event.facts.get("cause", "")))
-        hands_on = event.kind is EventKind.HANDED_ON
-    if call.state not in (*_HELD, *_STOPPED):
-        taken |= {"answered_by": "", "responder": None}
     return taken

@@ -5,9 +5,7 @@ from enum import StrEnum
 
 from msgspec.structs import fields, replace
 
-from emergency.model import Call, CallState, Stamps
-
-STOPPED = (CallState.ON_SITE, CallState.FREED, CallState.ABANDONED, CallState.CLOSED)
+from emergency.model import STOPPED, Call, Stamps
 
 
 class ClockState(StrEnum):
@@ -60,11 +58,11 @@ def on_the_wall(call: Call, ahead: timedelta) -> Call:
     def shown(at: datetime | None) -> datetime | None:
         return None if at is None else at + ahead
 
-    responder, timed = call.responder, call.timed
+    responder, timed, who = call.responder, call.timed, call.responsible
     return replace(
         call,
         next_at=shown(call.next_at),
-        climb_at=shown(call.climb_at),
+        responsible=who and replace(who, until=who.until + ahead),
         rescue_by=shown(call.rescue_by),
         clock_from=shown(call.clock_from),
         responder=responder and replace(responder, arrives_at=shown(responder.arrives_at)),

@@ -203,10 +203,7 @@ class Switchboard:
         rules, version = self.rules(decided.call), decided.call.version
         pages = await self._pages(decided.call, decided.tellings, rules, now)
         while _nobody_called(decided.tellings, pages) and _may_climb(decided.call, rules):
-            early = msgspec.structs.replace(decided.call, climb_at=now.steady)
-            further = steps.tick(early, now.steady, rules, ahead=now.ahead)
-            if further is None:
-                break
+            further = steps.climbed(decided.call, now.steady, rules, ahead=now.ahead)
             call = msgspec.structs.replace(further.call, version=version)
             pages += await self._pages(call, further.tellings, rules, now)
             decided = Decision(call, decided.events + further.events, further.tellings, decided.alerts + further.alerts)

@@ -117,8 +117,7 @@ class _Speaker:
         if call.answered_by:
             yield say.answered.format(name=_one_line(call.answered_by))
         if call.responder is not None:
-            coming = stamps.on_the_way is not None and call.state is not CallState.DISPATCHED
-            phrase = say.on_the_way if coming else say.dispatched
+            phrase = say.dispatched if call.responder.on_the_way_at is None else say.on_the_way
             yield phrase.format(name=self._responder(call.responder))
         if stamps.on_site is not None:
             yield say.on_site.format(at=self._minute(stamps.on_site))
@@ -152,6 +151,8 @@ class _Speaker:
             PageKind.DISPATCH: say.go,
             PageKind.HALF_TIME: say.half_time,
             PageKind.OVERDUE: say.call_out,
+            PageKind.AGAIN: say.again,
+            PageKind.REMINDER: say.left_open,
         }
         return steps[kind]
 

@@ -60,6 +60,12 @@ class Arriving(_Said):
     name: Line = Field(default="", description="By default who was on the way.")
 
 
+class Leaving(_Said):
+    """Why nobody is there."""
+
+    reason: Words | None = None
+
+
 class Freeing(_Said):
     """How many were freed."""
 
@@ -81,7 +87,7 @@ class Closing(_Said):
 
 @router.post("/answer", summary="Answer an emergency call", responses=_ACT)
 async def answer_emergency_call(given: Given, actor: CurrentActor, call_id: CallId) -> EmergencyCall:
-    """Take the call: the ladder stops climbing for a while. 409 where somebody else took it."""
+    """Take the call: the ladder stops climbing for a while. 409 where somebody else has it now, or all are out."""
     return await done(given, call_id, acts.Answer(), actor.name)
 
 
@@ -89,7 +95,7 @@ async def answer_emergency_call(given: Given, actor: CurrentActor, call_id: Call
 async def dispatch_emergency_call(
     given: Given, actor: CurrentActor, call_id: CallId, said: Dispatching
 ) -> EmergencyCall:
-    """Record who was asked to go, and have the people of a step told of it. 409 once somebody is on site."""
+    """Record who was asked to go, and have the people of a step told of it. 409 once everybody is out."""
     what = acts.Dispatch(said.name, said.phone, said.contractor)
     if said.step is not None:
         call = await known_call(given, call_id)
@@ -101,7 +107,10 @@ async def dispatch_emergency_call(
 async def set_out_for_emergency_call(
     given: Given, actor: CurrentActor, call_id: CallId, said: SettingOut
 ) -> EmergencyCall:
-    """Record who goes and when they will be there; the caller sees it. 409 once somebody is on site."""
+    """Record who goes and when they will be there; the caller sees it. 409 once everybody is out.
+
+    Nobody is waited for longer than five minutes behind the end of the rescue clock.
+    """
     arrives_at = said.arrives_at
     if said.arrives_in is not None:
         if arrives_at is not None:
@@ -113,7 +122,10 @@ async def set_out_for_emergency_call(
 
 @router.post("/cannot-come", summary="Say that somebody does not come", responses=_SAYING)
 async def hand_on_emergency_call(given: Given, actor: CurrentActor, call_id: CallId, said: NotComing) -> EmergencyCall:
-    """Hand the call on: the next step of the ladder is told at once. 409 once somebody is on site."""
+    """Hand the call on: the next step of the ladder is told at once.
+
+    Of another one than who has the call it is only noted. 409 once nobody has to come any more.
+    """
     return await done(given, call_id, acts.CannotCome(said.name, said.reason or ""), actor.name)
 
 
@@ -123,6 +135,14 @@ async def arrive_at_emergency_call(
 ) -> EmergencyCall:
     """Stop the rescue clock. Said again, nothing changes."""
     return await done(given, call_id, acts.OnSite(said.name if said else ""), actor.name)
+
+
+@router.post("/not-on-site", summary="Say that nobody is on site after all", responses=_SAYING)
+async def leave_emergency_call(
+    given: Given, actor: CurrentActor, call_id: CallId, said: Leaving | None = None
+) -> EmergencyCall:
+    """Take *on site* back: the rescue clock goes on, and the next step of the ladder is told at once."""
+    return await done(given, call_id, acts.NotOnSite((said.reason if said else None) or ""), actor.name)
 
 
 @router.post("/freed", summary="Say that everybody is out", responses=_SAYING)
@@ -147,7 +167,7 @@ async def note_on_emergency_call(given: Given, actor: CurrentActor, call_id: Cal
 
 @router.post("/close", summary="Close an emergency call", responses=_SAYING)
 async def close_emergency_call(given: Given, actor: CurrentActor, call_id: CallId, said: Closing) -> EmergencyCall:
-    """End the call with its cause. 409 while it rings, and before the end of alarm where an alarm button called."""
+    """End the call with its cause. 409 before anybody answered, and before the end of an alarm button's alarm."""
     return await done(given, call_id, acts.Close(said.cause, said.text or ""), actor.name)
 
 

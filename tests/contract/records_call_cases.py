@@ -15,7 +15,9 @@ from emergency.model import (
     OwnAlert,
     Page,
     PageKind,
+    Party,
     Place,
+    Responsible,
     Source,
     Stamps,
     Value,
@@ -53,7 +55,7 @@ def call(call_id: str = "c1", *, lift: str = LIFT_PATH, at: datetime = START, **
         "stamps": Stamps(at),
         "version": 1,
         "next_at": at,
-        "climb_at": at,
+        "responsible": Responsible(Party.LADDER, at),
     }
     return Call(**known | fields)
 
@@ -89,7 +91,7 @@ def acting(known: Call, kind: EventKind = EventKind.ANSWERED, **fields: Any) -> 
 
 def closing(known: Call) -> CallCommit:
     stamps = replace(known.stamps, closed=after(9))
-    return acting(known, EventKind.CLOSED, state=CallState.CLOSED, stamps=stamps, next_at=None, climb_at=None)
+    return acting(known, EventKind.CLOSED, state=CallState.CLOSED, stamps=stamps, next_at=None, responsible=None)
 
 
 def overdue(*, firing: bool = True, device: str = LIFT_PATH, since: datetime = START, at: float = 30) -> OwnAlert:

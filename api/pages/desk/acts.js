@@ -16,8 +16,9 @@ const NEXT = {
   freed: ['close'],
   abandoned: ['close', 'dispatch'],
 };
-const POSSIBLE = ['answer', 'dispatch', 'on_the_way', 'cannot_come', 'on_site', 'freed', 'end_of_alarm', 'abandon', 'note', 'close'];
-const AFTER_ARRIVAL = ['dispatch', 'on_the_way', 'cannot_come', 'abandon', 'on_site'];
+const POSSIBLE = ['answer', 'dispatch', 'on_the_way', 'cannot_come', 'on_site', 'not_on_site', 'freed', 'end_of_alarm', 'abandon', 'note', 'close'];
+const AFTER_ARRIVAL = ['cannot_come', 'abandon', 'on_site'];
+const AFTER_RELEASE = ['answer', 'dispatch', 'on_the_way'];
 
 /** The acts of a call as it stands: [those that come next, the others]. */
 export function possible(call) {
@@ -27,10 +28,13 @@ export function possible(call) {
   if (waiting && first[0] === 'close') first = ['end_of_alarm', ...first.slice(1)];
   const arrived = ['on_site', 'freed'].includes(call.state);
   const others = POSSIBLE.filter((act) => !first.includes(act)
-    && !(act === 'answer' && call.answered_by)
+    && !(act === 'answer' && call.responsible?.party === 'staff')
+    && !(act === 'not_on_site' && call.state !== 'on_site')
+    && !(act === 'cannot_come' && call.state === 'abandoned')
+    && !(call.state === 'freed' && AFTER_RELEASE.includes(act))
     && !(act === 'freed' && call.state === 'freed')
     && !(act === 'end_of_alarm' && !waiting)
-    && !(act === 'close' && (call.state === 'ringing' || waiting))
+    && !(act === 'close' && ((call.state === 'ringing' && !call.stamps.answered) || waiting))
     && !(act === 'abandon' && call.state === 'abandoned')
     && !(arrived && AFTER_ARRIVAL.includes(act)));
   return [first, others];
@@ -57,6 +61,7 @@ const FIELDS = {
   on_the_way: (call) => [people(call), minutes()],
   cannot_come: (call) => [people(call, { numbers: false }), field('reason')],
   on_site: (call) => [field('name', { value: call.responder?.name ?? '', maxlength: 200 })],
+  not_on_site: () => [field('reason')],
   freed: (call) => [field('how_many', { type: 'number', min: 0, max: 100, value: call.people ?? '' })],
   end_of_alarm: () => [note('code_hint'), field('code', { required: true, autocomplete: 'off' })],
   abandon: () => [note('abandon_hint')],
@@ -75,6 +80,7 @@ const BODIES = {
   },
   cannot_come: (form, call) => kept({ name: chosen(form, call).name, reason: form.get('reason') }),
   on_site: (form) => kept({ name: form.get('name') }),
+  not_on_site: (form) => kept({ reason: form.get('reason') }),
   freed: (form) => (form.get('how_many') === '' ? {} : { people: Number(form.get('how_many')) }),
   end_of_alarm: (form) => ({ code: form.get('code') }),
   abandon: () => undefined,

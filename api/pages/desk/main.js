@@ -13,7 +13,7 @@ import { forget, work } from './work.js';
 const LIST_MILLISECONDS = 10_000; // The stream tells at once; the list finds out that the stream is dead.
 const SIGNALS_MILLISECONDS = 3000;
 const RECENT = 12;
-const PATHS = { on_the_way: 'on-the-way', cannot_come: 'cannot-come', on_site: 'on-site', end_of_alarm: 'end-of-alarm' };
+const PATHS = { on_the_way: 'on-the-way', cannot_come: 'cannot-come', on_site: 'on-site', not_on_site: 'not-on-site', end_of_alarm: 'end-of-alarm' };
 
 const find = (id) => document.getElementById(id);
 const calls = new Map();

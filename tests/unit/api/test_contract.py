@@ -41,6 +41,7 @@ MAY_CONFLICT = {
     "set_out_for_emergency_call",
     "hand_on_emergency_call",
     "arrive_at_emergency_call",
+    "leave_emergency_call",
     "free_emergency_call",
     "abandon_emergency_call",
     "note_on_emergency_call",

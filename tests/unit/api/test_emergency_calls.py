@@ -161,6 +161,7 @@ async def test_a_call_goes_its_way_and_every_step_says_who(lan: httpx.AsyncClien
     dispatched = await done(lan, call_id, "dispatch", {"name": "王工", "phone": "139 0000 0000", "step": "maintainer"})
     assert dispatched["responder"] == {
         "name": "王工", "phone": "139 0000 0000", "arrives_at": None, "contractor": "kone",
+        "asked_at": "2026-08-14T07:02:26Z", "on_the_way_at": None,
     }  # fmt: skip
     assert dispatched["ladder"]["told"] == 2
     coming = await done(lan, call_id, "on-the-way", {"name": "王工", "arrives_in": "10m"})
@@ -202,8 +203,9 @@ async def test_the_caller_takes_it_back(lan: httpx.AsyncClient) -> None:
 CONFLICTS: dict[str, tuple[list[str], str, Any]] = {
     "closing what rings": ([], "close", {"cause": "other"}),
     "closing a call as a drill": (["answer"], "close", {"cause": "drill"}),
-    "dispatching to where somebody is": (["on-site"], "dispatch", {"name": "wang"}),
-    "setting out to where somebody is": (["on-site"], "on-the-way", {"name": "wang"}),
+    "dispatching to where all are out": (["freed"], "dispatch", {"name": "wang"}),
+    "setting out to where all are out": (["freed"], "on-the-way", {"name": "wang"}),
+    "leaving where nobody is": (["answer"], "not-on-site", None),
     "not coming to where somebody is": (["on-site"], "cannot-come", {"name": "wang"}),
 }
 

@@ -163,7 +163,7 @@ async def test_taps_on_an_answered_call_page_for_a_new_phone_only(
         player.cookies.clear()
         await scan(player)
         await tap(player)
-    assert paged(world) == ["call", "update"]
+    assert paged(world) == ["call", "again"]
     assert written(world, "joined") == 49  # Beside the page that raised it: fifty are told apart.
     assert written(world, "raised") == 1
 

@@ -102,16 +102,15 @@ def test_who_never_arrives_is_followed_by_everybody_else_in_turn_and_then_again(
     [
         pytest.param(120, 120 + 300, id="five minutes after they said they would be there"),
         pytest.param(-60, 10 + 300, id="a time that is past counts as now"),
-        pytest.param(None, None, id="no time said: the rescue clock decides"),
+        pytest.param(None, 1_800 + 300, id="no time said: the rescue clock decides"),
+        pytest.param(7_200, 1_800 + 300, id="nobody is waited for much longer than the rescue clock says"),
     ],
 )
-def test_who_says_when_they_come_is_waited_for_until_then(
-    arrives_seconds: int | None, climbs_seconds: int | None
-) -> None:
+def test_who_says_when_they_come_is_waited_for_until_then(arrives_seconds: int | None, climbs_seconds: int) -> None:
     arrives = None if arrives_seconds is None else after(arrives_seconds)
     decided = steps.act(call(), acts.OnTheWay("zhang", arrives), "zhang", after(10), RULES)
     assert decided is not None
-    assert decided.call.climb_at == (None if climbs_seconds is None else after(climbs_seconds))
+    assert decided.call.climb_at == after(climbs_seconds)
 
 
 def test_who_sets_out_when_all_is_late_is_not_waited_for_without_end() -> None:
@@ -142,15 +141,16 @@ def test_who_looks_after_what_was_taken_back_has_all_the_time_again() -> None:
 
 
 @pytest.mark.parametrize("arrives_at", [None, after(20 * 60)], ids=["some time", "at an instant"])
-def test_an_answer_again_when_all_is_late_leaves_it_to_the_ladder_to_climb(arrives_at: datetime | None) -> None:
+def test_whoever_answers_when_who_goes_is_late_has_the_call_for_a_while(arrives_at: datetime | None) -> None:
     gone = steps.act(call(), acts.OnTheWay("zhang", arrives_at), "li", after(60), RULES)
     assert gone is not None
     late = T0 + WHOLE + timedelta(minutes=1)
-    assert steps.act(gone.call, acts.Answer(), "li", late, RULES) is None
-    decided = ticked(gone.call, (late - T0).total_seconds())
-    assert EventKind.OVERDUE in [event.kind for event in decided.events]
-    assert told(decided)
-    assert decided.call.next_at is not None
+    for actor in ("li", "wang"):
+        decided = steps.act(gone.call, acts.Answer(), actor, late, RULES)
+        assert decided is not None
+        assert EventKind.OVERDUE in [event.kind for event in decided.events]
+        assert (decided.call.state, decided.call.answered_by) == (CallState.ON_THE_WAY, actor)
+        assert decided.call.next_at == late + RULES.answered_wait
 
 
 def test_who_answers_what_was_taken_back_has_it_whoever_had_it_before() -> None:

@@ -78,7 +78,7 @@ def test_a_drill_reads_so_in_english() -> None:
     ]
 
 
-WANG = Responder("王师傅", "139 0000 0002", minutes(12), "tonghui")
+WANG = Responder("王师傅", "139 0000 0002", minutes(12), "tonghui", on_the_way_at=minutes(3))
 ANSWERED = Stamps(T0, answered=minutes(1))
 COMING = replace(ANSWERED, on_the_way=minutes(3))
 THERE = replace(COMING, on_site=minutes(14))
@@ -116,7 +116,12 @@ SAID: dict[str, tuple[Call, PageKind, list[str], list[str]]] = {
     ),
     "a place without a name": (call(place=Place("xingfuli")), PageKind.CALL, ["地点：xingfuli"], []),
     "asked to go": (
-        call(state=CallState.DISPATCHED, stamps=ANSWERED, answered_by="lan", responder=replace(WANG, arrives_at=None)),
+        call(
+            state=CallState.DISPATCHED,
+            stamps=ANSWERED,
+            answered_by="lan",
+            responder=replace(WANG, arrives_at=None, on_the_way_at=None),
+        ),
         PageKind.DISPATCH,
         ["请前往救援：3 号楼电梯", "接听：lan", "已派：王师傅 139 0000 0002", "处置：立即出发", "15:32 前到场"],
         ["预计"],

@@ -1,0 +1,251 @@
+"""Traces that once left a person in a lift waiting for nobody, or told somebody what was not so."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from msgspec.structs import replace
+
+from core.errors import Conflict
+from emergency import acts, steps
+from emergency.figures import figures_of
+from emergency.model import Call, CallState, Cause, Decision, EventKind, PageKind, Party, Source
+from emergency.own_rules import OVERDUE
+from emergency.rescue import ClockState, clock_state
+from emergency.steps import CallRequest
+from tests.unit.emergency.calls import LIFT, RULES, T0, after
+
+ANSWER, BACK, TICK = acts.Answer(), acts.Abandon("r1"), "tick"
+MINUTE, LATE_AGAIN = 60, timedelta(minutes=5)
+
+
+def going(name: str = "zhang", arrives: float | None = None) -> acts.OnTheWay:
+    return acts.OnTheWay(name, None if arrives is None else after(arrives))
+
+
+class Trace:
+    """One call, and all that was decided of it."""
+
+    def __init__(self, source: Source = Source.RESIDENT, ref: str = "r1") -> None:
+        self.decided = [steps.raised(CallRequest(source, LIFT, ref=ref), "c1", "caller", T0, RULES)]
+
+    @property
+    def call(self) -> Call:
+        return self.decided[-1].call
+
+    def at(self, seconds: float, what: acts.Act | str = TICK, actor: str = "li") -> Decision | None:
+        """Do it, and return what was decided, ``None`` for nothing."""
+        now = after(seconds)
+        if isinstance(what, str):
+            decided = steps.tick(self.call, now, RULES)
+        else:
+            decided = steps.act(self.call, what, actor, now, RULES)
+        if decided is not None:
+            self.decided.append(decided)
+        return decided
+
+    def ticked(self, begin: int, end: int) -> list[tuple[int, PageKind]]:
+        """Tick each second, and return who was told when."""
+        told = []
+        for second in range(begin, end + 1):
+            if (decided := self.at(second)) is not None:
+                told += [(second, telling.kind) for telling in decided.tellings]
+        return told
+
+
+def longest_silence(told: Sequence[tuple[int, PageKind]], begin: int, end: int) -> int:
+    instants = [begin, *(second for second, _ in told), end]
+    return max(later - earlier for earlier, later in pairwise(instants))
+
+
+@pytest.mark.parametrize("arrives", [7_200, None], ids=["in two hours", "some time"])
+def test_behind_the_rescue_clock_nobody_is_waited_for_longer_than_five_minutes(arrives: float | None) -> None:
+    trace = Trace()
+    trace.at(10, going(arrives=arrives), "zhang")
+    told = trace.ticked(11, 3 * 3_600)
+    assert (1_800, PageKind.OVERDUE) in told
+    assert (1_800, PageKind.CALL) in told
+    late = [(second, kind) for second, kind in told if second >= 1_800]
+    assert longest_silence(late, 1_800, 3 * 3_600) <= 300
+
+
+def test_an_arrival_in_the_wrong_year_is_refused() -> None:
+    trace = Trace()
+    with pytest.raises(Conflict, match="expected within 1 day"):
+        trace.at(1_900, going(arrives=365 * 86_400))
+
+
+@pytest.mark.parametrize("set_out", [10, 901])
+def test_an_answer_after_a_gap_keeps_the_call_alive(set_out: int) -> None:
+    trace = Trace()
+    trace.at(set_out, going())
+    trace.at(set_out + 45 * MINUTE, ANSWER)
+    who = trace.call.responsible
+    assert who is not None
+    assert (who.party, trace.call.answered_by) == (Party.STAFF, "li")
+    assert trace.ticked(set_out + 45 * MINUTE, set_out + 50 * MINUTE)
+
+
+@pytest.mark.parametrize("by", ["overdue", "cannot come"])
+def test_whoever_was_told_may_answer(by: str) -> None:
+    trace = Trace()
+    trace.at(10, going("li"), "li")
+    told = trace.ticked(11, 1_800) if by == "overdue" else trace.at(20, acts.CannotCome("li"), "li")
+    assert told
+    decided = trace.at(1_801 if by == "overdue" else 21, ANSWER, "wang")
+    assert decided is not None
+    assert decided.call.answered_by == "wang"
+
+
+def test_what_was_taken_back_is_nobodys_to_hand_on() -> None:
+    trace = Trace()
+    trace.at(1, acts.Dispatch("zhang"))
+    trace.at(61)
+    trace.at(62, ANSWER)
+    trace.at(63, acts.CannotCome("zhang"), "zhang")
+    trace.at(64, ANSWER)
+    trace.at(65, BACK, "caller")
+    assert (trace.call.state, trace.call.answered_by, trace.call.responder) == (CallState.ABANDONED, "", None)
+    with pytest.raises(Conflict, match="nobody has to come"):
+        trace.at(66, acts.CannotCome("li"))
+    assert trace.ticked(66, 1_799) == []
+    for actor in ("li", "wang"):
+        answered = steps.act(trace.call, ANSWER, actor, after(1_800), RULES)
+        assert answered is not None
+        assert (answered.call.state, answered.call.answered_by) == (CallState.ANSWERED, actor)
+        assert clock_state(answered.call, after(1_800)) is ClockState.RUNNING
+        assert answered.call.rescue_by == after(3_600)
+
+
+@pytest.mark.parametrize("taken", [ANSWER, acts.Dispatch("zhang"), going(), acts.OnSite("zhang")])
+def test_a_press_under_a_taken_state_is_told_as_one(taken: acts.Act) -> None:
+    trace = Trace(Source.CAR_BUTTON, "alert/1")
+    trace.at(1, taken)
+    pressed = trace.at(20, acts.Join(Source.CAR_BUTTON, "alert/2"), "lift")
+    assert pressed is not None
+    assert [telling.kind for telling in pressed.tellings] == [PageKind.AGAIN]
+
+
+def test_after_a_mistaken_on_site_help_is_called_at_once() -> None:
+    trace = Trace(Source.CAR_BUTTON, "alert/1")
+    trace.at(1, acts.OnSite("zhang"))
+    trace.at(20, acts.Join(Source.CAR_BUTTON, "alert/2"), "lift")
+    who = trace.call.responsible
+    assert who is not None
+    assert who.until == after(20) + RULES.answered_wait
+    assert (20 + 180, PageKind.REMINDER) in trace.ticked(21, 20 + 180)
+    left = trace.at(300, acts.NotOnSite("wrong lift"))
+    assert left is not None
+    assert (left.call.state, left.call.responder) == (CallState.RINGING, None)
+    assert [telling.kind for telling in left.tellings] == [PageKind.CALL]
+    assert left.call.rescue_by == after(1_800)
+    assert (1_800, PageKind.OVERDUE) in trace.ticked(301, 1_800)
+
+
+def test_who_was_only_sent_is_never_called_on_the_way() -> None:
+    trace = Trace()
+    trace.at(1, acts.Dispatch("zhang"))
+    trace.at(61)
+    trace.at(62, ANSWER)
+    assert trace.call.state is CallState.DISPATCHED
+    trace.at(63, going("zhang"), "zhang")
+    trace.at(70, acts.Dispatch("zhang"))
+    assert (trace.call.state, trace.call.responder and trace.call.responder.on_the_way_at) == (
+        CallState.ON_THE_WAY,
+        after(63),
+    )
+    trace.at(80, acts.Dispatch("chen"))
+    assert (trace.call.state, trace.call.further) == (CallState.ON_THE_WAY, ("chen",))
+    trace.at(90, going("chen"), "chen")
+    assert trace.call.responder is not None
+    assert trace.call.responder.on_the_way_at == after(90)
+
+
+def test_a_take_back_that_stopped_nothing_is_none_in_the_figures() -> None:
+    trace = Trace()
+    trace.at(1, acts.Join(Source.RESIDENT, "r2"), "caller")
+    trace.at(2, BACK, "caller")
+    assert trace.at(3, BACK, "caller") is None
+    trace.ticked(4, 1_801)
+    figures = figures_of([trace.call], after(1_801))
+    assert (figures.taken_back, figures.overdue, figures.answer.late) == (0, 1, 1)
+
+
+def test_the_history_never_runs_backwards() -> None:
+    trace = Trace()
+    trace.at(5, ANSWER)
+    trace.at(45 * MINUTE)
+    trace.at(45 * MINUTE + 1, acts.Note("x"))
+    instants = [event.at for decided in trace.decided for event in decided.events]
+    assert instants == sorted(instants)
+    assert trace.call.climb_at is not None
+    assert trace.call.climb_at <= after(45 * MINUTE) + LATE_AGAIN
+
+
+def test_cannot_come_said_twice_tells_one_step() -> None:
+    trace = Trace()
+    assert trace.at(1, acts.CannotCome("wang"), "wang") is not None
+    assert trace.at(2, acts.CannotCome("wang"), "wang") is None
+    assert trace.call.told == 2
+    trace.at(3, acts.Dispatch("wang"))
+    assert trace.at(4, acts.CannotCome("wang"), "wang") is not None
+
+
+@pytest.mark.parametrize("what", [acts.Close(Cause.HUMAN), acts.Freed(1), acts.OnSite("li")])
+def test_who_ends_a_matter_late_tells_nobody_that_it_is_late(what: acts.Act) -> None:
+    trace = Trace()
+    trace.at(5, ANSWER)
+    decided = trace.at(45 * MINUTE, what)
+    assert decided is not None
+    assert PageKind.OVERDUE not in [telling.kind for telling in decided.tellings]
+    assert decided.alerts == ()
+    assert EventKind.OVERDUE in [event.kind for event in decided.events]
+    assert decided.call.alerts == ()
+
+
+def test_an_alert_that_fired_before_ends_with_the_matter() -> None:
+    trace = Trace()
+    trace.ticked(1, 1_800)
+    assert OVERDUE in trace.call.alerts
+    decided = trace.at(1_900, acts.Freed(1))
+    assert decided is not None
+    assert (OVERDUE, False) in [(alert.rule, alert.firing) for alert in decided.alerts]
+
+
+def test_the_wall_clock_moves_no_ladder() -> None:
+    before = Trace().call
+    for ahead in (timedelta(hours=-1), timedelta(hours=1)):
+        decided = steps.tick(before, after(30), RULES, ahead=ahead)
+        assert decided is not None
+        assert decided.call.climb_at == after(60)
+
+
+@pytest.mark.parametrize(
+    ("what", "instants"),
+    [
+        (acts.OnSite("zhang"), [1_801, 3_601, 7_201]),
+        (acts.Freed(1), [1_801, 3_601, 7_201]),
+        (BACK, [1_801, 3_601, 7_201]),
+    ],
+    ids=["on site", "freed", "taken back"],
+)
+def test_who_was_told_first_is_reminded_of_what_nobody_closed(what: acts.Act, instants: list[int]) -> None:
+    trace = Trace()
+    trace.at(1, what)
+    assert trace.ticked(2, 8_000) == [(second, PageKind.REMINDER) for second in instants]
+    assert trace.decided[-1].tellings[0].steps == (0,)
+
+
+def test_a_call_of_an_earlier_version_has_somebody_responsible() -> None:
+    trace = Trace()
+    trace.at(1, going(arrives=600), "zhang")
+    known = trace.call.responder
+    assert known is not None
+    former = replace(trace.call, responsible=None, responder=replace(known, on_the_way_at=None))
+    decided = steps.act(former, acts.Note("x"), "li", after(20), RULES)
+    assert decided is not None
+    assert decided.call.state is CallState.ON_THE_WAY
+    assert decided.call.responsible is not None
+    assert decided.call.responsible.party is Party.RESPONDER
+    assert isinstance(decided.call.next_at, datetime)
