@@ -1,6 +1,6 @@
 """Emergency calls as they stand on the wire. Each ``of`` turns what the domain keeps into its wire form."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -8,13 +8,14 @@ from msgspec.structs import asdict
 from pydantic import BaseModel, Field
 
 from api.times import Utc
-from emergency.ladder import LadderStep, Rules
+from emergency.ladder import LadderStep, Reach, Rules
 from emergency.model import (
     AGAIN,
     Call,
     Caller,
     CallState,
     Cause,
+    Dialled,
     EventKind,
     EventRow,
     PageRow,
@@ -144,6 +145,18 @@ class CallContact(BaseModel):
         )
 
 
+class CallDialled(BaseModel):
+    """That somebody dialled the number of a step."""
+
+    at: Utc
+    by: str
+    answer: str = Field(description="What was said there.")
+
+    @classmethod
+    def of(cls, dialled: Dialled) -> Self:
+        return cls(at=dialled.at, by=dialled.by, answer=dialled.answer)
+
+
 class CallLadderStep(BaseModel):
     """One step of the ladder, with the people on it now."""
 
@@ -151,19 +164,30 @@ class CallLadderStep(BaseModel):
     title_zh: str
     title_en: str
     wait_seconds: float = Field(description="How long it has, until the next step is told.")
-    dial: bool = Field(description="Somebody has to dial its number by hand.")
-    told: bool = Field(description="Whether it was told.")
+    dial: bool = Field(description="Somebody has to dial its number by hand: Anju dials nobody.")
+    reach: Reach = Field(
+        description="`people`: Anju tells a person; `dial`: somebody hears of it once it is dialled; `machines`: topics"
+        " and webhooks alone."
+    )
+    due: bool = Field(description="Its turn has come.")
+    told: bool = Field(description="Its people were told; never true of a number that somebody has to dial.")
+    dialled: CallDialled | None = Field(description="The newest call to its number; null where nobody dialled it.")
     contacts: list[CallContact]
 
     @classmethod
-    def of(cls, step: LadderStep, *, told: bool) -> Self:
+    def of(cls, step: LadderStep, index: int, call: Call, people: Collection[str]) -> Self:
+        dialled = next((each for each in reversed(call.dialled) if each.step == step.name), None)
+        due = index in call.due
         return cls(
             name=step.name,
             title_zh=step.title_zh,
             title_en=step.title_en,
             wait_seconds=step.wait_seconds,
             dial=step.dial,
-            told=told,
+            reach=step.reach(people),
+            due=due,
+            told=due and not step.dial,
+            dialled=dialled and CallDialled.of(dialled),
             contacts=[CallContact.of(contact) for contact in step.contacts],
         )
 
@@ -172,13 +196,13 @@ class CallLadder(BaseModel):
     """How far the call has climbed."""
 
     name: str
-    told: int = Field(description="How many steps were told.")
-    climb_at: Utc | None = Field(description="When the next step is told by itself; null where the ladder has stopped.")
+    told: int = Field(description="Where it stands: the index of the next step.")
+    climb_at: Utc | None = Field(description="When the next step's turn comes; null where the ladder has stopped.")
     steps: list[CallLadderStep]
 
     @classmethod
-    def of(cls, call: Call, steps: Sequence[LadderStep]) -> Self:
-        shown = [CallLadderStep.of(step, told=index < call.told) for index, step in enumerate(steps)]
+    def of(cls, call: Call, steps: Sequence[LadderStep], people: Collection[str]) -> Self:
+        shown = [CallLadderStep.of(step, index, call, people) for index, step in enumerate(steps)]
         return cls(name=call.ladder, told=call.told, climb_at=call.climb_at, steps=shown)
 
 
@@ -226,7 +250,8 @@ class EmergencyCall(BaseModel):
     rescue: RescueClock
 
     @classmethod
-    def of(cls, call: Call, rules: Rules, now: datetime) -> Self:
+    def of(cls, call: Call, rules: Rules, now: datetime, people: Collection[str]) -> Self:
+        """Return ``call`` as it is seen; ``people`` are the targets of the notification plan that lead to persons."""
         return cls(
             id=call.id,
             number=call.number,
@@ -249,7 +274,7 @@ class EmergencyCall(BaseModel):
             cause=call.cause,
             open=call.open,
             damaged=call.damaged,
-            ladder=CallLadder.of(call, rules.steps),
+            ladder=CallLadder.of(call, rules.steps, people),
             nearby=[CallContact.of(contact) for contact in rules.nearby],
             rescue=RescueClock.of(call, now),
         )
@@ -260,7 +285,9 @@ class CallPage(BaseModel):
 
     receiver: str
     person: str = Field(description="Who is meant; empty for a receiver named itself.")
-    kind: str = Field(description="`call`, `dispatch`, `update`, `half_time`, `overdue`, `again` or `reminder`.")
+    kind: str = Field(
+        description="`call`, `dispatch`, `update`, `half_time`, `overdue`, `again`, `reminder` or `dial`."
+    )
     status: str = Field(description="`waiting`, `delivered` or `failed`.")
     at: Utc = Field(description="When it was decided.")
     step: int = Field(description="Of the ladder, from 0.")

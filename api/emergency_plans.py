@@ -6,9 +6,10 @@ from typing import Self
 import msgspec
 from pydantic import BaseModel, Field
 
-from alerts.dispatch.plan import Plan, targets_of
+from alerts.dispatch.plan import Plan, people_targets, targets_of
 from api.models import Bilingual
 from api.texts import TextProblem, refuse_unreadable
+from emergency.ladder import Unreached, unreached
 from emergency.plan import EmergencyPlan
 from emergency.plan_loading import check_plan
 
@@ -55,6 +56,20 @@ class EmergencyPlanCommunity(BaseModel):
     nearby: list[str]
 
 
+class EmergencyPlanUnreached(BaseModel):
+    """A step that reaches no person: topics and webhooks alone, and no number to dial."""
+
+    community: str
+    lift: str = Field(description="Empty where it is so for every lift of the community.")
+    step: str
+    title: Bilingual
+
+    @classmethod
+    def of(cls, found: Unreached) -> Self:
+        title = Bilingual(zh=found.step.title_zh, en=found.step.title_en)
+        return cls(community=found.community, lift=found.lift, step=found.step.name, title=title)
+
+
 class EmergencyPlanInForce(BaseModel):
     """The plan in force, as its file says it."""
 
@@ -63,10 +78,13 @@ class EmergencyPlanInForce(BaseModel):
     ladders: list[EmergencyPlanLadder]
     communities: list[EmergencyPlanCommunity]
     problem: str | None = Field(description="Why what is newest was refused, so that the plan before stays in force.")
+    unreached: list[EmergencyPlanUnreached] = Field(description="The steps that reach no person.")
 
     @classmethod
-    def of(cls, plan: EmergencyPlan, problem: str) -> Self:
-        return cls.model_validate({**msgspec.to_builtins(plan), "problem": problem or None})
+    def of(cls, plan: EmergencyPlan, problem: str, notify: Plan) -> Self:
+        """Return ``plan`` as it is written; ``notify``, the notification plan, says whom its targets reach."""
+        found = [EmergencyPlanUnreached.of(each) for each in unreached(plan, people_targets(notify))]
+        return cls.model_validate({**msgspec.to_builtins(plan), "problem": problem or None, "unreached": found})
 
 
 class CheckedEmergencyPlan(BaseModel):

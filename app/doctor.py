@@ -22,7 +22,7 @@ import httpx
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from alerts.dispatch.plan import Plan, reaches_people
+from alerts.dispatch.plan import Plan, people_targets, reaches_people
 from app import heartbeat, rights, wiring
 from app.channels import Channels
 from app.disk import space_of, warn_below
@@ -32,6 +32,7 @@ from app.plan_source import read_plan
 from app.settings import Settings
 from core.clock import Clock
 from core.observations import PAYLOAD_LIMIT_BYTES
+from emergency.ladder import unreached
 from ingest.broker_link import tls_context
 from storage.damage import require_known, require_sound
 from storage.journal.sealing import is_sealed_journal
@@ -315,6 +316,8 @@ def _of_plans(settings: Settings, plan: Plan) -> Iterator[Finding]:
             "alerts and calls reach no person, only topics and webhooks",
             "write a plan with a messenger, mail or SMS: docs/how-to/notify-people.md",
         )
+    for each in unreached(calls, people_targets(plan)):
+        yield _warning(f"of calls, {each} reaches no person", "docs/how-to/emergency-calls.md")
     if not any(contact.phone for contact in calls.contacts):
         yield _warning("no contact of the emergency plan has a phone", "docs/how-to/emergency-calls.md")
 

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from alerts.dispatch.plan import Plan, targets_of
+from alerts.dispatch.plan import Plan, people_targets, targets_of
 from app.files import UnreadableFile, fingerprint, parsed, read_text
 from app.last_good import LastGood, fall_back
 from core.errors import PermanentError
+from emergency.ladder import unreached
 from emergency.plan import EmergencyPlan
 from emergency.plan_loading import check_plan, default_plan, load_plan
 
@@ -59,6 +60,7 @@ class EmergencyPlanSource:
             return self.plan
         self.plan = read.plan
         self._took(read)
+        self._tell_unreached()
         await self._keep()
         return self.plan
 
@@ -86,7 +88,16 @@ class EmergencyPlanSource:
             _log.info(
                 "emergency_plan.reloaded", communities=len(read.plan.communities), contacts=len(read.plan.contacts)
             )
+            self._tell_unreached()
         self._took(read)
+
+    def unreached(self) -> list[str]:
+        """Return the steps of the plan in force that reach no person, in words."""
+        return [str(each) for each in unreached(self.plan, people_targets(self._notify()))]
+
+    def _tell_unreached(self) -> None:
+        if steps := self.unreached():
+            _log.warning("emergency_plan.unreached", steps=steps)
 
     async def _fall_back(self, broken: PermanentError) -> EmergencyPlan:
         """Return the plan that was good last, the built-in one where that is understood no more.

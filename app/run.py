@@ -102,6 +102,11 @@ class App:
                 "By the plan in force alerts and calls reach no person, only topics and webhooks: "
                 "docs/how-to/notify-people.md says how to write one."
             )
+        elif steps := self.api.calling.source.unreached():
+            terminal.warn(
+                "求助阶梯中有步骤通知不到任何人，只到主题和 webhook。\n"
+                f"Steps of emergency calls reach no person, only topics and webhooks: {', '.join(steps)}"
+            )
 
     async def _status(self) -> str:
         try:

@@ -87,4 +87,12 @@ class Close(Struct, frozen=True, tag=True):
     text: str = ""
 
 
-Act = Join | Answer | Dispatch | OnTheWay | CannotCome | OnSite | NotOnSite | Freed | EndAlarm | Abandon | Note | Close
+class Dial(Struct, frozen=True, tag=True):
+    """The number of ``step``, by its name, was dialled by hand; ``answer`` is what was said there."""
+
+    step: str
+    answer: str = ""
+
+
+Taking = Answer | Dispatch | OnTheWay | OnSite | Freed
+Act = Join | Taking | CannotCome | NotOnSite | EndAlarm | Abandon | Dial | Note | Close

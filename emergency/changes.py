@@ -1,5 +1,6 @@
 """What is being decided of one call: gathered step by step, then given out as a `Decision`."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -82,14 +83,14 @@ class Change:
         self._alerts.clear()
         self.set(alerts=tuple(rule for rule in self.call.alerts if rule not in raised))
 
-    def tell(self, kind: PageKind, steps: range) -> None:
+    def tell(self, kind: PageKind, steps: Iterable[int]) -> None:
         """Have the people of ``steps`` told."""
-        if steps:
-            self._tellings.append(Telling(kind, tuple(steps)))
+        if telling := tuple(steps):
+            self._tellings.append(Telling(kind, telling))
 
     def tell_those_told(self, kind: PageKind) -> None:
         """Have everybody told who was told before."""
-        self.tell(kind, range(min(self.call.told, len(self.rules.steps))))
+        self.tell(kind, (step for step in self.call.due if step < len(self.rules.steps)))
 
     def entrust(self, party: Party, at: datetime, until: datetime | None = None, name: str = "") -> None:
         """Make ``party`` responsible until ``until``; without it, and at most, for as long as the clock allows.
@@ -113,11 +114,13 @@ class Change:
         self.entrust(Party.LADDER, at)
         if told < len(steps):
             step = steps[told]
-            self.note(
-                EventKind.STEP_TOLD, at, LADDER, step=told + 1, name=step.name, zh=step.title_zh, en=step.title_en
-            )
+            kind = EventKind.TO_BE_DIALLED if step.dial else EventKind.STEP_TOLD
+            self.note(kind, at, LADDER, step=told + 1, name=step.name, zh=step.title_zh, en=step.title_en)
             self.tell(PageKind.CALL, range(told, told + 1))
-            self.stamp("rang", at)
+            if step.dial and not self.call.drill:
+                self.tell(PageKind.DIAL, self.call.due)
+            if step.targets:
+                self.stamp("rang", at)
             self.set(told=told + 1)
             self.entrust(Party.LADDER, at, at + step.wait)
             return

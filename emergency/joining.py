@@ -95,7 +95,8 @@ def _ring_again(change: Change, now: datetime) -> None:
     """Somebody asks for help where all seemed over: everything from the beginning, clock and ladder."""
     for rule in (UNANSWERED, OVERDUE):
         change.end_alert(rule, now, "再次求助，重新开始", "help is asked for again")
-    change.set(state=CallState.RINGING, told=0, responder=None, further=(), withdrawn=(), declined=())
+    change.set(state=CallState.RINGING, told=0, responder=None)
+    change.set(**dict.fromkeys(("further", "withdrawn", "declined", "passed", "dialled"), ()))
     change.unstamp(*(field.name for field in msgspec.structs.fields(Stamps) if field.name not in _KEPT))
     change.run_clock(now)
     change.climb(now)

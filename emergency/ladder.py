@@ -1,17 +1,29 @@
 """The ladder of one call: whom its steps reach by the plan, and the times that go with it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
+from enum import StrEnum
 
 from msgspec import Struct
 
 from core.durations import microseconds
-from emergency.model import Place
+from emergency.model import Call, Place
 from emergency.plan import Community, Contact, EmergencyPlan, Ladder, Step
 
 # TSG T5002 art. 5, via citing sources: rescuers on site within 30 minutes in a built-up area, one hour elsewhere.
 RESCUE = {"urban": timedelta(minutes=30), "rural": timedelta(hours=1)}
 MAINTAINER = "maintainer"
+
+
+class Reach(StrEnum):
+    """Whom a step reaches."""
+
+    PEOPLE = "people"
+    """A person: by a messenger, mail or phone that Anju tells."""
+    DIAL = "dial"
+    """A number, once somebody dials it by hand."""
+    MACHINES = "machines"
+    """Topics and webhooks alone: nobody hears of it unless something behind them tells people."""
 
 
 class LadderStep(Struct, frozen=True):
@@ -22,6 +34,7 @@ class LadderStep(Struct, frozen=True):
     title_en: str
     wait: timedelta
     dial: bool
+    """Its numbers have to be dialled by hand; whoever can be told is told as well."""
     contacts: tuple[Contact, ...]
 
     @property
@@ -33,6 +46,12 @@ class LadderStep(Struct, frozen=True):
         """Return whom the notification plan has to tell, each once."""
         return tuple(dict.fromkeys(target for contact in self.contacts for target in contact.tell))
 
+    def reach(self, people: Collection[str]) -> Reach:
+        """Return whom it reaches, where ``people`` are the targets that lead to persons."""
+        if any(target in people for target in self.targets):
+            return Reach.PEOPLE
+        return Reach.DIAL if self.dial else Reach.MACHINES
+
 
 class Rules(Struct, frozen=True):
     """What the plan in force says of one place."""
@@ -43,6 +62,34 @@ class Rules(Struct, frozen=True):
     dispatch_wait: timedelta
     rescue: timedelta
     nearby: tuple[Contact, ...] = ()
+
+    def to_dial(self, call: Call) -> list[LadderStep]:
+        """Return the steps whose turn has come and whose numbers nobody has dialled yet."""
+        done = {each.step for each in call.dialled}
+        due = (self.steps[index] for index in call.due if index < len(self.steps))
+        return [step for step in due if step.dial and step.name not in done]
+
+
+class Unreached(Struct, frozen=True):
+    """A step that reaches no person, not even by a number to dial. ``lift`` is empty where it is so for all lifts."""
+
+    community: str
+    step: LadderStep
+    lift: str = ""
+
+    def __str__(self) -> str:
+        return f"step {self.step.name} in {self.lift or self.community}"
+
+
+def unreached(plan: EmergencyPlan, people: Collection[str]) -> Iterator[Unreached]:
+    """Yield the steps of ``plan`` that reach no person, where ``people`` are the targets that lead to persons."""
+    for community in plan.communities:
+        common = rules_of(plan, Place(community.community)).steps
+        yield from (Unreached(community.community, each) for each in common if each.reach(people) is Reach.MACHINES)
+        for lift in community.contractors:
+            for each in rules_of(plan, Place(community.community, lift)).steps:
+                if each not in common and each.reach(people) is Reach.MACHINES:
+                    yield Unreached(community.community, each, lift)
 
 
 def rules_of(plan: EmergencyPlan, place: Place) -> Rules:
@@ -85,7 +132,9 @@ def _contact_name(role: str, community: Community, contacts: dict[str, Contact],
 
 
 def _step(step: Step, contacts: tuple[Contact, ...]) -> LadderStep:
-    return LadderStep(step.name, step.title.zh, step.title.en, _span(step.wait), step.dial, contacts)
+    # A contact with a number and nothing else cannot be told, whatever the step says.
+    dial = any(each.phone for each in contacts) and (step.dial or not any(each.tell for each in contacts))
+    return LadderStep(step.name, step.title.zh, step.title.en, _span(step.wait), dial, contacts)
 
 
 def _span(duration: str) -> timedelta:

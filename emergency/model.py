@@ -68,6 +68,10 @@ class EventKind(StrEnum):
     """The same need was told another way: a button, an alert, a second tap."""
     STEP_TOLD = "step_told"
     """A step of the ladder was told; the first one makes it ring."""
+    TO_BE_DIALLED = "to_be_dialled"
+    """The turn of a step whose number somebody has to dial by hand."""
+    DIALLED = "dialled"
+    """Somebody dialled the number of a step, and says what was answered."""
     ANSWERED = "answered"
     DISPATCHED = "dispatched"
     ON_THE_WAY = "on_the_way"
@@ -170,6 +174,15 @@ class Responder(Struct, frozen=True):
     on_the_way_at: datetime | None = None
 
 
+class Dialled(Struct, frozen=True):
+    """That ``by`` dialled the number of the step ``step``; ``at`` is of the wall clock, ``answer`` what was said."""
+
+    step: str
+    at: datetime
+    by: str
+    answer: str = ""
+
+
 class Party(StrEnum):
     """Who has to act next."""
 
@@ -214,7 +227,11 @@ class Call(Struct, frozen=True):
     ladder: str = ""
     """Name of the ladder it climbs, by the plan in force when it came in."""
     told: int = 0
-    """Steps of the ladder told so far: the next one is ``told``."""
+    """Where the ladder stands: the next step is ``told``; the turn of those below has come, but for ``passed``."""
+    passed: tuple[int, ...] = ()
+    """Steps below ``told`` that were passed over, since somebody of a later one was asked to go."""
+    dialled: tuple[Dialled, ...] = ()
+    """Of the steps that somebody has to dial by hand, those that were dialled, in order."""
     next_at: datetime | None = None
     """When something happens by itself: the next step, half time, overdue; ``None`` when nothing will."""
     responsible: Responsible | None = None
@@ -268,6 +285,11 @@ class Call(Struct, frozen=True):
         return self.state is not CallState.CLOSED
 
     @property
+    def due(self) -> tuple[int, ...]:
+        """The steps of the ladder whose turn has come."""
+        return tuple(step for step in range(self.told) if step not in self.passed)
+
+    @property
     def climb_at(self) -> datetime | None:
         """When the next step is told unless somebody acts; ``None`` where the ladder has stopped."""
         return None if self.responsible is None or self.state in STOPPED else self.responsible.until
@@ -308,6 +330,8 @@ class PageKind(StrEnum):
     """Somebody calls again, or somebody else does, of a call that was taken."""
     REMINDER = "reminder"
     """It seemed over long ago, and nobody has closed it."""
+    DIAL = "dial"
+    """The number of the next step has to be dialled by hand: please do."""
 
 
 class Telling(Struct, frozen=True):

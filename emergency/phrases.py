@@ -42,6 +42,7 @@ class Phrases:
     rescue_by: str
     overdue: str
     step: str
+    to_dial: str
     next_step: str
     take_lift: str
     take_place: str
@@ -51,6 +52,7 @@ class Phrases:
     call_out: str
     again: str
     left_open: str
+    dial: str
     in_a_drill: str
     link: str
     comma: str
@@ -58,6 +60,7 @@ class Phrases:
     short_people: str
     short_code: str
     short_since: str
+    short_dial: str
 
 
 ZH = Phrases(
@@ -71,6 +74,7 @@ ZH = Phrases(
         PageKind.OVERDUE: "救援超时，无人到场",
         PageKind.AGAIN: "再次求助",
         PageKind.REMINDER: "呼叫尚未关闭",
+        PageKind.DIAL: "请立即拨打电话",
     },
     updates={
         CallState.ANSWERED: "呼叫已接听",
@@ -119,6 +123,7 @@ ZH = Phrases(
     rescue_by="救援时限：{at} 前到场",
     overdue="救援时限：应于 {at} 前到场，已超时",
     step="呼叫对象：{step}",
+    to_dial="需人工拨打（系统不会自动拨打）：{numbers}",
     next_step="处置：{step}",
     take_lift="立即接听，安抚被困人员，问清人数和身体状况，告诉对方不要扒门；去不了请立即按“无法前往”，转给下一位",
     take_place="立即接听，问清情况和位置；去不了请立即按“无法前往”，转给下一位",
@@ -136,6 +141,7 @@ ZH = Phrases(
     call_out="立即联系救援人员，同时拨打 96333 或 119",
     again="同一地点再次求助：核实是否仍有人被困，必要时加派人手",
     left_open="核实人员是否已全部救出，然后关闭呼叫",
+    dial="立即拨打上面的电话，说明地点和救援码，并在值班台按“已拨打”",
     in_a_drill="按演练流程操作，并在系统上确认",
     link="详情：{link}",
     comma="，",
@@ -143,6 +149,7 @@ ZH = Phrases(
     short_people="，{people}人",
     short_code="，救援码{code}",
     short_since="，{at}起",
+    short_dial="，请拨{phone}",
 )
 
 EN = Phrases(
@@ -156,6 +163,7 @@ EN = Phrases(
         PageKind.OVERDUE: "Rescue overdue, nobody on site",
         PageKind.AGAIN: "Asks for help again",
         PageKind.REMINDER: "Call not closed yet",
+        PageKind.DIAL: "Please dial by hand",
     },
     updates={
         CallState.ANSWERED: "Call answered",
@@ -204,6 +212,7 @@ EN = Phrases(
     rescue_by="Rescue clock: on site by {at}",
     overdue="Rescue clock: was due on site by {at}, overdue",
     step="Asked now: {step}",
+    to_dial="To be dialled by hand (Anju dials nobody): {numbers}",
     next_step="Do first: {step}",
     take_lift="answer now, calm those inside, ask how many and how they are, tell them not to force the door; if you "
     'cannot, say "cannot come" at once: it goes to the next person',
@@ -222,6 +231,7 @@ EN = Phrases(
     call_out="reach the rescuers now, and ring 96333 or 119 as well",
     again="help is asked for again at this place: find out whether people are still inside, send more if need be",
     left_open="make sure that everybody is out, then close the call",
+    dial='dial the number above now, say place and rescue code, then press "dialled" at the desk',
     in_a_drill="do as the drill asks, and confirm it in the system",
     link="Details: {link}",
     comma=", ",
@@ -229,4 +239,5 @@ EN = Phrases(
     short_people=", {people} people",
     short_code=", code {code}",
     short_since=", since {at}",
+    short_dial=", dial {phone}",
 )

@@ -55,7 +55,7 @@ class Step(_Strict, frozen=True):
     roles: Annotated[list[Name], Meta(min_length=1)]
     wait: Wait
     dial: bool = False
-    """Its phone stands in red at the desk: somebody has to dial it by hand."""
+    """Somebody has to dial its numbers by hand, whoever else is told. So it is where nobody on it can be told."""
 
 
 class Ladder(_Strict, frozen=True):

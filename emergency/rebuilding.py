@@ -9,7 +9,7 @@ Who asks for help again where all seemed over begins another *round*: ladder, re
 (`steps`). A call stands as its last round does: of what happened before, only callers, alarm and place still count.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from emergency.model import (
     CallEvent,
     CallState,
     Cause,
+    Dialled,
     EventKind,
     Place,
     Responder,
@@ -35,6 +36,7 @@ from emergency.model import (
 from emergency.own_rules import OVERDUE, UNANSWERED
 
 _UNKNOWN_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
+_STEPS = (EventKind.STEP_TOLD, EventKind.TO_BE_DIALLED)
 _STAMPS = {
     EventKind.STEP_TOLD: "rang",
     EventKind.ANSWERED: "answered",
@@ -92,6 +94,7 @@ def rebuilt(known: CallColumns, history: Sequence[CallEvent], reason: str) -> Ca
         alarm=source is Source.CAR_BUTTON or _says(history, EventKind.JOINED, source=Source.CAR_BUTTON.value),
         joined=tuple(str(event.facts["ref"]) for event in history if event.facts.get("ref")),
         people=_people_of(history),
+        dialled=tuple(_dialled(latest)),
         damaged=reason,
     )
     return replace(call, alerts=_alerts_of(call, latest), **_taken(latest))
@@ -99,9 +102,7 @@ def rebuilt(known: CallColumns, history: Sequence[CallEvent], reason: str) -> Ca
 
 def _last_round(history: Sequence[CallEvent]) -> int:
     """Return where in ``history`` the last round begins: with who asked again, before the first step is told anew."""
-    firsts = (
-        at for at, event in enumerate(history) if event.kind is EventKind.STEP_TOLD and event.facts.get("step") == 1
-    )
+    firsts = (at for at, event in enumerate(history) if event.kind in _STEPS and event.facts.get("step") == 1)
     again = (at - 1 for at in firsts if at and history[at - 1].kind is EventKind.JOINED)
     return max(again, default=0)
 
@@ -176,13 +177,19 @@ def _text(value: Value) -> str:
 
 
 def _told(history: Iterable[CallEvent]) -> int:
-    steps = [event.facts.get("step") for event in history if event.kind is EventKind.STEP_TOLD]
+    steps = [event.facts.get("step") for event in history if event.kind in _STEPS]
     return max((step for step in steps if isinstance(step, int)), default=0)
 
 
 def _people_of(history: Iterable[CallEvent]) -> int | None:
     people = [event.facts.get("people") for event in history if event.kind is EventKind.RAISED]
     return next((number for number in reversed(people) if isinstance(number, int)), None)
+
+
+def _dialled(history: Iterable[CallEvent]) -> Iterator[Dialled]:
+    for event in history:
+        if event.kind is EventKind.DIALLED:
+            yield Dialled(_text(event.facts.get("name")), event.at, event.actor, event.text)
 
 
 def _says(history: Iterable[CallEvent], kind: EventKind, **facts: Value) -> bool:
@@ -210,7 +217,7 @@ def _taken(history: Sequence[CallEvent]) -> dict[str, Any]:
         match event.kind:
             case EventKind.ANSWERED:
                 taken["answered_by"] = event.actor
-            case EventKind.STEP_TOLD:
+            case EventKind.STEP_TOLD | EventKind.TO_BE_DIALLED:
                 taken["answered_by"] = ""
             case EventKind.DISPATCHED | EventKind.ON_THE_WAY:
                 phone, contractor = (_text(event.facts.get(fact)) for fact in ("phone", "contractor"))

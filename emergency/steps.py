@@ -32,6 +32,7 @@ from emergency.model import (
     CallState,
     Cause,
     Decision,
+    Dialled,
     EventKind,
     PageKind,
     Party,
@@ -190,8 +191,8 @@ def _taken(change: Change, actor: str, now: datetime) -> None:
 def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) -> None:
     """Who asks somebody to go holds the call until they say so; beside who goes already, one more was asked."""
     call, known = change.call, change.call.responder
-    if what.step is not None and not 0 <= what.step < len(change.rules.steps):
-        raise Conflict(f"the ladder of call {call.id} has {len(change.rules.steps)} steps, not one {what.step}")
+    if what.step is not None and not _can_tell(change.rules, what.step):
+        raise Conflict(f"step {what.step} of call {call.id} is not one whose people Anju can tell")
     asked = Responder(what.name, what.phone, None, what.contractor, asked_at=change.wall(now))
     held, goes = _is_held(call, now), known is not None and known.on_the_way_at is not None
     said = known is not None and (known.name, known.phone, known.contractor) == (what.name, what.phone, what.contractor)
@@ -209,8 +210,13 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
     _undecline(change, what.name)
     change.note(EventKind.DISPATCHED, now, actor, name=what.name, phone=what.phone, contractor=what.contractor)
     if what.step is not None:
-        change.set(told=max(change.call.told, what.step + 1))
+        skipped = {*call.passed, *range(call.told, what.step)} - {what.step}
+        change.set(told=max(call.told, what.step + 1), passed=tuple(sorted(skipped)))
         change.tell(PageKind.DISPATCH, range(what.step, what.step + 1))
+
+
+def _can_tell(rules: Rules, step: int) -> bool:
+    return 0 <= step < len(rules.steps) and bool(rules.steps[step].targets)
 
 
 def _is_held(call: Call, now: datetime) -> bool:
@@ -350,6 +356,21 @@ def _others_call(call: Call, caller: str) -> bool:
     return elsewhere or any(each != caller for each in call.callers)
 
 
+def _dial(change: Change, what: acts.Dial, actor: str, now: datetime) -> None:
+    """A number was dialled: that is written down, and takes the call for nobody."""
+    step = next((each for each in change.rules.steps if each.name == what.step), None)
+    if step is None or not step.dial:
+        raise Conflict(f"the ladder of call {change.call.id} has no step {what.step} with a number to dial")
+    before = (each for each in reversed(change.call.dialled) if each.step == what.step)
+    last = next(before, None)
+    if last is not None and (last.by, last.answer) == (actor, what.answer):
+        return
+    dialled = Dialled(what.step, change.wall(now), actor, what.answer)
+    change.set(dialled=(*change.call.dialled, dialled)[-CALLERS_KEPT:])
+    facts = {"name": step.name, "zh": step.title_zh, "en": step.title_en}
+    change.note(EventKind.DIALLED, now, actor, what.answer, **facts)
+
+
 def _note(change: Change, what: acts.Note, actor: str, now: datetime) -> None:
     said = f"{actor}\0{what.text}".encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(said, digest_size=8).hexdigest()
@@ -400,6 +421,7 @@ _TOO_LATE = {
 }
 _ACTS: dict[type, Callable[[Change, Any, str, datetime], None]] = {
     acts.Join: join,
+    acts.Dial: _dial,
     acts.Answer: _answer,
     acts.Dispatch: _dispatch,
     acts.OnTheWay: _on_the_way,

@@ -16,14 +16,14 @@ from core.errors import Stale, TemporaryError
 from emergency import steps
 from emergency.acts import Act, Join
 from emergency.ladder import LadderStep, Rules, rules_of
-from emergency.model import Call, Decision, Page, PageKind, Place, Telling, Words
+from emergency.model import Call, Decision, Page, PageKind, Place, Telling, Value, Words
 from emergency.plan import EmergencyPlan
 from emergency.ports import CallCommit, CallRecords, Directory, Followed, Places, Recipient
 from emergency.rescue import on_the_wall
 from emergency.steps import CallRequest
 
-Wording = Callable[[Call, PageKind, LadderStep | None], tuple[Words, Words]]
-"""Puts a page into words, Chinese and English."""
+Wording = Callable[[Call, PageKind, LadderStep | None, Sequence[LadderStep]], tuple[Words, Words]]
+"""Puts a page into words, Chinese and English: the step whose people are told, the steps to be dialled by hand."""
 _ATTEMPTS = 20
 _Result = TypeVar("_Result")
 _DUE_AT_ONCE = 200
@@ -214,17 +214,15 @@ class Switchboard:
         for telling in tellings:
             for index in telling.steps:
                 if index < len(rules.steps):
-                    step = rules.steps[index]
-                    found = await self._directory.resolve(step.targets, now.wall, rota_only=call.drill)
+                    found = await self._directory.resolve(rules.steps[index].targets, now.wall, rota_only=call.drill)
                     for recipient in found:
-                        page = self._page(call, telling.kind, step, index, recipient, now)
+                        page = self._page(call, telling.kind, rules, index, recipient, now)
                         pages.setdefault((telling.kind, recipient.receiver), page)
         return tuple(pages.values())
 
-    def _page(
-        self, call: Call, kind: PageKind, step: LadderStep, index: int, recipient: Recipient, now: Moment
-    ) -> Page:
-        zh, en = self._wording(call, kind, step)
+    def _page(self, call: Call, kind: PageKind, rules: Rules, index: int, recipient: Recipient, now: Moment) -> Page:
+        step, to_dial = rules.steps[index], rules.to_dial(call)
+        zh, en = self._wording(call, kind, step, to_dial)
         return Page(
             id=page_id(call, kind, recipient.receiver),
             call=call.id,
@@ -238,7 +236,7 @@ class Switchboard:
             drill=call.drill,
             zh=zh,
             en=en,
-            facts=facts_of(call, step),
+            facts=facts_of(call, [step, *to_dial]),
         )
 
 
@@ -255,10 +253,10 @@ def page_id(call: Call, kind: PageKind, receiver: str) -> str:
     return hashlib.blake2b(f"{call.id}|{call.version}|{kind.value}|{receiver}".encode(), digest_size=12).hexdigest()
 
 
-def facts_of(call: Call, step: LadderStep | None) -> dict[str, str | float | int | bool | None]:
-    """Return what machines are told beside the words."""
+def facts_of(call: Call, steps: Sequence[LadderStep]) -> dict[str, Value]:
+    """Return what machines are told beside the words, the numbers of ``steps`` among it."""
     place = call.place
-    phones = {f"phone_{each.name}": each.phone for each in step.contacts if each.phone} if step else {}
+    phones = {f"phone_{each.name}": each.phone for step in steps for each in step.contacts if each.phone}
     return {
         "state": call.state.value,
         "source": call.source.value,

@@ -1,13 +1,14 @@
 """What a page of a call says, in Chinese and English: long for reading, short for an SMS. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import TypeVar
 
 from core.wire.payloads import Direction, DoorState
 from emergency.ladder import LadderStep
-from emergency.model import Call, CallState, PageKind, Responder, Value, Words
+from emergency.model import STOPPED, Call, CallState, PageKind, Responder, Value, Words
 from emergency.phrases import EN, ZH, Phrases
+from emergency.plan import Title
 
 # One SMS holds 70 characters of UCS-2; what an English page says of a Chinese place needs them too.
 SHORT_CHARACTERS = 70
@@ -33,11 +34,16 @@ class PageWording:
         self._zone = zone
         self._base_url = base_url
 
-    def __call__(self, call: Call, kind: PageKind, step: LadderStep | None) -> tuple[Words, Words]:
-        """Return the page in Chinese and in English; ``step`` is the one of the ladder whose people are told."""
+    def __call__(
+        self, call: Call, kind: PageKind, step: LadderStep | None, to_dial: Sequence[LadderStep] = ()
+    ) -> tuple[Words, Words]:
+        """Return the page in Chinese and in English.
+
+        ``step`` is the one of the ladder whose people are told, ``to_dial`` those whose numbers wait to be dialled.
+        """
         link = link_to(self._base_url, call.id) if self._base_url else ""
-        zh = _Speaker(ZH, self._zone, chinese=True).words(call, kind, step.title_zh if step else "", link)
-        en = _Speaker(EN, self._zone, chinese=False).words(call, kind, step.title_en if step else "", link)
+        zh = _Speaker(ZH, self._zone, chinese=True).words(call, kind, step, to_dial, link)
+        en = _Speaker(EN, self._zone, chinese=False).words(call, kind, step, to_dial, link)
         return zh, en
 
 
@@ -49,12 +55,14 @@ class _Speaker:
         self._zone = zone
         self._chinese = chinese
 
-    def words(self, call: Call, kind: PageKind, step: str, link: str) -> Words:
+    def words(
+        self, call: Call, kind: PageKind, step: LadderStep | None, to_dial: Sequence[LadderStep], link: str
+    ) -> Words:
         mark = self._say.drill if call.drill else ""
         return Words(
             mark + self._title(call, kind),
-            "\n".join(self._lines(call, kind, step, link)),
-            self._short(call, kind, mark),
+            "\n".join([*self._lines(call, kind, step, to_dial), *([self._say.link.format(link=link)] if link else [])]),
+            self._short(call, kind, mark, to_dial if kind is PageKind.DIAL else ()),
         )
 
     def _title(self, call: Call, kind: PageKind) -> str:
@@ -66,7 +74,9 @@ class _Speaker:
         opening = self._say.openings[kind]
         return self._say.updates.get(call.state, opening) if kind is PageKind.UPDATE else opening
 
-    def _lines(self, call: Call, kind: PageKind, step: str, link: str) -> Iterator[str]:
+    def _lines(
+        self, call: Call, kind: PageKind, step: LadderStep | None, to_dial: Sequence[LadderStep]
+    ) -> Iterator[str]:
         say = self._say
         if call.drill:
             yield say.drill_line
@@ -74,12 +84,24 @@ class _Speaker:
         yield from self._who_calls(call)
         yield from self._who_helps(call)
         yield from self._clock(call, kind)
-        if step and kind in (PageKind.CALL, PageKind.DISPATCH):
-            yield say.step.format(step=_one_line(step))
+        if step is not None and kind in (PageKind.CALL, PageKind.DISPATCH):
+            yield say.step.format(step=_one_line(self._title_of(step)))
+        if to_dial and call.state not in STOPPED and not call.drill:
+            yield say.to_dial.format(numbers=say.comma.join(self._numbers(to_dial)))
         if next_step := self._next_step(call, kind):
             yield say.next_step.format(step=next_step)
-        if link:
-            yield say.link.format(link=link)
+
+    def _title_of(self, named: LadderStep | Title) -> str:
+        if isinstance(named, LadderStep):
+            return named.title_zh if self._chinese else named.title_en
+        return named.zh if self._chinese else named.en
+
+    def _numbers(self, steps: Sequence[LadderStep]) -> Iterator[str]:
+        for step in steps:
+            for each in step.contacts:
+                if each.phone:
+                    title = _one_line(self._title_of(each.title))
+                    yield title if each.phone in title else f"{title} {each.phone}"
 
     def _where(self, call: Call) -> Iterator[str]:
         say, place = self._say, call.place
@@ -153,24 +175,27 @@ class _Speaker:
             PageKind.OVERDUE: say.call_out,
             PageKind.AGAIN: say.again,
             PageKind.REMINDER: say.left_open,
+            PageKind.DIAL: say.dial,
         }
         return steps[kind]
 
-    def _short(self, call: Call, kind: PageKind, mark: str) -> str:
+    def _short(self, call: Call, kind: PageKind, mark: str, to_dial: Sequence[LadderStep]) -> str:
         """Return all of it in one SMS: what does not fit is left out from the end, then the place is cut."""
         head = mark + self._say.title.format(opening=self._opening(call, kind), place="")
         place, tail = self._place(call), ""
         wanted = min(len(place), _LEAST_PLACE)
-        for piece in self._short_pieces(call):
+        for piece in self._short_pieces(call, to_dial):
             if len(head) + wanted + len(tail) + len(piece) <= SHORT_CHARACTERS:
                 tail += piece
         return head + _cut(place, SHORT_CHARACTERS - len(head) - len(tail)) + tail
 
-    def _short_pieces(self, call: Call) -> Iterator[str]:
+    def _short_pieces(self, call: Call, to_dial: Sequence[LadderStep]) -> Iterator[str]:
         """What matters most first."""
         say = self._say
         if floor := _text(call.place.latest.get("floor")):
             yield say.short_floor.format(floor=floor)
+        for phone in dict.fromkeys(each.phone for step in to_dial for each in step.contacts if each.phone):
+            yield say.short_dial.format(phone=phone)
         if call.place.rescue_code:
             yield say.short_code.format(code=call.place.rescue_code)
         if call.people is not None:

@@ -218,16 +218,23 @@ def inhibitions_of(plan: Plan) -> tuple[Inhibition, ...]:
     return (*plan.inhibitions, *BLIND)
 
 
-def reaches_people(plan: Plan) -> bool:
-    """Tell whether any step of a policy leads to a messenger, a mail box or a phone: not only to topics, webhooks."""
+def people_targets(plan: Plan) -> frozenset[str]:
+    """Return the targets that lead to a messenger, a mail box or a phone: not only to topics and webhooks."""
     messengers = {each.name for each in plan.receivers if each.apprise is not None}
     people = {each.name for each in plan.people if messengers & set(each.receivers)}
     rotas = {each.name for each in plan.rotas if people & {name for layer in each.layers for name in layer.people}}
-    reached = {
-        *(f"receiver:{name}" for name in messengers),
-        *(f"person:{name}" for name in people),
-        *(f"rota:{name}" for name in rotas),
-    }
+    return frozenset(
+        {
+            *(f"receiver:{name}" for name in messengers),
+            *(f"person:{name}" for name in people),
+            *(f"rota:{name}" for name in rotas),
+        }
+    )
+
+
+def reaches_people(plan: Plan) -> bool:
+    """Tell whether any step of a policy leads to a person."""
+    reached = people_targets(plan)
     return any(reached & set(step.notify) for policy in plan.policies for step in policy.steps)
 
 

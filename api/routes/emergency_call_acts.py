@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.auth import CurrentActor
 from api.call_parameters import CallId, Line, Named, People, PhoneNumber
 from api.calls import EmergencyCall
-from api.dependencies import Given
+from api.dependencies import Dependencies, Given
 from api.problems import InvalidRequest
 from api.responses import CONFLICT, NOT_FOUND, TOO_LARGE
 from api.routes.emergency_calls import done, known_call
@@ -72,6 +72,13 @@ class Freeing(_Said):
     people: People | None = None
 
 
+class Dialling(_Said):
+    """Which number was dialled, and what was answered."""
+
+    step: Line = Field(description="Name of the step of the ladder whose number was dialled.")
+    answer: Words | None = None
+
+
 class Noting(_Said):
     """What somebody says about the call."""
 
@@ -98,8 +105,7 @@ async def dispatch_emergency_call(
     """Record who was asked to go, and have the people of a step told of it. 409 once everybody is out."""
     what = acts.Dispatch(said.name, said.phone, said.contractor)
     if said.step is not None:
-        call = await known_call(given, call_id)
-        what = _through(what, said.step, given.emergency.calls.rules(call).steps)
+        what = _through(what, said.step, await _steps_of(given, call_id))
     return await done(given, call_id, what, actor.name)
 
 
@@ -159,6 +165,17 @@ async def abandon_emergency_call(given: Given, actor: CurrentActor, call_id: Cal
     return await done(given, call_id, acts.Abandon(), actor.name)
 
 
+@router.post("/dialled", summary="Say that a number was dialled", responses=_SAYING)
+async def dial_for_emergency_call(given: Given, actor: CurrentActor, call_id: CallId, said: Dialling) -> EmergencyCall:
+    """Record that you dialled the number of a step by hand, and what was answered. It takes the call for nobody."""
+    steps = await _steps_of(given, call_id)
+    named = _named(said.step, steps)
+    if not steps[named].dial:
+        by_hand = ", ".join(step.name for step in steps if step.dial) or "none"
+        raise InvalidRequest("body.step", f"step {said.step!r} has no number to dial by hand", f"one of {by_hand}")
+    return await done(given, call_id, acts.Dial(said.step, said.answer or ""), actor.name)
+
+
 @router.post("/note", summary="Add a note to an emergency call", responses=_SAYING)
 async def note_on_emergency_call(given: Given, actor: CurrentActor, call_id: CallId, said: Noting) -> EmergencyCall:
     """Add your words to the call's history."""
@@ -171,10 +188,22 @@ async def close_emergency_call(given: Given, actor: CurrentActor, call_id: CallI
     return await done(given, call_id, acts.Close(said.cause, said.text or ""), actor.name)
 
 
-def _through(what: acts.Dispatch, name: str, steps: tuple[LadderStep, ...]) -> acts.Dispatch:
+async def _steps_of(given: Dependencies, call_id: str) -> tuple[LadderStep, ...]:
+    return given.emergency.calls.rules(await known_call(given, call_id)).steps
+
+
+def _named(name: str, steps: tuple[LadderStep, ...]) -> int:
     index = next((index for index, step in enumerate(steps) if step.name == name), None)
     if index is None:
         known = ", ".join(step.name for step in steps)
         raise InvalidRequest("body.step", f"no step {name!r} on this call's ladder", f"one of {known}")
+    return index
+
+
+def _through(what: acts.Dispatch, name: str, steps: tuple[LadderStep, ...]) -> acts.Dispatch:
+    index = _named(name, steps)
+    if not steps[index].targets:
+        told = ", ".join(step.name for step in steps if step.targets) or "none"
+        raise InvalidRequest("body.step", f"Anju can tell nobody of step {name!r}: dial it by hand", f"one of {told}")
     contractor = next((each.name for each in steps[index].contacts if each.contractor), "")
     return replace(what, step=index, contractor=what.contractor or contractor)

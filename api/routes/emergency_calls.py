@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from alerts.dispatch.plan import people_targets
 from api.auth import CurrentActor
 from api.call_parameters import (
     CALL_ID,
@@ -204,7 +205,8 @@ async def known_call(given: Dependencies, call_id: str) -> Call:
 def shown(given: Dependencies, call: Call) -> EmergencyCall:
     """Return ``call`` in its wire form, as it stands now."""
     seen = on_the_wall(call, wall_ahead(given.clock))
-    return EmergencyCall.of(seen, given.emergency.calls.rules(call), given.clock.now())
+    people = people_targets(given.plan.current())
+    return EmergencyCall.of(seen, given.emergency.calls.rules(call), given.clock.now(), people)
 
 
 async def done(given: Dependencies, call_id: str, what: Act, actor: str) -> EmergencyCall:

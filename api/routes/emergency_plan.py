@@ -19,8 +19,8 @@ class EmergencyPlanText(BaseModel):
 
 @router.get("", summary="Show the emergency plan in force")
 async def get_emergency_plan(given: Given) -> EmergencyPlanInForce:
-    """Ladders, and per community the people on them."""
-    return EmergencyPlanInForce.of(given.emergency.calls.plan, given.emergency.plan_problem())
+    """Ladders, per community the people on them, and the steps that reach no person."""
+    return EmergencyPlanInForce.of(given.emergency.calls.plan, given.emergency.plan_problem(), given.plan.current())
 
 
 @router.post("/check", summary="Check an emergency plan without keeping it", responses=TOO_LARGE)

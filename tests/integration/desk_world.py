@@ -71,8 +71,8 @@ PLAN = msgspec.convert(
             _contact("duty", "值班手机", "Duty phone", "0571 8888 0001"),
             _contact("second", "王强", "Wang Qiang", "139 0000 0002"),
             _contact("kone", "通力维保 24 小时", "Kone maintenance, 24 h", "400 800 0003", contractor=True),
-            _contact("hotline", "电梯应急热线", "Lift rescue hotline", "96333"),
-            _contact("fire", "消防救援", "Fire and rescue", "119"),
+            _contact("hotline", "电梯应急热线", "Lift rescue hotline", "96333", tell=[]),
+            _contact("fire", "消防救援", "Fire and rescue", "119", tell=[]),
             _contact("shop", "楼下小店 李姐", "Li, shop downstairs", "137 0000 0004"),
         ],
         "ladders": [
@@ -109,7 +109,7 @@ class _Telemetry(TelemetryTwin):
         return await self.range(device, family, signals, since=since, until=until, limit=10_000)
 
 
-def _words(call: Call, kind: PageKind, step: LadderStep | None) -> tuple[Words, Words]:
+def _words(call: Call, kind: PageKind, step: LadderStep | None, _: Sequence[LadderStep]) -> tuple[Words, Words]:
     words = Words(kind.value, kind.value, kind.value)
     return words, words
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from playwright.async_api import Browser, Page, Route, expect
 
 from api.auth import REMEMBERED_FOR
-from emergency.acts import Answer, Dispatch, Note, OnSite
+from emergency.acts import Answer, Dispatch, Note, OnSite, OnTheWay
 from emergency.model import Caller, CallState, Cause, Source
 from tests.browser.plugin import IN_SESSION_LOOP
 from tests.integration.desk_world import CALLER, CONTROLLER_CODE, GARAGE, PLACE, WALL, DeskWorld, desk_page
@@ -267,6 +267,30 @@ async def test_numbers_can_be_dialled_and_119_is_red(browser: Browser, host: str
         await expect(fire).to_have_css("background-color", "rgb(179, 18, 29)")
         await expect(page.locator('a[href="tel:13800000001"]')).to_be_visible()
         await expect(page.locator('.rung.now a[href="tel:057188880001"]')).to_be_visible()
+
+
+async def test_a_number_is_dialled_by_hand_and_never_told(browser: Browser, host: str, world: DeskWorld) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.rings()
+        for seconds in (30, 30):
+            world.clock.advance(timedelta(seconds=seconds))
+            await world.calls.tick()
+        await expect(page.locator(".climb")).to_contain_text("后需人工拨打 96333（就近救援站）")
+        await world.does(call, OnTheWay("王强"))
+        await page.locator("#silence").wait_for(state="detached")
+        world.clock.advance(timedelta(minutes=36))
+        await world.calls.tick()
+        station = page.locator(".rung.to_dial").first
+        await expect(station.locator(".mark")).to_have_text("需人工拨打")
+        await expect(page.locator(".history")).to_contain_text("需人工拨打：就近救援站")
+        await expect(page.locator(".history")).not_to_contain_text("通知：就近救援站")
+        await expect(page.locator("#silence")).to_be_visible()
+        await expect(page).to_have_title(re.compile("请人工拨打电话"))
+        await page.locator("#dialled-station").click()
+        await page.locator("#field-answer").fill("十五分钟到")
+        await page.locator("#confirm").click()
+        await expect(page.locator(".rung.dialled")).to_contain_text("已拨打十五分钟到")
+        await expect(page.locator(".history")).to_contain_text("已拨打：就近救援站")
 
 
 async def test_the_lift_is_drawn_at_its_floor_and_follows_its_signals(

@@ -1,4 +1,5 @@
 // What can be done to a call, as buttons and as the small form that some of them need.
+import { dialledFields } from './dial.js';
 import { h } from './dom.js';
 import { presentStep } from './rescue.js';
 import { t, titled } from './text.js';
@@ -16,7 +17,7 @@ const NEXT = {
   freed: ['close'],
   abandoned: ['close', 'dispatch'],
 };
-const POSSIBLE = ['answer', 'dispatch', 'on_the_way', 'cannot_come', 'on_site', 'not_on_site', 'freed', 'end_of_alarm', 'abandon', 'note', 'close'];
+const POSSIBLE = ['answer', 'dispatch', 'on_the_way', 'cannot_come', 'on_site', 'not_on_site', 'freed', 'end_of_alarm', 'abandon', 'dialled', 'note', 'close'];
 const AFTER_ARRIVAL = ['cannot_come', 'abandon', 'on_site'];
 const AFTER_RELEASE = ['answer', 'dispatch', 'on_the_way'];
 
@@ -36,6 +37,7 @@ export function possible(call) {
     && !(act === 'end_of_alarm' && !waiting)
     && !(act === 'close' && ((call.state === 'ringing' && !call.stamps.answered) || waiting))
     && !(act === 'abandon' && call.state === 'abandoned')
+    && !(act === 'dialled' && !call.ladder.steps.some((step) => step.dial))
     && !(arrived && AFTER_ARRIVAL.includes(act)));
   return [first, others];
 }
@@ -65,6 +67,7 @@ const FIELDS = {
   freed: (call) => [field('how_many', { type: 'number', min: 0, max: 100, value: call.people ?? '' })],
   end_of_alarm: () => [note('code_hint'), field('code', { required: true, autocomplete: 'off' })],
   abandon: () => [note('abandon_hint')],
+  dialled: dialledFields,
   note: () => [field('text', { required: true, maxlength: 2000 })],
   close: (call) => [causes(call), field('text', { maxlength: 2000 })],
 };
@@ -84,6 +87,7 @@ const BODIES = {
   freed: (form) => (form.get('how_many') === '' ? {} : { people: Number(form.get('how_many')) }),
   end_of_alarm: (form) => ({ code: form.get('code') }),
   abandon: () => undefined,
+  dialled: (form) => kept({ step: form.get('step'), answer: form.get('answer') }),
   note: (form) => ({ text: form.get('text') }),
   close: (form) => kept({ cause: form.get('cause'), text: form.get('text') }),
 };

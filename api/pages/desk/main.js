@@ -1,5 +1,6 @@
 // The desk: who is signed in, which calls there are, which of them has the page; everything else it only shows.
 import { asks } from './acts.js';
+import { toDial } from './dial.js';
 import { h, renew, tick } from './dom.js';
 import { floorsOfDay } from './lift.js';
 import { ordered, rescueOf, rescueShort } from './rescue.js';
@@ -304,16 +305,22 @@ function recentCall(call) {
     h('small', {}, t(`rescue_${{ running: 'left', half_time: 'half', overdue: 'over' }[call.rescue.state] ?? call.rescue.state}`))));
 }
 
+/** Why the desk rings for a call: nobody has taken it, or a number waits to be dialled. */
+function reasons(call) {
+  return [call.state === 'ringing' && call.id, ...toDial(call).map((step) => `${call.id} ${step.name}`)].filter(Boolean);
+}
+
 function sound(list) {
   if (me === null && ended) { ring(t('ended_title'), true); return; }
-  const ringing = list.filter((call) => call.state === 'ringing');
-  const first = ringing[0];
-  ring(first ? `${first.drill ? `${t('drill')} ` : ''}${t('new_call')} · ${placeName(first.place)}` : '', ringing.some((call) => !silenced.has(call.id)));
-  const button = find('silence'), loud = ringing.some((call) => !silenced.has(call.id)) && audible();
+  const first = list.find((call) => reasons(call).length > 0);
+  const loudly = list.flatMap(reasons).some((reason) => !silenced.has(reason));
+  const why = first && t(first.state === 'ringing' ? 'new_call' : 'dial_now');
+  ring(first ? `${first.drill ? `${t('drill')} ` : ''}${why} · ${placeName(first.place)}` : '', loudly);
+  const button = find('silence'), loud = loudly && audible();
   if (!loud) button?.remove();
   else if (!button) {
     find('alarms').append(h('button', { type: 'button', id: 'silence', class: 'silence',
-      onclick: () => { for (const call of calls.values()) silenced.add(call.id); render(); } }, t('silence')));
+      onclick: () => { for (const call of calls.values()) reasons(call).forEach((reason) => silenced.add(reason)); render(); } }, t('silence')));
   }
 }
 

@@ -1,5 +1,6 @@
 // One call, from top to bottom: what it is, its clock, what to do, where it is, whom to call, what has happened.
 import { asks, form, possible } from './acts.js';
+import { dialling, numbers } from './dial.js';
 import { h, pairs, phone, renew } from './dom.js';
 import { floors, newest } from './lift.js';
 import { presentStep, rescueOf, taken } from './rescue.js';
@@ -30,7 +31,7 @@ export function showCall(page, seen, desk) {
   renew(part('head'), [call, language], () => head(call));
   showTodo(part, call, desk, language);
   renew(part('where'), [call.place, call.people, call.caller, call.responder, seen.signals, seen.floors, language], () => where(seen));
-  renew(part('who'), [call.ladder, call.state, call.nearby, seen.pages, language], () => who(seen));
+  renew(part('who'), [call.ladder, call.state, call.nearby, seen.pages, language], () => who(seen, desk));
   renew(part('progress'), [call.stamps, language], () => progress(call));
   renew(part('history'), [seen.events, language], () => history(seen.events));
 }
@@ -124,25 +125,27 @@ function caller({ name, phone: number, text }) {
   return h('span', {}, name, ' ', number && phone(number), text && h('q', {}, text));
 }
 
-function who(seen) {
+function who(seen, desk) {
   const { call, pages } = seen, { ladder } = call, present = presentStep(call);
   const next = ladder.steps[ladder.told];
   const climbing = ladder.climb_at && h('p', { class: 'climb', tick: () => {
     const time = span(Math.max(0, Date.parse(ladder.climb_at) - now.get()));
+    if (next?.dial) return t('dial_in', { time, step: titled(next), number: numbers(next) });
     return next ? t('climb_in', { time, step: titled(next) }) : t('climb_again', { time });
   } });
   return [h('h2', {}, t('contacts')), climbing || (call.open && h('p', { class: 'climb calm' }, t('climb_stopped'))),
-    h('ol', { class: 'ladder' }, ladder.steps.map((step, index) => rung(step, index, present, call.open))),
+    h('ol', { class: 'ladder' }, ladder.steps.map((step, index) => rung(call, step, index === present, () => desk.begin(call.id, 'dialled')))),
     call.nearby.length > 0 && [h('h3', {}, t('nearby')), h('ul', { class: 'ladder' }, call.nearby.map((one) => h('li', {}, contact(one))))],
     pages.length > 0 && h('details', {}, h('summary', {}, `${t('pages')} (${pages.length})`), h('ul', { class: 'pages' }, pages.map(told)))];
 }
 
-function rung(step, index, present, open) {
-  const place = index === present && open ? 'now' : step.told ? 'told' : 'next';
-  return h('li', { class: `rung ${place}${step.dial ? ' dial' : ''}`, 'aria-current': place === 'now' ? 'step' : null },
+function rung(call, step, present, dial) {
+  const place = step.dialled ? 'dialled' : step.dial && step.due ? 'to_dial' : present && call.open ? 'now' : step.told ? 'told' : 'next';
+  return h('li', { class: `rung ${place}${step.dial ? ' dial' : ''}`, 'aria-current': present && call.open ? 'step' : null },
     h('div', { class: 'step' }, h('b', {}, titled(step)), h('span', { class: 'mark' }, t(`step_${place}`)),
-      step.dial && h('span', { class: 'by-hand' }, t('dial_by_hand'))),
-    step.contacts.map(contact));
+      step.dial && !step.due && h('span', { class: 'by-hand' }, t('dial_by_hand')),
+      step.reach === 'machines' && h('span', { class: 'by-hand' }, t('reaches_nobody'))),
+    step.contacts.map(contact), step.dial && call.open && dialling(call, step, dial));
 }
 
 function contact(one) {

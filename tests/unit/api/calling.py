@@ -36,7 +36,14 @@ WHO_HELPS = msgspec.convert(
                 "phone": "0571 1",
                 "tell": ["receiver:wall"],
             },
-            {"name": "kone", "title": {"zh": "维保", "en": "Maintainer"}, "phone": "0571 2", "contractor": True},
+            {
+                "name": "kone",
+                "title": {"zh": "维保", "en": "Maintainer"},
+                "phone": "0571 2",
+                "tell": ["person:kone"],
+                "contractor": True,
+            },
+            {"name": "hotline", "title": {"zh": "应急热线", "en": "Hotline"}, "phone": "96333"},
             {"name": "shop", "title": {"zh": "小店", "en": "Shop"}, "phone": "0571 3"},
         ],
         "ladders": [
@@ -45,6 +52,7 @@ WHO_HELPS = msgspec.convert(
                 "steps": [
                     {"name": "property", "title": {"zh": "物业", "en": "Property"}, "roles": ["duty"], "wait": "30s"},
                     {"name": "maintainer", "title": {"zh": "维保", "en": "M"}, "roles": ["maintainer"], "wait": "60s"},
+                    {"name": "hotline", "title": {"zh": "热线", "en": "H"}, "roles": ["hotline"], "wait": "60s"},
                 ],
             }
         ],
@@ -69,7 +77,7 @@ class PlacesTwin:
         return KNOWN if path == CALLED else Place(path.partition("/")[0], path)
 
 
-def _words(call: Call, kind: PageKind, step: LadderStep | None) -> tuple[Words, Words]:
+def _words(call: Call, kind: PageKind, step: LadderStep | None, _: Sequence[LadderStep]) -> tuple[Words, Words]:
     words = Words(kind.value, kind.value, kind.value)
     return words, words
 

@@ -42,6 +42,7 @@ MAY_CONFLICT = {
     "hand_on_emergency_call",
     "arrive_at_emergency_call",
     "leave_emergency_call",
+    "dial_for_emergency_call",
     "free_emergency_call",
     "abandon_emergency_call",
     "note_on_emergency_call",

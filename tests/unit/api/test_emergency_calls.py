@@ -48,6 +48,7 @@ async def test_a_call_is_raised_with_all_that_is_known_of_the_place(lan: httpx.A
     assert [(step["name"], step["told"], step["wait_seconds"]) for step in ladder["steps"]] == [
         ("property", True, 30.0),
         ("maintainer", False, 60.0),
+        ("hotline", False, 60.0),
     ]
     assert ladder["steps"][1]["contacts"] == [
         {"name": "kone", "title_zh": "维保", "title_en": "Maintainer", "phone": "0571 2", "contractor": True}
@@ -194,6 +195,32 @@ async def test_cannot_come_hands_on_at_once(lan: httpx.AsyncClient) -> None:
     assert (handed["state"], handed["ladder"]["told"], handed["responder"]) == ("ringing", 2, None)
 
 
+async def test_a_number_is_dialled_by_hand_and_never_told(lan: httpx.AsyncClient, world: World) -> None:
+    call_id = (await raise_call(lan)).json()["id"]
+    world.clock.advance(timedelta(seconds=90))
+    await world.calling.switchboard.tick()
+    by_hand = (await lan.get(f"{CALLS}/{call_id}")).json()["ladder"]["steps"][2]
+    facts = ("dial", "reach", "due", "told", "dialled")
+    assert [by_hand[name] for name in facts] == [True, "dial", True, False, None]
+    done_so = await done(lan, call_id, "dialled", {"step": "hotline", "answer": "十分钟到"})
+    dialled = done_so["ladder"]["steps"][2]["dialled"]
+    assert (dialled["by"], dialled["answer"]) == ("lan", "十分钟到")
+    assert done_so["ladder"]["steps"][2]["told"] is False
+    events = (await lan.get(f"{CALLS}/{call_id}/events")).json()["items"]
+    assert [(event["kind"], event["actor"]) for event in events[3:]] == [
+        ("to_be_dialled", "ladder"),
+        ("dialled", "lan"),
+    ]
+    assert done_so["state"] == "ringing"
+
+
+async def test_a_step_says_whom_it_reaches(lan: httpx.AsyncClient) -> None:
+    steps = (await raise_call(lan)).json()["ladder"]["steps"]
+    assert [step["reach"] for step in steps] == ["machines", "machines", "dial"]
+    unreached = (await lan.get("/api/v1/emergency-plan")).json()["unreached"]
+    assert unreached == [{"community": "*", "lift": "", "step": "property", "title": {"zh": "物业", "en": "Property"}}]
+
+
 async def test_the_caller_takes_it_back(lan: httpx.AsyncClient) -> None:
     call_id = (await raise_call(lan)).json()["id"]
     taken_back = await done(lan, call_id, "abandon")
@@ -231,6 +258,7 @@ ACTS: dict[str, Any] = {
     "freed": None,
     "abandon": None,
     "note": {"text": "x"},
+    "dialled": {"step": "hotline"},
     "close": {"cause": "other"},
 }
 
@@ -245,6 +273,9 @@ WRONG_ACTS: dict[str, tuple[str, Any, str]] = {
     "dispatching nobody": ("dispatch", {}, "body.name"),
     "dispatching by an unknown step": ("dispatch", {"name": "x", "step": "army"}, "body.step"),
     "acting for another": ("note", {"text": "x", "actor": "wang"}, "body.actor"),
+    "dispatching through a step that has to be dialled": ("dispatch", {"name": "x", "step": "hotline"}, "body.step"),
+    "dialling an unknown step": ("dialled", {"step": "army"}, "body.step"),
+    "dialling a step without a number to dial": ("dialled", {"step": "property"}, "body.step"),
     "arriving twice over": (
         "on-the-way", {"name": "x", "arrives_in": "5m", "arrives_at": "2026-08-14T08:00:00Z"}, "body.arrives_in",
     ),

@@ -12,7 +12,7 @@ DEFAULT = files("emergency").joinpath("default.yaml").read_text(encoding="utf-8"
 
 async def test_the_plan_in_force(lan: httpx.AsyncClient, world: World) -> None:
     plan = (await lan.get(PLAN)).json()
-    assert [one["name"] for one in plan["contacts"]] == ["duty", "kone", "shop"]
+    assert [one["name"] for one in plan["contacts"]] == ["duty", "kone", "hotline", "shop"]
     assert plan["contacts"][0] == {
         "name": "duty", "title": {"zh": "值班室", "en": "Duty room"}, "phone": "0571 1", "tell": ["receiver:wall"],
         "contractor": False,
@@ -20,6 +20,7 @@ async def test_the_plan_in_force(lan: httpx.AsyncClient, world: World) -> None:
     assert [(one["name"], one["wait"]) for one in plan["ladders"][0]["steps"]] == [
         ("property", "30s"),
         ("maintainer", "60s"),
+        ("hotline", "60s"),
     ]
     assert (plan["communities"][0]["area"], plan["communities"][0]["nearby"]) == ("urban", ["shop"])
     assert plan["problem"] is None

@@ -25,8 +25,8 @@ class Everybody:
         return [Recipient(name, "li" if what == "rota" else "") for what, name in split if name not in self.away]
 
 
-def words(call: Call, kind: PageKind, step: LadderStep | None) -> tuple[Words, Words]:
-    title = f"{call.id} {kind.value} {step.name if step else ''}"
+def words(call: Call, kind: PageKind, step: LadderStep | None, to_dial: Sequence[LadderStep]) -> tuple[Words, Words]:
+    title = " ".join([call.id, kind.value, step.name if step else "", *(each.name for each in to_dial)])
     return Words(title, title, title), Words(title, title, title)
 
 

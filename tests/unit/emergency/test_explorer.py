@@ -24,7 +24,7 @@ from tests.unit.emergency.calls import LIFT, RULES, T0
 MOVES = int(os.environ.get("ANJU_TEST_CALL_MOVES", "5"))
 AT_LEAST = {5: 100_000}
 # Three steps are enough to have a first, a middle and a last one.
-LADDER = replace(RULES, steps=RULES.steps[:3])
+LADDER = replace(RULES, steps=(*RULES.steps[:2], replace(RULES.steps[2], dial=True)))
 WAITS = (timedelta(seconds=61), timedelta(minutes=16), timedelta(minutes=46))
 
 
@@ -46,6 +46,7 @@ def doings(now: datetime) -> list[tuple[str, acts.Act]]:
         ("lift", acts.Join(Source.CAR_BUTTON, "a/1")),
         ("lift", acts.EndAlarm("code")),
         ("li", acts.Note("x")),
+        ("li", acts.Dial("maintainer", "they come")),
         ("li", acts.Close(Cause.HUMAN)),
     ]
 
@@ -63,7 +64,7 @@ def key_of(call: Call, now: datetime) -> bytes:
             return {name: shown(each) for name, each in value.items()}
         return [shown(each) for each in value] if isinstance(value, tuple | list) else value
 
-    fields = asdict(replace(call, version=0, number=0, noted="", clock_from=None, rescue_from=None))
+    fields = asdict(replace(call, version=0, dialled=(), number=0, noted="", clock_from=None, rescue_from=None))
     for name in ("responsible", "responder", "timed", "stamps"):
         fields[name] = None if fields[name] is None else asdict(fields[name])
     del fields["place"], fields["caller"], fields["taken_back_before"]
@@ -100,10 +101,11 @@ def check_time(call: Call, decided: Decision, now: datetime) -> None:
         assert call.stamps.overdue is not None
         assert OVERDUE in call.alerts
     kinds = [event.kind for event in decided.events]
-    if EventKind.STEP_TOLD in kinds:
+    steps_told = {EventKind.STEP_TOLD, EventKind.TO_BE_DIALLED}
+    if steps_told & {*kinds}:
         assert any(telling.kind is PageKind.CALL for telling in decided.tellings)
     if EventKind.OVERDUE in kinds:
-        assert EventKind.STEP_TOLD in kinds[kinds.index(EventKind.OVERDUE) :], "the ladder goes on at once"
+        assert steps_told & {*kinds[kinds.index(EventKind.OVERDUE) :]}, "the ladder goes on at once"
     who = call.responsible
     if who is not None and who.party is Party.LADDER and call.state not in STOPPED:
         for actor in ("li", "wang"):

@@ -68,7 +68,12 @@ def test_states(done: list[acts.Act], state: CallState) -> None:
         pytest.param([ANSWER, FREED, CLOSE], ANSWER, "closed: expected an open one", id="answer when closed"),
         pytest.param([ANSWER, FREED, CLOSE], acts.Note("x"), "closed", id="note when closed"),
         pytest.param([ANSWER], acts.EndAlarm("code"), "no alarm", id="end of an alarm that is none"),
-        pytest.param([ANSWER], acts.Dispatch("zhang", step=5), "5 steps", id="dispatch to a step that is none"),
+        pytest.param(
+            [ANSWER],
+            acts.Dispatch("zhang", step=5),
+            "step 5 of call c1 is not one",
+            id="dispatch to a step that is none",
+        ),
         pytest.param([ANSWER], acts.Close(Cause.DRILL), "no drill", id="close as a drill"),
     ],
 )

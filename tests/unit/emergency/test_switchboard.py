@@ -172,10 +172,12 @@ async def test_a_call_that_cannot_be_decided_holds_up_no_other() -> None:
     first, _ = await board.switchboard.raise_call(REQUEST, "app")
     second, _ = await board.switchboard.raise_call(CallRequest(Source.APP, Place("willow-court", "", "gate")), "app")
 
-    def failing(call: Call, kind: PageKind, step: LadderStep | None) -> tuple[Words, Words]:
+    def failing(
+        call: Call, kind: PageKind, step: LadderStep | None, to_dial: Sequence[LadderStep]
+    ) -> tuple[Words, Words]:
         if call.id == first.id:
             raise ValueError("no words for it")
-        return words(call, kind, step)
+        return words(call, kind, step, to_dial)
 
     board.switchboard = Switchboard(board.records, board.directory, board.clock, lambda: board.plan, failing)
     board.clock.advance(timedelta(seconds=30))

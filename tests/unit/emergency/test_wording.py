@@ -16,11 +16,15 @@ from core.wire.payloads import Direction, DoorState
 from emergency.ladder import LadderStep
 from emergency.model import Call, Caller, CallState, PageKind, Place, Responder, Source, Stamps, Value, Words
 from emergency.phrases import EN, ZH, Phrases
+from emergency.plan import Contact, Title
 from emergency.wording import SHORT_CHARACTERS, PageWording
 
 T0 = datetime(2026, 8, 14, 7, 2, 26, tzinfo=UTC)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 WORDING = PageWording(SHANGHAI, "https://anju.example.org/")
+HOTLINE = Contact("hotline", Title("应急热线 96333", "Hotline 96333"), "96333")
+STATION = Contact("station", Title("救援站", "Rescue station"), "0571 7")
+BY_HAND = [LadderStep("station", "救援站", "Station", timedelta(seconds=60), dial=True, contacts=(HOTLINE, STATION))]
 STEP = LadderStep("property", "物业值班", "Property on duty", timedelta(seconds=30), dial=False, contacts=())
 LATEST: dict[str, Value] = {"floor": "B1", "door_state": "closed", "direction": "stopped", "passenger_present": True}
 PLACE = Place(
@@ -179,6 +183,18 @@ def test_a_page_says_what_there_is_to_say(told: Call, kind: PageKind, says: list
 def test_without_an_address_of_its_own_it_gives_no_link_and_without_a_step_no_name() -> None:
     for words in PageWording(SHANGHAI)(call(), PageKind.CALL, None):
         assert not any(text in words.body for text in ("desk#", "详情", "Details", "呼叫对象", "Asked now"))
+
+
+def test_a_number_that_somebody_has_to_dial_is_named_and_is_said_not_to_be_dialled_by_anju() -> None:
+    zh, en = WORDING(call(), PageKind.DIAL, STEP, BY_HAND)
+    assert zh.title == "请立即拨打电话：3 号楼电梯 B1 层"
+    assert "需人工拨打（系统不会自动拨打）：应急热线 96333，救援站 0571 7" in zh.body.splitlines()
+    assert "To be dialled by hand (Anju dials nobody): Hotline 96333, Rescue station 0571 7" in en.body.splitlines()
+    assert zh.short == "请立即拨打电话：3 号楼电梯B1层，请拨96333，请拨0571 7，救援码330108，15:02起"
+    later, _ = WORDING(call(), PageKind.HALF_TIME, STEP, BY_HAND)
+    assert "需人工拨打（系统不会自动拨打）：应急热线 96333，救援站 0571 7" in later.body.splitlines()
+    for over in (call(drill=True), call(state=CallState.ON_SITE)):
+        assert "96333" not in WORDING(over, PageKind.UPDATE, STEP, BY_HAND)[0].body.replace("不要拨打 96333 或 119", "")
 
 
 def test_a_sms_keeps_the_code_before_the_rest_and_cuts_a_long_place() -> None:
