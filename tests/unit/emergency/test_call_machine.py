@@ -46,8 +46,13 @@ class Calls(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.board = Board()
+        # One loop for all steps: making one for each takes longer than the steps.
+        self.runner = asyncio.Runner()
         self.keys = 0
         self.gone: dict[str, Call] = {}
+
+    def teardown(self) -> None:
+        self.runner.close()
 
     def does(self, doing: Coroutine[Any, Any, _T]) -> _T | None:
         """Do it, again where the records fail; ``None`` where it is refused."""
@@ -58,10 +63,10 @@ class Calls(RuleBasedStateMachine):
             except Conflict:
                 return None
 
-        return asyncio.run(trying())
+        return self.runner.run(trying())
 
     def all(self) -> list[Call]:
-        return asyncio.run(self.board.records.calls(CallFilter(), None, 1_000))
+        return self.runner.run(self.board.records.calls(CallFilter(), None, 1_000))
 
     def chosen(self, number: int) -> Call:
         calls = self.all()
@@ -149,7 +154,7 @@ class Calls(RuleBasedStateMachine):
 
     @rule()
     def somebody_looks(self) -> None:
-        asyncio.run(self.board.switchboard.tick())
+        self.runner.run(self.board.switchboard.tick())
         assert not self.due()
 
     def due(self) -> bool:
@@ -161,7 +166,7 @@ class Calls(RuleBasedStateMachine):
     def a_process_dies_while_it_looks(self, stored: bool) -> None:
         self.board.records.fail(times=1, stored=stored)
         with pytest.raises(TemporaryError):
-            asyncio.run(self.board.switchboard.tick())
+            self.runner.run(self.board.switchboard.tick())
         self.board.restart()
 
     @invariant()
@@ -188,7 +193,7 @@ class Calls(RuleBasedStateMachine):
     def every_step_is_told_in_order_once_in_each_round(self) -> None:
         for call in self.all():
             expected = 1
-            for row in asyncio.run(self.board.records.events(call.id)):
+            for row in self.runner.run(self.board.records.events(call.id)):
                 step = row.event.facts.get("step") if row.event.kind is EventKind.STEP_TOLD else None
                 if step is None:
                     continue
