@@ -45,6 +45,13 @@ class EmergencyPlanLadder(BaseModel):
     dispatch_wait: str
 
 
+class EmergencyPlanDrills(BaseModel):
+    """Hours of the day, local time, and days of the week, all where none is named."""
+
+    hours: str
+    days: list[str]
+
+
 class EmergencyPlanCommunity(BaseModel):
     """Who helps in a community; `*` stands for all that have no entry of their own."""
 
@@ -54,6 +61,7 @@ class EmergencyPlanCommunity(BaseModel):
     area: str = Field(description="`urban`: on site within 30 minutes; `rural`: within an hour.")
     contractors: dict[str, str]
     nearby: list[str]
+    drills: EmergencyPlanDrills | None = Field(description="When the monthly drill of each lift may begin.")
 
 
 class EmergencyPlanUnreached(BaseModel):

@@ -12,6 +12,8 @@ from app.places import KnownPlaces
 from app.settings import Settings
 from core.clock import Clock
 from core.configuration import EMERGENCY
+from emergency.asking import Lifts
+from emergency.drills import DrillCalendar
 from emergency.service import EmergencyService
 from emergency.switchboard import Switchboard
 from emergency.watch import RULES
@@ -37,6 +39,7 @@ class Calling:
 
     def __init__(self, settings: Settings, clock: Clock, database: RecordsDatabase, notify: Callable[[], Plan]) -> None:
         self._clock = clock
+        self._zone = ZoneInfo(settings.time.zone)
         self._database = database
         good = LastGood(GoodConfigurationsAdapter(database), EMERGENCY, clock)
         self.source = EmergencyPlanSource(settings.emergency.plan, notify, good)
@@ -47,7 +50,7 @@ class Calling:
             PlanDirectory(notify, RotaOverridesAdapter(database)),
             clock,
             lambda: self.source.plan,
-            PageWording(ZoneInfo(settings.time.zone), settings.notify.base_url),
+            PageWording(self._zone, settings.notify.base_url),
         )
 
     async def load(self) -> None:
@@ -58,6 +61,10 @@ class Calling:
         """Return the service that climbs ladders and follows alerts."""
         steps = AlertStepsAdapter(self._database, sorted(RULES))
         return EmergencyService(self.switchboard, self.records, steps, self.places, self._clock)
+
+    def drills(self, lifts: Lifts) -> DrillCalendar:
+        """Return the service that begins the drills of the plan's calendar."""
+        return DrillCalendar(self.switchboard, self.records, lifts, self.places, self._clock, self._zone)
 
     async def follow_plan(self) -> None:
         """Take over the plan whenever its file changes, until cancelled."""

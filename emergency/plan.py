@@ -71,6 +71,22 @@ class Ladder(_Strict, frozen=True):
     dispatch_wait: Wait = "60s"
 
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class DrillHours(_Strict, frozen=True):
+    """When drills may begin, by the site's local time; each lift has one a month. Without ``days`` on any day."""
+
+    hours: Annotated[
+        str,
+        Meta(
+            pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$",
+            description='Local hours of one day in quotes, "09:30-11:00".',
+        ),
+    ]
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
+
+
 class Community(_Strict, frozen=True):
     """Who helps in a community; ``*`` stands for all that have no entry of their own. ``roles`` maps role to contact.
 
@@ -85,6 +101,8 @@ class Community(_Strict, frozen=True):
     """Lift's name (or path) to contact."""
     nearby: list[Name] = []
     """Contacts shown to the desk beside the ladder: neighbours, a shop, a first-aider."""
+    drills: DrillHours | None = None
+    """When the monthly drills of its lifts begin; without, people begin them."""
 
 
 class EmergencyPlan(_Strict, frozen=True):

@@ -21,6 +21,7 @@ _LOOKS = {
     "dispatch_wait": "a duration such as 30s or 5m",
     "phone": 'a number in quotes such as "119" or "+86 571 8888 0001"',
     "tell": "rota:NAME, person:NAME or receiver:NAME",
+    "hours": 'hours of one day in quotes, "09:30-11:00"',
     "community": 'a community, or "*" for all others',
 }
 
@@ -112,6 +113,10 @@ def _of_communities(plan: EmergencyPlan) -> Iterator[tuple[Path, str]]:
         for place, name in enumerate(each.nearby):
             if name not in contacts:
                 yield (*at, "nearby", place), f"no contact {name}: expected one of {', '.join(sorted(contacts))}"
+        if each.drills is not None:
+            begin, end = each.drills.hours.split("-")
+            if begin >= end:
+                yield (*at, "drills", "hours"), f"{each.drills.hours} ends before it begins: expected hours of one day"
         roles = {role for step in ladders[each.ladder].steps for role in step.roles}
         if not roles & (each.roles.keys() | contacts):
             wanted = ", ".join(sorted(roles))

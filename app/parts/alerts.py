@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from alerts.engine import Engine
 from alerts.service import AlertService
 from app import descriptors, heartbeat, wiring
-from app.alarm_tests import alarm_test_asking
+from app.alarm_tests import LiftsInService, alarm_test_asking
 from app.calling import Calling
 from app.disk import DISK_FULL, DiskWatch
 from app.doorbell import Doorbell, Poll, Waiting
@@ -21,6 +21,7 @@ from app.settings import Settings
 from app.steady_clock import ClockWatch
 from core.clock import Clock
 from emergency.asking import AlarmTestAsking
+from emergency.drills import DrillCalendar
 from emergency.service import EmergencyService
 from storage.journal.sqlite import SqliteJournal
 from storage.records import (
@@ -59,6 +60,7 @@ class Alerts:
         self.calling: Calling
         self.emergency: EmergencyService
         self.asking: AlarmTestAsking
+        self.drills: DrillCalendar
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[Mapping[str, Service]]:
@@ -92,11 +94,13 @@ class Alerts:
                 self.calling.switchboard.on_pages = self.notifying.deliverer.wake
                 self.emergency = self.calling.service()
                 self.asking = alarm_test_asking(settings, clock, RecordsAdapter(database), registry, telemetry)
+                self.drills = self.calling.drills(LiftsInService(RecordsAdapter(database), registry))
                 yield {
                     "alert engine": Service(self.service.run, vital=True),
                     "emergency calls": Service(self.emergency.run),
                     "emergency plan of ladders": Service(self.calling.follow_plan),
                     "tests of car alarms": Service(self.asking.run),
+                    "drills by the calendar": Service(self.drills.run),
                     "clock watch": Service(self._clock_watch.run),
                     "disk space": Service(self.disks.run),
                     "notice of a full disk": Service(self.notifying.notice(self._full_disk).run),
@@ -114,7 +118,14 @@ class Alerts:
         """Return how the engine and the desk do, with their counters."""
         stats = self.service.stats
         calls = self.emergency.stats
-        problems = (stats.detail, calls.detail, self.notifying.problem, *self._of_files(), self.asking.detail)
+        problems = (
+            stats.detail,
+            calls.detail,
+            self.notifying.problem,
+            *self._of_files(),
+            self.asking.detail,
+            self.drills.detail,
+        )
         problem = next(filter(None, problems), "")
         wrong = self.problems()
         return Pulse(
