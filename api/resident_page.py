@@ -25,9 +25,9 @@ _WHEN = re.compile(r'data-when="([^"]*)"')
 ALWAYS = (("电梯应急热线", "Lift rescue hotline", "96333"), ("消防救援", "Fire and rescue", "119"))
 STEPS = {
     "raised": ("已呼叫", "Called"),
-    "rang": ("已通知值班人员", "People on duty told"),
+    "rang": ("已送达值班人员", "Delivered to people on duty"),
     "answered": ("值班人员已接听", "Answered"),
-    "dispatched": ("已通知救援人员", "Rescuers called"),
+    "dispatched": ("已安排救援人员", "Rescuers asked to come"),
     "on_the_way": ("救援人员已出发", "Rescuers on the way"),
     "on_site": ("救援人员已到场", "Rescuers here"),
     "freed": ("救援完成", "Freed"),
@@ -174,6 +174,7 @@ def rendered(shown: Shown) -> str:
         "left": "{}:{:02}".format(*divmod(call.rescue.left_seconds, 60)) if call else "",
         "eta": call.arrives_at if call else "",
         "phones": Html("\n".join(map(_phone, shown.phones))),
+        "dial": "dial" if "undelivered" in words else "",
     }
     return filled(_WHEN.sub(lambda part: _seen(part, words), _files().page), values)
 

@@ -218,9 +218,14 @@ def inhibitions_of(plan: Plan) -> tuple[Inhibition, ...]:
     return (*plan.inhibitions, *BLIND)
 
 
+def messengers_of(plan: Plan) -> frozenset[str]:
+    """Return the receivers that a person reads: a messenger, a mail box or a phone, not a topic or a webhook."""
+    return frozenset(each.name for each in plan.receivers if each.apprise is not None)
+
+
 def people_targets(plan: Plan) -> frozenset[str]:
-    """Return the targets that lead to a messenger, a mail box or a phone: not only to topics and webhooks."""
-    messengers = {each.name for each in plan.receivers if each.apprise is not None}
+    """Return the targets that lead to a person, by one of the receivers of `messengers_of`."""
+    messengers = messengers_of(plan)
     people = {each.name for each in plan.people if messengers & set(each.receivers)}
     rotas = {each.name for each in plan.rotas if people & {name for layer in each.layers for name in layer.people}}
     return frozenset(

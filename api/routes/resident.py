@@ -18,12 +18,13 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from msgspec.structs import replace
 
+from alerts.dispatch.plan import messengers_of
 from api.call_places import place_of_point
 from api.dependencies import Dependencies, Given
 from api.problems import RETRY_AFTER_SECONDS, problem_response
 from api.resident_identity import Identities, Identity, give
 from api.resident_page import Phone, Progress, Shown, belongs, phones_of, policy, rendered, voice, worker
-from api.resident_progress import progress
+from api.resident_progress import Delivery, delivery, progress
 from api.routes.emergency_calls import key_of
 from core.clock import wall_ahead
 from core.errors import Conflict, TemporaryError
@@ -78,7 +79,8 @@ async def get_page(
             own = await _call_of(given, found.point, call)
             if own is None:
                 return _page(request, shown, 410 if shown.view == "ended" else 200)
-            return _page(request, replace(shown, view="call", call=_progress(given, own)))
+            told = _progress(given, own, await _delivery(given, own))
+            return _page(request, replace(shown, view="call", call=told))
     except TemporaryError:
         return _page(request, Shown(lang, "idle", token), 503)
 
@@ -128,7 +130,9 @@ async def get_progress(given: Given, request: Request, token: str, call_id: str,
     try:
         with _border():
             call = await _known(given, token, call_id)
-            return _no_call(request, token, _language(None, languages)) if call is None else _json(given, call)
+            if call is None:
+                return _no_call(request, token, _language(None, languages))
+            return _json(_progress(given, call, await _delivery(given, call)))
     except TemporaryError:
         wait = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return problem_response(request, 503, "how it stands cannot be read now", headers=wait)
@@ -246,7 +250,9 @@ def _wants_json(request: Request) -> bool:
 
 def _answer(given: Dependencies, request: Request, token: str, call: Call, lang: str, status: int = 200) -> Response:
     if _wants_json(request):
-        return _json(given, call, status)
+        return _json(
+            _progress(given, call, Delivery()), status
+        )  # How it was delivered is asked for next: a tap waits for nothing.
     return _led(token, lang, call.id)
 
 
@@ -255,14 +261,20 @@ def _led(token: str, lang: str, call_id: str = "") -> Response:
     return RedirectResponse(f"/c/{quote(token, safe='')}?{urlencode(asked)}", HTTPStatus.SEE_OTHER)
 
 
-def _json(given: Dependencies, call: Call, status: int = 200) -> Response:
-    return Response(
-        msgspec.json.encode(_progress(given, call)), status, {"Cache-Control": "no-store"}, "application/json"
-    )
+def _json(told: Progress, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(told), status, {"Cache-Control": "no-store"}, "application/json")
 
 
-def _progress(given: Dependencies, call: Call) -> Progress:
-    return progress(on_the_wall(call, wall_ahead(given.clock)), given.clock.now(), given.zone)
+def _progress(given: Dependencies, call: Call, delivered: Delivery) -> Progress:
+    return progress(on_the_wall(call, wall_ahead(given.clock)), given.clock.now(), given.zone, delivered)
+
+
+async def _delivery(given: Dependencies, call: Call) -> Delivery:
+    """Return whether a call that rings has reached a person."""
+    if call.state is not CallState.RINGING:
+        return Delivery()
+    pages = await given.emergency.reader.pages(call.id)
+    return delivery(call, pages, messengers_of(given.plan.current()), given.clock.now())
 
 
 def _no_call(request: Request, token: str, lang: str) -> Response:

@@ -39,6 +39,12 @@ class House:
         """Return all calls, the oldest first."""
         return calls_of(self.world)
 
+    async def messenger_had(self, *, failed: bool = False) -> None:
+        """Have the receiver of the ladder confirm the newest page, or fail for good."""
+        outbox, now = self.world.calling.records.desk.outbox, self.world.clock.steady()
+        ending = outbox.give_up if failed else outbox.delivered
+        await ending(outbox.entries[-1].number, now, "")
+
     async def act(self, call_id: str, what: acts.Act) -> None:
         """Do something on duty."""
         assert await self.world.calling.switchboard.act(call_id, what, "li") is not None
@@ -93,7 +99,7 @@ async def seen(page: Page, text: str) -> None:
 
 async def answered(page: Page) -> None:
     """Wait until the page says that its call has arrived."""
-    await seen(page, "呼叫已收到")
+    await seen(page, "呼叫已发出")
 
 
 async def kept_for_offline(page: Page) -> None:

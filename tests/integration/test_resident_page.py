@@ -9,7 +9,7 @@ from emergency import acts
 from emergency.model import CallState, Cause
 from tests.browser.plugin import IN_SESSION_LOOP, NewContext
 from tests.integration.resident_world import DIALLED, House, answered, seen, tap
-from tests.unit.api.walls import TOKEN
+from tests.unit.api.walls import TOKEN, tell_by_messenger
 
 pytestmark = IN_SESSION_LOOP
 # What stands in for a voice: it does as the page's address says, and remembers that it was stopped.
@@ -254,6 +254,45 @@ async def test_what_could_not_be_taken_back_is_not_forgotten(page: Page, home: H
     await page.locator("summary").click()
     await page.locator("#back button").click()
     await seen(page, "呼叫已取消")
+
+
+# ---- whether it has reached a person
+
+
+async def test_the_page_promises_nothing_before_the_tap(page: Page, address: str) -> None:
+    await page.goto(address)
+    await expect(page.locator("body")).not_to_contain_text("马上收到", use_inner_text=True)
+
+
+async def test_only_what_a_messenger_confirmed_is_called_delivered(page: Page, home: House, address: str) -> None:
+    tell_by_messenger(home.world)
+    await page.goto(address)
+    await tap(page)
+    await seen(page, "正在通知值班人员…")
+    await expect(page.locator("#said")).not_to_contain_text("送达", use_inner_text=True)
+    await home.messenger_had()
+    await seen(page, "已送达值班人员，等待接听。")
+    await expect(page.locator("#phones.dial")).to_have_count(0)
+    await home.act(home.calls()[0].id, acts.Answer())
+    await seen(page, "值班人员已接听，正在安排救援")
+
+
+@pytest.mark.parametrize("messenger", ["none", "fails", "confirms nothing for ten seconds"])
+async def test_a_call_that_reaches_nobody_says_so_above_the_phones(
+    page: Page, home: House, address: str, messenger: str
+) -> None:
+    if messenger != "none":
+        tell_by_messenger(home.world)
+    await page.goto(address)
+    await tap(page)
+    await answered(page)
+    if messenger == "fails":
+        await home.messenger_had(failed=True)
+    home.world.clock.advance(timedelta(seconds=10 if messenger.startswith("confirms") else 0))
+    await seen(page, "尚未送达任何人，请同时拨打下面的电话。")
+    above = "document.querySelector('#phones').offsetTop < document.querySelector('#progress').parentNode.offsetTop"
+    assert await page.evaluate(above)
+    assert await page.locator("#phones.dial a").first.get_attribute("href") == "tel:05711"
 
 
 # ---- a voice

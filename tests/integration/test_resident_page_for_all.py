@@ -46,7 +46,7 @@ async def test_both_languages_stand_in_one_page(new_context: NewContext, home: H
     await seen(page, "被困或需要救援？")
     await page.get_by_text("English", exact=True).click()
     await tap(page)
-    await seen(page, "Your call has arrived")
+    await seen(page, "Your call is out")
     assert "lang=en" in page.url
 
 

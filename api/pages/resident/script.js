@@ -44,7 +44,7 @@
       part.hidden = !part.getAttribute('data-when').split(' ').some(function (word) { return words.indexOf(word) >= 0; });
     });
     body.className = view;
-    id('phones').className = view === 'unsent' || view === 'refused' || view === 'ended' || more['voice-failed'] || more['voice-queued'] ? 'dial' : '';
+    id('phones').className = view === 'unsent' || view === 'refused' || view === 'ended' || more['voice-failed'] || more['voice-queued'] || words.indexOf('undelivered') >= 0 ? 'dial' : '';
   }
 
   function show(next) {

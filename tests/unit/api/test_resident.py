@@ -19,7 +19,7 @@ from emergency.model import CallState, Cause, Source, Stamps
 from emergency.steps import CallRequest
 from tests.unit.api.calling import CALLED, KNOWN, WHO_HELPS
 from tests.unit.api.reading import seen
-from tests.unit.api.walls import ENTRANCE, FORMER, TOKEN, Points, calls_of, hang_up_codes
+from tests.unit.api.walls import ENTRANCE, FORMER, TOKEN, Points, calls_of, hang_up_codes, tell_by_messenger
 from tests.unit.api.world import World, application
 
 JSON = {"Accept": "application/json"}
@@ -51,7 +51,7 @@ async def test_a_form_calls_and_leads_to_the_page_of_its_call(stranger: httpx.As
     assert (answer.status_code, answer.headers["location"]) == (303, f"/c/{TOKEN}?call={call.id}&lang=zh")
     assert (call.source, call.place.lift, call.place.point, call.drill) == (Source.RESIDENT, CALLED, "p1", False)
     page = await stranger.get(answer.headers["location"], headers=PAGE)
-    assert "呼叫已收到" in seen(page.text)
+    assert "呼叫已发出" in seen(page.text)
     assert '<noscript><meta http-equiv="refresh"' in page.text
 
 
@@ -62,8 +62,8 @@ async def test_a_tap_is_told_how_the_call_stands(stranger: httpx.AsyncClient, wo
         "state": "ringing",
         "open": True,
         "drill": False,
-        "shows": ["call", "ringing", "running"],
-        "steps": {"raised": {"at": "15:02", "by": ""}, "rang": {"at": "15:02", "by": ""}},
+        "shows": ["call", "ringing", "telling", "running"],
+        "steps": {"raised": {"at": "15:02", "by": ""}},
         "rescue": {"by": "15:32", "left_seconds": 1800},
         "arrives_at": "",
     }
@@ -124,10 +124,39 @@ async def test_a_call_is_seen_as_it_goes_on(stranger: httpx.AsyncClient, world: 
     world.clock.advance(timedelta(minutes=15))
     now = (await stranger.get(f"/c/{TOKEN}/calls/{told['id']}", headers=JSON)).json()
     assert now["steps"]["answered"] == {"at": "15:03", "by": "li"}
-    assert now["steps"]["dispatched"] == {"at": "", "by": ""}
+    assert list(now["steps"]) == ["raised", "answered", "on_the_way"]
     assert now["steps"]["on_the_way"] == {"at": "15:04", "by": "王师傅 · 通力"}
     assert (now["arrives_at"], now["rescue"]["left_seconds"]) == ("15:11", 13 * 60)
     assert now["shows"] == ["call", "on_the_way", "half_time", "eta"]
+
+
+async def test_what_is_delivered_is_told_without_whom_and_how(stranger: httpx.AsyncClient, world: World) -> None:
+    tell_by_messenger(world)
+    told = await tap(stranger)
+    outbox = world.calling.records.desk.outbox
+    world.clock.advance(timedelta(minutes=2))
+    await outbox.delivered(outbox.entries[0].number, world.clock.steady(), "sent to lan")
+    answer = await stranger.get(f"/c/{TOKEN}/calls/{told['id']}", headers=JSON)
+    assert answer.json()["shows"] == ["call", "ringing", "delivered", "running"]
+    assert answer.json()["steps"]["rang"] == {"at": "15:04", "by": ""}
+    assert not re.search("wall|lan|sent", answer.text)
+    page = await stranger.get(f"/c/{TOKEN}?call={told['id']}", headers=PAGE)
+    assert "已送达值班人员，等待接听" in seen(page.text)
+
+
+async def test_a_call_raised_anew_is_not_delivered_by_what_was_before(
+    stranger: httpx.AsyncClient, world: World
+) -> None:
+    tell_by_messenger(world)
+    told = await tap(stranger)
+    outbox, path = world.calling.records.desk.outbox, f"/c/{TOKEN}/calls/{told['id']}"
+    await outbox.delivered(outbox.entries[0].number, world.clock.steady(), "")
+    world.clock.advance(timedelta(seconds=1))
+    await stranger.post(f"{path}/abandon", headers=JSON)
+    world.clock.advance(timedelta(seconds=1))
+    await tap(stranger)
+    now = (await stranger.get(path, headers=JSON)).json()
+    assert now["shows"][:3] == ["call", "ringing", "telling"]
 
 
 async def test_steps_of_which_somebody_turned_back_are_no_longer_shown_as_done(
@@ -137,7 +166,7 @@ async def test_steps_of_which_somebody_turned_back_are_no_longer_shown_as_done(
     for what in (acts.Answer(), acts.Dispatch("王师傅"), acts.CannotCome("王师傅")):
         await world.calling.switchboard.act(told["id"], what, "li")
     now = (await stranger.get(f"/c/{TOKEN}/calls/{told['id']}", headers=JSON)).json()
-    assert list(now["steps"]) == ["raised", "rang"]
+    assert list(now["steps"]) == ["raised"]
 
 
 async def test_a_call_is_taken_back(stranger: httpx.AsyncClient, world: World) -> None:
@@ -247,7 +276,7 @@ async def test_a_call_elsewhere_is_not_shown(stranger: httpx.AsyncClient, world:
         ):
             assert (form.status_code, form.headers["location"]) == (303, f"/c/{token}?lang=en")
     page = await stranger.get(f"/c/{ENTRANCE}?call={told['id']}", headers=PAGE)
-    assert (page.status_code, "呼叫已收到" in seen(page.text)) == (200, False)
+    assert (page.status_code, "呼叫已发出" in seen(page.text)) == (200, False)
     assert calls_of(world)[0].state is CallState.RINGING
 
 

@@ -1,9 +1,13 @@
 """QR codes on the walls of a house with one lift, and the calls that came from them."""
 
+from msgspec.structs import replace
+
+from alerts.dispatch.plan import AppriseChannel, Receiver
 from core.errors import TemporaryError
 from emergency.model import Call, CallPoint, ScannedCode
 from storage.memory.calls import MemoryCallPoints
 from tests.unit.api.calling import CALLED
+from tests.unit.api.people import PLAN
 from tests.unit.api.twins import START
 from tests.unit.api.world import World
 
@@ -26,6 +30,12 @@ class Points(MemoryCallPoints):
         if self.broken:
             raise LookupError("records: password secret")
         return await super().by_token(token)
+
+
+def tell_by_messenger(world: World) -> None:
+    """Make the receiver of the ladder one that a person reads."""
+    messenger = Receiver("wall", apprise=AppriseChannel("${WALL}"))
+    world.people.plan.plan = replace(PLAN, receivers=[*PLAN.receivers, messenger])
 
 
 async def hang_up_codes(world: World) -> Points:
