@@ -48,10 +48,12 @@ def delivery(call: Call, pages: Iterable[PageRow], messengers: Collection[str], 
     return Delivery(DeliveryState.TELLING if waiting and now - since < _PATIENCE else DeliveryState.UNDELIVERED)
 
 
-def progress(call: Call, now: datetime, zone: tzinfo, delivered: Delivery = _UNKNOWN) -> Progress:
+def progress(
+    call: Call, now: datetime, zone: tzinfo, delivered: Delivery = _UNKNOWN, *, staff_waits: bool = False
+) -> Progress:
     """Return how ``call`` stands at ``now``, with times of day in ``zone``: the phone's own clock may be wrong.
 
-    ``delivered`` counts while it rings.
+    ``delivered`` counts while it rings; ``staff_waits`` tells whether staff is in the voice and no resident is.
     """
     arrives_at = call.responder.arrives_at if call.responder and call.state is CallState.ON_THE_WAY else None
     left = (call.rescue_by - now).total_seconds() if call.rescue_by else 0
@@ -60,7 +62,7 @@ def progress(call: Call, now: datetime, zone: tzinfo, delivered: Delivery = _UNK
         state=call.state.value,
         open=call.open,
         drill=call.drill,
-        shows=tuple(_shows(call, now, delivered.state, expected=arrives_at is not None)),
+        shows=(*_shows(call, now, delivered.state, expected=arrives_at is not None), *(["staff"] * staff_waits)),
         steps={name: _step(call, name, zone, delivered) for name in _done(call, delivered.state)},
         rescue=ClockShown(_hour(call.rescue_by, zone), max(0, int(left))),
         arrives_at=_hour(arrives_at, zone),

@@ -181,6 +181,11 @@ class Room:
         return not self._seats and not self._line and not self._kept_for
 
     @property
+    def staff_waits(self) -> bool:
+        """Whether staff is there and the resident's seat is empty."""
+        return Side.STAFF in self._seats and Side.RESIDENT not in self._seats
+
+    @property
     def waiting(self) -> int:
         """How many pages of residents wait for the seat."""
         return len(self._line)

@@ -109,6 +109,11 @@ class VoiceExchange:
             await asyncio.gather(writing, return_exceptions=True)
             self._leave(call, peer.id)
 
+    def staff_waits(self, call: str) -> bool:
+        """Whether staff is in the voice of a call and no resident is."""
+        room = self._rooms.get(call)
+        return room is not None and room.staff_waits
+
     def hand_on(self, call: str) -> int | None:
         """Give the resident's seat to the page that waits longest; return how many wait, ``None`` where none does."""
         room = self._rooms.get(call)

@@ -26,6 +26,7 @@ from api.resident_identity import Identities, Identity, give
 from api.resident_page import Phone, Progress, Shown, belongs, phones_of, policy, rendered, voice, worker
 from api.resident_progress import Delivery, delivery, progress
 from api.routes.emergency_calls import key_of
+from api.voice_exchange import VoiceExchange
 from core.clock import wall_ahead
 from core.errors import Conflict, TemporaryError
 from emergency.acts import Abandon
@@ -79,7 +80,7 @@ async def get_page(
             own = await _call_of(given, found.point, call)
             if own is None:
                 return _page(request, shown, 410 if shown.view == "ended" else 200)
-            told = _progress(given, own, await _delivery(given, own))
+            told = _progress(given, request, own, await _delivery(given, own))
             return _page(request, replace(shown, view="call", call=told))
     except TemporaryError:
         return _page(request, Shown(lang, "idle", token), 503)
@@ -132,7 +133,7 @@ async def get_progress(given: Given, request: Request, token: str, call_id: str,
             call = await _known(given, token, call_id)
             if call is None:
                 return _no_call(request, token, _language(None, languages))
-            return _json(_progress(given, call, await _delivery(given, call)))
+            return _json(_progress(given, request, call, await _delivery(given, call)))
     except TemporaryError:
         wait = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return problem_response(request, 503, "how it stands cannot be read now", headers=wait)
@@ -250,9 +251,8 @@ def _wants_json(request: Request) -> bool:
 
 def _answer(given: Dependencies, request: Request, token: str, call: Call, lang: str, status: int = 200) -> Response:
     if _wants_json(request):
-        return _json(
-            _progress(given, call, Delivery()), status
-        )  # How it was delivered is asked for next: a tap waits for nothing.
+        # How it was delivered is asked for next: a tap waits for nothing.
+        return _json(_progress(given, request, call, Delivery()), status)
     return _led(token, lang, call.id)
 
 
@@ -265,8 +265,10 @@ def _json(told: Progress, status: int = 200) -> Response:
     return Response(msgspec.json.encode(told), status, {"Cache-Control": "no-store"}, "application/json")
 
 
-def _progress(given: Dependencies, call: Call, delivered: Delivery) -> Progress:
-    return progress(on_the_wall(call, wall_ahead(given.clock)), given.clock.now(), given.zone, delivered)
+def _progress(given: Dependencies, request: Request, call: Call, delivered: Delivery) -> Progress:
+    exchange: VoiceExchange = request.app.state.voice.exchange
+    shown, now = on_the_wall(call, wall_ahead(given.clock)), given.clock.now()
+    return progress(shown, now, given.zone, delivered, staff_waits=exchange.staff_waits(call.id))
 
 
 async def _delivery(given: Dependencies, call: Call) -> Delivery:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.plugin import IN_SESSION_LOOP
+from tests.browser.plugin import IN_SESSION_LOOP, PHONE
 from tests.integration.desk_world import WALL, DeskWorld, desk_page
 from tests.integration.pages import opened
 from tests.integration.resident_world import answered, seen, tap
@@ -19,6 +19,11 @@ Object.defineProperty(window, 'AnjuVoice', {
   get() { return real; },
   set(given) { real = {start(options) { return window.voice = given.start(options); }}; },
 });
+"""
+_SOUNDS = """
+window.tones = 0;
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (at) { window.tones += 1; return start.call(this, at); };
 """
 _FLOWS = "voice.stats().then((now) => now.sent >= 25 && now.received >= 25)"
 
@@ -43,11 +48,17 @@ async def _tapped_again(page: Page) -> None:
 
 
 async def test_who_taps_can_talk_to_the_desk_that_answers(browser: Browser, host: str) -> None:
-    async with desk_page(browser, host) as desk, opened(browser, f"http://{host}/c/{WALL}", before=_KEPT) as resident:
+    page, before = f"http://{host}/c/{WALL}", _KEPT + _SOUNDS
+    async with desk_page(browser, host) as desk, opened(browser, page, before=before, viewport=PHONE) as resident:
         await _tapped(resident)
         await desk.locator("#act-answer").click()
         await seen(resident, "值班人员已接听 lan")
-        await resident.locator("#talk").click()
+        bar = resident.locator("#live.bar #talk")
+        await expect(bar).to_have_text("值班人员正在等您，点此通话", use_inner_text=True)
+        assert await bar.evaluate("(one) => one.getBoundingClientRect().width") == PHONE["width"]
+        await resident.wait_for_function("window.tones > 0")
+        await bar.click()
+        await expect(resident.locator("#talk")).to_have_text("挂断", use_inner_text=True)
         await seen(resident, "正在通话")
         await resident.wait_for_function(_FLOWS)
         await expect(desk.locator(".voice-state")).to_contain_text("通话中")

@@ -12,7 +12,7 @@
   const place = first.place, more = {}, idle = first.view === 'ended' ? 'ended' : 'idle';
   let view = first.view, call = first.call, kept = {}, since = 0, misses = 0, polling = 0;
   let tries = 0, again = 0, refusedByNetwork = false, dialled = false, answered = true;
-  let voice = null, voiceDeadline = 0;
+  let voice = null, voiceDeadline = 0, sound = null, declined = false;
 
   // ---- what is kept on this phone: a tap that is not answered yet, or the call that answered it
 
@@ -40,6 +40,10 @@
     const words = place.concat(view === 'call' ? call.shows : [view]);
     Object.keys(more).forEach(function (word) { if (more[word]) words.push(word); });
     if (view === 'call' && call.open && call.state !== 'abandoned' && call.state !== 'freed') words.push('talk');
+    const waits = words.indexOf('staff');
+    if (voice && waits >= 0) words.splice(waits, 1);
+    if (voice || waits < 0) words.push(voice ? 'voice-on' : 'voice-off');
+    id('live').className = voice ? 'on' : waits < 0 ? '' : 'bar';
     all('[data-when]').forEach(function (part) {
       part.hidden = !part.getAttribute('data-when').split(' ').some(function (word) { return words.indexOf(word) >= 0; });
     });
@@ -184,6 +188,7 @@
     fill();
     show('call');
     if (!call.open && voice) hangUp();
+    ring();
   }
 
   function follow() {
@@ -246,6 +251,29 @@
       .catch(function () { event.target.submit(); });
   }
 
+  // ---- staff wait to talk: a sound, as far as a browser that was tapped allows it
+
+  function wake() {
+    try {
+      sound = sound || new (window.AudioContext || window.webkitAudioContext)();
+      if (sound.state === 'suspended') sound.resume();
+    } catch (error) { /* then without a sound */ }
+  }
+
+  function ring() {
+    const waits = call.open && call.shows.indexOf('staff') >= 0;
+    declined = declined && waits;
+    if (!waits || voice || declined || !sound) return;
+    [660, 880].forEach(function (pitch, index) {
+      const tone = sound.createOscillator(), at = sound.currentTime + index / 4;
+      tone.frequency.value = pitch;
+      tone.connect(sound.destination);
+      tone.start(at);
+      tone.stop(at + 0.2);
+    });
+    if (navigator.vibrate) navigator.vibrate([200, 50, 200]);
+  }
+
   // ---- the voice: its script is fetched when somebody wants to talk
 
   function hear(state, detail) {
@@ -254,9 +282,9 @@
     });
     if (state === 'talking' || state === 'queued') clearTimeout(voiceDeadline);
     if (state === 'queued') voiceDeadline = setTimeout(dial, VOICE); // The page goes on waiting meanwhile.
+    if (state === 'ended') voice = null;
     draw();
     if (state === 'failed' || state === 'busy') dialInstead();
-    else if (state === 'ended') voice = null;
   }
 
   function dialInstead() {
@@ -274,6 +302,7 @@
     const had = voice;
     clearTimeout(voiceDeadline);
     voice = null;
+    declined = true;
     if (had.stop) had.stop();
     hear('ended', {});
   }
@@ -317,6 +346,7 @@
   });
   id('back').addEventListener('submit', takeBack);
   id('talk').addEventListener('click', talk);
+  document.addEventListener('click', wake);
   all('nav a').forEach(function (link) {
     link.addEventListener('click', function (event) {
       event.preventDefault();
