@@ -4,7 +4,7 @@ import base64
 import functools
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from html import escape
 from importlib.resources import files
 from urllib.parse import quote
@@ -20,6 +20,7 @@ _FOLDER = files("api").joinpath("pages/resident")
 _BOTH = re.compile(r"\[\[(.*?)\|(.*?)\]\]", re.DOTALL)
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _INDENT = re.compile(r"^[ ]+", re.MULTILINE)
+_COMMENT = re.compile(r"^(?:// .*)?\n|[ ]+// .*$", re.MULTILINE)
 _WHEN = re.compile(r'data-when="([^"]*)"')
 # The city's hotline for trapped passengers and the fire service: they answer whatever becomes of us.
 ALWAYS = (("电梯应急热线", "Lift rescue hotline", "96333"), ("消防救援", "Fire and rescue", "119"))
@@ -32,6 +33,7 @@ STEPS = {
     "on_site": ("救援人员已到场", "Rescuers here"),
     "freed": ("救援完成", "Freed"),
 }
+OVER = ("freed", "abandoned", "closed")
 # Long enough to read, and to take a call back in between.
 _REFRESH = '<noscript><meta http-equiv="refresh" content="8"></noscript><script>{}</script>'
 
@@ -106,10 +108,10 @@ class _Files(Struct, frozen=True):
 @functools.cache
 def _files() -> _Files:
     names = ("page.html", "style.css", "script.js", "guard.js", "sw.js", "../voice.js")
-    # Indents are for those who read the source.
-    read = (_INDENT.sub("", _FOLDER.joinpath(name).read_text(encoding="utf-8")) for name in names)
+    # Indents and comments are for those who read the source.
+    read = (_COMMENT.sub("", _INDENT.sub("", _FOLDER.joinpath(name).read_text(encoding="utf-8"))) for name in names)
     page, *others = read
-    return _Files(_BOTH.sub(r'<span lang="zh-CN">\1</span><span lang="en">\2</span>', page), *others)
+    return _Files(_BOTH.sub(r"<span lang=zh-CN>\1</span><span lang=en>\2</span>", page), *others)
 
 
 def worker() -> str:
@@ -154,6 +156,7 @@ def rendered(shown: Shown) -> str:
     call_id = call.id if call else quote(shown.call_id, safe="")
     standing = _standing(shown)
     words = [*standing, *(call.shows if call else (shown.view,))]
+    past, coming = _steps(call)
     state = {"place": standing, "view": shown.view, "call": call}
     values: dict[str, str] = {
         "lang": "zh-CN" if shown.lang == "zh" else "en",
@@ -169,7 +172,9 @@ def rendered(shown: Shown) -> str:
         "rescue_code": place.rescue_code,
         "and_call": f"&call={call_id}" if call_id else "",
         "back": f"/c/{token}/calls/{call_id}/abandon" if call_id else "",
-        "steps": Html("".join(_steps(call))),
+        "past": Html("".join(past)),
+        "coming": Html("".join(coming)),
+        "past_count": str(max(0, len(call.steps) - 1)) if call else "",
         "by": call.rescue.by if call else "",
         "left": "{}:{:02}".format(*divmod(call.rescue.left_seconds, 60)) if call else "",
         "eta": call.arrives_at if call else "",
@@ -191,7 +196,7 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 
 def both(zh: str, en: str) -> Html:
     """Return ``zh`` and ``en``, of which the page shows one."""
-    return Html(f'<span lang="zh-CN">{escape(zh)}</span><span lang="en">{escape(en)}</span>')
+    return Html(f"<span lang=zh-CN>{escape(zh)}</span><span lang=en>{escape(en)}</span>")
 
 
 def _standing(shown: Shown) -> list[str]:
@@ -205,14 +210,20 @@ def _seen(part: re.Match[str], words: Iterable[str]) -> str:
     return part[0] if set(part[1].split()) & set(words) else f"{part[0]} hidden"
 
 
-def _steps(call: Progress | None) -> Sequence[str]:
+def _steps(call: Progress | None) -> tuple[list[str], list[str]]:
+    """Return the rows of the steps before the present one, and the present one with those to come."""
     done: dict[str, StepShown] = call.steps if call else {}
-    return [
-        f'<li data-step="{name}"{" class=done" if name in done else ""}><time>{escape(step.at)}</time>'
+    present = next(reversed(done), "raised")
+    at = list(STEPS).index(present)
+    over = call is not None and call.state in OVER
+    rows = [
+        f'<li data-step="{name}" class="{"now" if name == present else "done" if name in done else ""}"'
+        f"{' hidden' if name not in done and (over or number < at) else ''}><time>{escape(step.at)}</time>"
         f'{both(*words)} <span class="by">{escape(step.by)}</span></li>'
-        for name, words in STEPS.items()
+        for number, (name, words) in enumerate(STEPS.items())
         for step in [done.get(name, StepShown())]
     ]
+    return rows[:at], rows[at:]
 
 
 def _phone(phone: Phone) -> str:

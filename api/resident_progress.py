@@ -55,6 +55,7 @@ def progress(
 
     ``delivered`` counts while it rings; ``staff_waits`` tells whether staff is in the voice and no resident is.
     """
+    steps = {name: _step(call, name, zone, delivered) for name in _done(call, delivered.state)}
     arrives_at = call.responder.arrives_at if call.responder and call.state is CallState.ON_THE_WAY else None
     left = (call.rescue_by - now).total_seconds() if call.rescue_by else 0
     return Progress(
@@ -62,11 +63,19 @@ def progress(
         state=call.state.value,
         open=call.open,
         drill=call.drill,
-        shows=(*_shows(call, now, delivered.state, expected=arrives_at is not None), *(["staff"] * staff_waits)),
-        steps={name: _step(call, name, zone, delivered) for name in _done(call, delivered.state)},
+        shows=(
+            *_shows(call, now, delivered.state, expected=arrives_at is not None),
+            *_if(staff_waits, "staff"),
+            *_if(len(steps) > 1, "past"),
+        ),
+        steps=steps,
         rescue=ClockShown(_hour(call.rescue_by, zone), max(0, int(left))),
         arrives_at=_hour(arrives_at, zone),
     )
+
+
+def _if(so: bool, word: str) -> tuple[str, ...]:
+    return (word,) if so else ()
 
 
 def _shows(call: Call, now: datetime, delivered: DeliveryState, *, expected: bool) -> Iterator[str]:

@@ -34,7 +34,7 @@ async def test_a_tap_without_scripts(new_context: NewContext, home: House, addre
     await home.act(home.calls()[0].id, acts.Answer())
     # Without scripts the page comes again by itself.
     await page.locator("h1 [data-when=answered]").wait_for()
-    await page.locator("summary").click()
+    await page.locator("#undo summary").click()
     await page.locator("#back button").click()
     await page.locator("h1 [data-when=abandoned]").wait_for()
     assert [call.state for call in home.calls()] == [CallState.ABANDONED]
@@ -221,12 +221,34 @@ async def test_who_comes_and_when_shows_live(page: Page, home: House, address: s
     await seen(page, "再次呼叫")
 
 
+async def test_past_steps_fold_and_the_present_one_is_large(page: Page, home: House, address: str) -> None:
+    await page.goto(address)
+    await tap(page)
+    await answered(page)
+    await home.act(home.calls()[0].id, acts.Answer())
+    await home.act(home.calls()[0].id, acts.OnTheWay("王师傅"))
+    await seen(page, "已完成 2 步")
+    shown = "[...document.querySelectorAll('[data-step]')].filter((one) => one.checkVisibility())"
+    steps = f"{shown}.map((one) => one.dataset.step)"
+    assert await page.evaluate(steps) == ["on_the_way", "on_site", "freed"]
+    size = f"{shown}.map((one) => parseFloat(getComputedStyle(one).fontSize))"
+    present, *coming = await page.evaluate(size)
+    assert present > 1.2 * max(coming)
+    await page.locator(".past summary").click()
+    assert await page.evaluate(steps) == ["raised", "answered", "on_the_way", "on_site", "freed"]
+    # Somebody turned back: what was said before is not so any more.
+    await home.act(home.calls()[0].id, acts.CannotCome("王师傅"))
+    await expect(page.locator("[data-step=on_the_way]")).not_to_have_class("now")
+    before = ["raised"] if home.calls()[0].state is CallState.RINGING else ["raised", "answered"]
+    assert (await page.evaluate(steps))[: len(before)] == before
+
+
 async def test_taking_it_back_asks_first(page: Page, home: House, address: str) -> None:
     await page.goto(address)
     await tap(page)
     await answered(page)
     await expect(page.locator("#back button")).to_be_hidden()
-    await page.locator("summary").click()
+    await page.locator("#undo summary").click()
     assert home.calls()[0].state is CallState.RINGING
     await page.locator("#back button").click()
     await seen(page, "呼叫已取消")
@@ -240,18 +262,18 @@ async def test_what_could_not_be_taken_back_is_not_forgotten(page: Page, home: H
     await page.goto(address)
     await tap(page)
     await answered(page)
-    await page.locator("summary").click()
+    await page.locator("#undo summary").click()
     home.world.calling.records.fail(times=2)
     await page.locator("#back button").click()
     await seen(page, "现在无法处理，请稍后再试或拨打电话。")
     await page.goto(address)
     await answered(page)
     await page.goto(f"{address}?call={home.calls()[0].id}")
-    await page.locator("summary").click()
+    await page.locator("#undo summary").click()
     home.world.calling.records.fail(times=2)
     await page.locator("#back button").click()
     await seen(page, "现在无法处理，请稍后再试或拨打电话。")
-    await page.locator("summary").click()
+    await page.locator("#undo summary").click()
     await page.locator("#back button").click()
     await seen(page, "呼叫已取消")
 

@@ -101,6 +101,40 @@ async def test_nothing_is_cut_off(new_context: NewContext, address: str, view: s
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+# The lines of each heading and button, as they stand on the screen, with the characters of the last one.
+_ORPHANS = """
+(width) => [...document.querySelectorAll('h1 [data-when], .lead, h2, #talk [data-when], .note')].flatMap((one) => {
+  document.querySelectorAll('#said, #live').forEach((each) => { each.hidden = false; });
+  const was = one.hidden, found = [];
+  one.hidden = false;
+  for (const span of one.querySelectorAll('span[lang=zh-CN]')) {
+    const tops = [], text = document.createTreeWalker(span, NodeFilter.SHOW_TEXT);
+    while (text.nextNode()) for (let at = 0; at < text.currentNode.length; at += 1) {
+      const range = document.createRange();
+      range.setStart(text.currentNode, at);
+      range.setEnd(text.currentNode, at + 1);
+      const box = range.getBoundingClientRect();
+      if (box.height) tops.push(Math.round(box.top));
+    }
+    const last = tops.filter((top) => Math.abs(top - tops[tops.length - 1]) < 3).length;
+    if (tops.length > 2 && last < 3 && last < tops.length) found.push(width + ': ' + span.textContent);
+  }
+  one.hidden = was;
+  return found;
+})
+"""
+
+
+async def test_no_heading_leaves_one_character_alone(new_context: NewContext, address: str) -> None:
+    page = await (await new_context(viewport={"width": 320, "height": 568})).new_page()
+    await page.goto(address)
+    alone: list[str] = []
+    for width in range(320, 431, 5):
+        await page.set_viewport_size({"width": width, "height": 800})
+        alone += await page.evaluate(_ORPHANS, width)
+    assert alone == []
+
+
 @pytest.mark.parametrize("view", VIEWS)
 async def test_a_screen_reader_finds_its_way(page: Page, address: str, view: str) -> None:
     await _in_view(page, address, view)

@@ -1,12 +1,12 @@
-/* What the resident's page does beyond its form. For browsers from 2017 on; with none of this the form still calls.
- * Everything that is shown carries data-when: the words under which it is. */
+// What the resident's page does beyond its form. For browsers from 2017 on; with none of this the form still calls.
+// Everything that is shown carries data-when: the words under which it is.
 (function () {
   'use strict';
   const SOON = 3000; // Without an answer for so long the phones are shown.
   const ATTEMPT = 10000, POLL = 2000, KEY_LIVES = 600000, VOICE = 5000, LONGEST = 30000, RELOAD = 8000 - POLL;
   const html = document.documentElement, body = document.body;
-  const id = function (name) { return document.getElementById(name); };
-  const all = function (query) { return Array.prototype.slice.call(document.querySelectorAll(query)); };
+  const id = (name) => document.getElementById(name);
+  const all = (query) => Array.prototype.slice.call(document.querySelectorAll(query));
   const first = JSON.parse(body.getAttribute('data-state'));
   const token = body.getAttribute('data-token'), base = '/c/' + token;
   const place = first.place, more = {}, idle = first.view === 'ended' ? 'ended' : 'idle';
@@ -30,22 +30,22 @@
   function newKey() {
     const drawn = new Uint32Array(4);
     if (window.crypto && crypto.getRandomValues) crypto.getRandomValues(drawn);
-    else drawn.forEach(function (_, index) { drawn[index] = Math.random() * 4294967296; });
-    return Array.prototype.map.call(drawn, function (one) { return one.toString(36); }).join('-');
+    else drawn.forEach((_, index) => { drawn[index] = Math.random() * 4294967296; });
+    return Array.prototype.map.call(drawn, (one) => one.toString(36)).join('-');
   }
 
   // ---- what is shown
 
   function draw() {
     const words = place.concat(view === 'call' ? call.shows : [view]);
-    Object.keys(more).forEach(function (word) { if (more[word]) words.push(word); });
+    Object.keys(more).forEach((word) => { if (more[word]) words.push(word); });
     if (view === 'call' && call.open && call.state !== 'abandoned' && call.state !== 'freed') words.push('talk');
     const waits = words.indexOf('staff');
     if (voice && waits >= 0) words.splice(waits, 1);
     if (voice || waits < 0) words.push(voice ? 'voice-on' : 'voice-off');
     id('live').className = voice ? 'on' : waits < 0 ? '' : 'bar';
-    all('[data-when]').forEach(function (part) {
-      part.hidden = !part.getAttribute('data-when').split(' ').some(function (word) { return words.indexOf(word) >= 0; });
+    all('[data-when]').forEach((part) => {
+      part.hidden = !part.getAttribute('data-when').split(' ').some((word) => words.indexOf(word) >= 0);
     });
     body.className = view;
     id('phones').className = view === 'unsent' || view === 'refused' || view === 'ended' || more['voice-failed'] || more['voice-queued'] || words.indexOf('undelivered') >= 0 ? 'dial' : '';
@@ -57,12 +57,19 @@
   }
 
   function fill() {
-    all('[data-step]').forEach(function (row) {
-      const step = call.steps[row.getAttribute('data-step')];
-      row.className = step ? 'done' : '';
+    const done = Object.keys(call.steps), present = done[done.length - 1];
+    const over = ['freed', 'abandoned', 'closed'].indexOf(call.state) >= 0;
+    let passed = false;
+    all('[data-step]').forEach((row) => {
+      const name = row.getAttribute('data-step'), step = call.steps[name], now = name === present;
+      passed = passed || now;
+      row.className = now ? 'now' : step ? 'done' : '';
+      row.hidden = !step && (over || !passed);
       row.querySelector('.by').textContent = step ? step.by : '';
       row.querySelector('time').textContent = step ? step.at : '';
+      id(passed ? 'coming' : 'past').appendChild(row);
     });
+    all('[data-count]').forEach((part) => { part.textContent = done.length - 1; });
     id('back').action = base + '/calls/' + call.id + '/abandon';
     tick();
   }
@@ -70,9 +77,9 @@
   function tick() {
     if (!call || !call.rescue || !call.rescue.by) return;
     const left = Math.max(0, Math.floor(call.rescue.left_seconds - (Date.now() - since) / 1000));
-    const two = function (count) { return (count < 10 ? '0' : '') + count; };
+    const two = (count) => (count < 10 ? '0' : '') + count;
     const facts = { by: call.rescue.by, eta: call.arrives_at, left: Math.floor(left / 60) + ':' + two(left % 60) };
-    all('[data-fact]').forEach(function (part) { part.textContent = facts[part.getAttribute('data-fact')]; });
+    all('[data-fact]').forEach((part) => { part.textContent = facts[part.getAttribute('data-fact')]; });
   }
 
   function dial() {
@@ -88,8 +95,8 @@
     how.headers = Object.assign({ Accept: 'application/json' }, how.headers);
     how.credentials = 'same-origin'; // As it goes by itself in browsers from 2018 on.
     const asked = fetch(base + path, how); // What it throws at once leaves the tap to the form.
-    return new Promise(function (go, fail) {
-      setTimeout(function () {
+    return new Promise((go, fail) => {
+      setTimeout(() => {
         fail(new Error('late'));
         if (stop) stop.abort();
       }, patience);
@@ -108,7 +115,7 @@
     tries = 0;
     attempt();
     show('sending');
-    setTimeout(function () {
+    setTimeout(() => {
       if (answered || view !== 'sending') return;
       show('unsent');
       if (refusedByNetwork) dialOnce();
@@ -120,7 +127,7 @@
     clearTimeout(again);
     tries += 1;
     ask('/calls', { method: 'POST', keepalive: true, headers: { 'Idempotency-Key': key } }, ATTEMPT)
-      .then(function (answer) { return answer.ok ? answer.json().then(called) : notNow(answer); })
+      .then((answer) => answer.ok ? answer.json().then(called) : notNow(answer))
       .catch(unreachable);
   }
 
@@ -213,17 +220,17 @@
       polling = setTimeout(loadAgain, RELOAD);
       return;
     }
-    asking.then(function (answer) {
+    asking.then((answer) => {
       if (!answered || !call || asked !== call.id) return undefined;
       if (answer.status === 404 && fromUs(answer)) { forget(); return undefined; }
       if (!answer.ok) throw new Error(answer.status);
-      return answer.json().then(function (told) {
+      return answer.json().then((told) => {
         if (!answered || !call || asked !== call.id) return;
         if (view === idle && !told.open) { forget(); return; }
         take(told);
         follow();
       });
-    }).catch(function () {
+    }).catch(() => {
       if (!answered || !call) return;
       misses += 1;
       more.stale = misses > 1 || navigator.onLine === false;
@@ -243,12 +250,12 @@
     if (!call) return; // The form of a page that could not show its call is sent again by the browser.
     event.preventDefault();
     ask('/calls/' + call.id + '/abandon', { method: 'POST', keepalive: true }, ATTEMPT)
-      .then(function (answer) {
+      .then((answer) => {
         if (!answer.ok) throw new Error(answer.status);
         return answer.json();
       })
-      .then(function (told) { take(told); id('said').focus(); follow(); })
-      .catch(function () { event.target.submit(); });
+      .then((told) => { take(told); id('said').focus(); follow(); })
+      .catch(() => { event.target.submit(); });
   }
 
   // ---- staff wait to talk: a sound, as far as a browser that was tapped allows it
@@ -264,7 +271,7 @@
     const waits = call.open && call.shows.indexOf('staff') >= 0;
     declined = declined && waits;
     if (!waits || voice || declined || !sound) return;
-    [660, 880].forEach(function (pitch, index) {
+    [660, 880].forEach((pitch, index) => {
       const tone = sound.createOscillator(), at = sound.currentTime + index / 4;
       tone.frequency.value = pitch;
       tone.connect(sound.destination);
@@ -277,7 +284,7 @@
   // ---- the voice: its script is fetched when somebody wants to talk
 
   function hear(state, detail) {
-    ['connecting', 'waiting', 'queued', 'talking', 'ended', 'failed', 'muted'].forEach(function (word) {
+    ['connecting', 'waiting', 'queued', 'talking', 'ended', 'failed', 'muted'].forEach((word) => {
       more['voice-' + word] = word === state || (word === 'muted' && detail.muted);
     });
     if (state === 'talking' || state === 'queued') clearTimeout(voiceDeadline);
@@ -312,10 +319,10 @@
     const mine = voice = {};
     hear('connecting', {});
     voiceDeadline = setTimeout(dialInstead, VOICE);
-    load('/c/voice.js', function () {
+    load('/c/voice.js', () => {
       if (voice !== mine) return;
       if (!window.AnjuVoice) { dialInstead(); return; }
-      const onstate = function (state, detail) {
+      const onstate = (state, detail) => {
         if (voice) hear(state, detail || {});
       };
       const started = window.AnjuVoice.start({ url: base + '/calls/' + call.id + '/voice', role: 'resident', onstate: onstate });
@@ -336,25 +343,25 @@
 
   function speak(lang) {
     html.lang = lang === 'en' ? 'en' : 'zh-CN';
-    all('[name=lang]').forEach(function (field) { field.value = lang; });
+    all('[name=lang]').forEach((field) => { field.value = lang; });
     try { localStorage.setItem('anju lang', lang); } catch (error) { /* then only now */ }
   }
 
-  id('call').addEventListener('submit', function (event) {
+  id('call').addEventListener('submit', (event) => {
     try { tap(); } catch (error) { return; } // The browser sends the form itself.
     event.preventDefault();
   });
   id('back').addEventListener('submit', takeBack);
   id('talk').addEventListener('click', talk);
   document.addEventListener('click', wake);
-  all('nav a').forEach(function (link) {
-    link.addEventListener('click', function (event) {
+  all('nav a').forEach((link) => {
+    link.addEventListener('click', (event) => {
       event.preventDefault();
       speak(link.hreflang.slice(0, 2));
     });
   });
-  addEventListener('online', function () { if (!answered) attempt(); else if (call && call.open) look(); });
-  document.addEventListener('visibilitychange', function () { if (!document.hidden && call && call.open) look(); });
+  addEventListener('online', () => { if (!answered) attempt(); else if (call && call.open) look(); });
+  document.addEventListener('visibilitychange', () => { if (!document.hidden && call && call.open) look(); });
   setInterval(tick, 1000);
   try {
     const chosen = localStorage.getItem('anju lang');
@@ -372,8 +379,8 @@
     try { tap(); } catch (error) { /* then the form says what to do */ }
   }
   window.anjuRuns = true;
-  addEventListener('load', function () { // After it, for on a bad line the tap goes first.
+  addEventListener('load', () => { // After it, for on a bad line the tap goes first.
     const worker = navigator.serviceWorker;
-    if (worker) worker.register('/c/sw.js').catch(function () { /* then without */ });
+    if (worker) worker.register('/c/sw.js').catch(() => { /* then without */ });
   });
 })();

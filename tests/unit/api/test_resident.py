@@ -439,7 +439,7 @@ async def test_every_slot_and_word_of_the_page_is_used(stranger: httpx.AsyncClie
 
 def test_text_is_escaped_and_html_is_not() -> None:
     assert filled("{{a}} {{b}}", {"a": "<&\"'", "b": both("<", "&")}) == (
-        '&lt;&amp;&quot;&#x27; <span lang="zh-CN">&lt;</span><span lang="en">&amp;</span>'
+        '&lt;&amp;&quot;&#x27; <span lang=zh-CN>&lt;</span><span lang=en>&amp;</span>'
     )
 
 
