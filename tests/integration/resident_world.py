@@ -93,6 +93,11 @@ async def tap(page: Page) -> None:
     await page.locator("#tap").click(no_wait_after=True)
 
 
+async def tap_again(page: Page) -> None:
+    """Call again after the end."""
+    await page.locator("#again").click(no_wait_after=True)
+
+
 async def seen(page: Page, text: str) -> None:
     await expect(page.locator("body")).to_contain_text(text, use_inner_text=True)
 

@@ -8,7 +8,7 @@ from playwright.async_api import Page, Route, expect
 from emergency import acts
 from emergency.model import CallState, Cause
 from tests.browser.plugin import IN_SESSION_LOOP, NewContext
-from tests.integration.resident_world import DIALLED, House, answered, seen, tap
+from tests.integration.resident_world import DIALLED, House, answered, seen, tap, tap_again
 from tests.unit.api.walls import TOKEN, tell_by_messenger
 
 pytestmark = IN_SESSION_LOOP
@@ -187,7 +187,7 @@ async def test_after_the_end_a_tap_is_another_call(page: Page, home: House, addr
     for what in (acts.Freed(), acts.Close(Cause.OTHER)):
         await home.act(home.calls()[0].id, what)
     await seen(page, "这次呼叫已结束")
-    await tap(page)
+    await tap_again(page)
     await answered(page)
     assert [call.open for call in home.calls()] == [False, True]
     await home.act(home.calls()[1].id, acts.Freed())
@@ -196,6 +196,19 @@ async def test_after_the_end_a_tap_is_another_call(page: Page, home: House, addr
     # Whoever comes later finds the button, and not what was.
     await page.goto(address)
     await expect(page.locator("h1 [data-when=idle]")).to_be_visible()
+
+
+async def test_calling_again_after_the_end_is_calm(page: Page, home: House, address: str) -> None:
+    await page.goto(address)
+    colour = "(one) => getComputedStyle(one).backgroundColor"
+    alarming = await page.locator("#tap").evaluate(colour)
+    await tap(page)
+    await answered(page)
+    for what in (acts.Freed(), acts.Close(Cause.OTHER)):
+        await home.act(home.calls()[0].id, what)
+    await seen(page, "仍有人被困，或又需要帮助时，请再次呼叫。")
+    await expect(page.locator("#tap")).to_be_hidden()
+    assert await page.locator("#again").evaluate(colour) == "rgb(255, 255, 255)" != alarming
 
 
 # ---- the call as it goes on
@@ -253,7 +266,7 @@ async def test_taking_it_back_asks_first(page: Page, home: House, address: str) 
     await page.locator("#back button").click()
     await seen(page, "呼叫已取消")
     assert home.calls()[0].state is CallState.ABANDONED
-    await tap(page)
+    await tap_again(page)
     await answered(page)
     assert [call.state for call in home.calls()] == [CallState.RINGING]
 
