@@ -21,6 +21,7 @@ _BOTH = re.compile(r"\[\[(.*?)\|(.*?)\]\]", re.DOTALL)
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _INDENT = re.compile(r"^[ ]+", re.MULTILINE)
 _COMMENT = re.compile(r"^(?:// .*)?\n|[ ]+// .*$", re.MULTILINE)
+_SPACE = re.compile(r"('[^'\n]*')|/\*[^*]*\*/|[ ]*([{}(),;:=<>+*?&|!-])[ ]*")
 _WHEN = re.compile(r'data-when="([^"]*)"')
 # The city's hotline for trapped passengers and the fire service: they answer whatever becomes of us.
 ALWAYS = (("电梯应急热线", "Lift rescue hotline", "96333"), ("消防救援", "Fire and rescue", "119"))
@@ -110,8 +111,9 @@ def _files() -> _Files:
     names = ("page.html", "style.css", "script.js", "guard.js", "sw.js", "../voice.js")
     # Indents and comments are for those who read the source.
     read = (_COMMENT.sub("", _INDENT.sub("", _FOLDER.joinpath(name).read_text(encoding="utf-8"))) for name in names)
-    page, *others = read
-    return _Files(_BOTH.sub(r"<span lang=zh-CN>\1</span><span lang=en>\2</span>", page), *others)
+    page, style, script, *others = read
+    bilingual = _BOTH.sub(r"<span lang=zh-CN>\1</span><span lang=en>\2</span>", page)
+    return _Files(bilingual, style, _SPACE.sub(r"\1\2", script), *others)
 
 
 def worker() -> str:

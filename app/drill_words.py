@@ -30,6 +30,7 @@ _KINDS = {
     EventKind.ABANDONED: ("已取消", "taken back"),
     EventKind.NOTED: ("备注", "note"),
     EventKind.CLOSED: ("已结束", "closed"),
+    EventKind.DETAILS: ("求助人补充信息", "details of the caller"),
 }
 _MEASURED = (
     ("rang", EventKind.STEP_TOLD),

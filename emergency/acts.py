@@ -94,5 +94,17 @@ class Dial(Struct, frozen=True, tag=True):
     answer: str = ""
 
 
+class Details(Struct, frozen=True, tag=True):
+    """What a resident leaves of themselves once the call is out; blank fields change nothing.
+
+    ``page`` names the page it comes from, empty where nobody knows. Another page never overwrites what one left.
+    """
+
+    page: str
+    name: str = ""
+    phone: str = ""
+    people: int | None = None
+
+
 Taking = Answer | Dispatch | OnTheWay | OnSite | Freed
-Act = Join | Taking | CannotCome | NotOnSite | EndAlarm | Abandon | Dial | Note | Close
+Act = Join | Taking | CannotCome | NotOnSite | EndAlarm | Abandon | Dial | Note | Close | Details

@@ -3,6 +3,7 @@
 Everybody is written down and heard, within bounds: a tap in a page costs nothing, and somebody may play with it.
 """
 
+import hashlib
 from datetime import datetime, timedelta
 
 import msgspec
@@ -17,6 +18,7 @@ UNNAMED = "unnamed"
 # A page of another person is believed to be one; these bounds are against somebody who makes up pages. The place is
 # known by then, and somebody has taken the call: further callers there change little of what people do.
 CALLERS_KEPT = 50
+DETAILS_KEPT = 20
 TAP_PAGES = 10
 TAP_PAGES_APART = timedelta(minutes=1)
 
@@ -65,6 +67,26 @@ def _tap(change: Change, what: acts.Join, actor: str, now: datetime) -> None:
         _ring_again(change, now)
     else:
         _page_for_a_tap(change, now)
+
+
+def leave_details(change: Change, what: acts.Details, actor: str, now: datetime) -> None:
+    """Keep what a resident leaves: as the caller's where nobody, the same page or whoever raised it left what is there.
+
+    What anybody else leaves stands in the history only: a page costs nothing, and staff should be able to call back.
+    """
+    call = change.call
+    said = hashlib.blake2b(f"{what}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    first = call.callers[:1] if call.source is Source.RESIDENT else ()
+    own = call.caller == Caller() or what.page in {call.caller.page, *first} - {""}
+    before = call.caller
+    caller = Caller(what.name or before.name, what.phone or before.phone, before.text, what.page) if own else before
+    people = call.people if what.people is None or not (own or call.people is None) else what.people
+    repeated = (caller, people) == (before, call.people) and (own or said in call.details)
+    if repeated or not (what.name or what.phone or what.people) or len(call.details) >= DETAILS_KEPT:
+        return
+    change.set(caller=caller, people=people, details=(*call.details, said))
+    text = " · ".join(filter(None, (what.name, what.phone)))
+    change.note(EventKind.DETAILS, now, actor, text, name=what.name, phone=what.phone, people=what.people)
 
 
 def _page_for_a_tap(change: Change, now: datetime) -> None:

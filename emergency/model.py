@@ -91,6 +91,8 @@ class EventKind(StrEnum):
     ABANDONED = "abandoned"
     NOTED = "noted"
     CLOSED = "closed"
+    DETAILS = "details"
+    """A resident left name, phone or head count after the call was out."""
 
 
 class Place(Struct, frozen=True):
@@ -141,6 +143,8 @@ class Caller(Struct, frozen=True):
     name: str = ""
     phone: str = ""
     text: str = ""
+    page: str = ""
+    """The page on which a resident left this, empty where it came with the call."""
 
 
 class Stamps(Struct, frozen=True):
@@ -273,6 +277,8 @@ class Call(Struct, frozen=True):
     """``stamps`` by the steady clock; ``None`` as above."""
     damaged: str = ""
     """Why its record could not be read, where it was rebuilt from columns and history; parts of it may be missing."""
+    details: tuple[str, ...] = ()
+    """Digests of what residents left of themselves."""
 
     @property
     def measured(self) -> Stamps:

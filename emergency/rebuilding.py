@@ -164,7 +164,7 @@ def _callers_of(history: Iterable[CallEvent]) -> tuple[str, ...]:
 
 
 def _caller_of(history: Iterable[CallEvent]) -> Caller:
-    asking = [event for event in history if event.kind in (EventKind.RAISED, EventKind.JOINED)]
+    asking = [event for event in history if event.kind in (EventKind.RAISED, EventKind.JOINED, EventKind.DETAILS)]
     for event in asking:
         said = Caller(_text(event.facts.get("name")), _text(event.facts.get("phone")), event.text)
         if said != Caller():
@@ -182,7 +182,7 @@ def _told(history: Iterable[CallEvent]) -> int:
 
 
 def _people_of(history: Iterable[CallEvent]) -> int | None:
-    people = [event.facts.get("people") for event in history if event.kind is EventKind.RAISED]
+    people = [event.facts.get("people") for event in history if event.kind in (EventKind.RAISED, EventKind.DETAILS)]
     return next((number for number in reversed(people) if isinstance(number, int)), None)
 
 

@@ -22,7 +22,7 @@ from msgspec import Struct
 from core.errors import Conflict
 from emergency import acts
 from emergency.changes import LATE_AGAIN, Change
-from emergency.joining import CALLERS_KEPT, UNNAMED, join
+from emergency.joining import CALLERS_KEPT, UNNAMED, join, leave_details
 from emergency.ladder import Rules
 from emergency.model import (
     STAFF_SAYS,
@@ -433,4 +433,5 @@ _ACTS: dict[type, Callable[[Change, Any, str, datetime], None]] = {
     acts.Abandon: _abandon,
     acts.Note: _note,
     acts.Close: _close,
+    acts.Details: leave_details,
 }

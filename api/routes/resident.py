@@ -7,7 +7,7 @@ dial. What goes wrong is shown as a page that can still be used.
 import contextlib
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import parse_qs, quote, urlencode
@@ -29,7 +29,7 @@ from api.routes.emergency_calls import key_of
 from api.voice_exchange import VoiceExchange
 from core.clock import wall_ahead
 from core.errors import Conflict, TemporaryError
-from emergency.acts import Abandon
+from emergency.acts import Abandon, Details
 from emergency.model import Call, CallPoint, CallState, Place, ScannedCode, Source
 from emergency.rescue import on_the_wall
 from emergency.steps import CALLER, CallRequest
@@ -45,6 +45,9 @@ _OVER = (CallState.ABANDONED, CallState.FREED, CallState.CLOSED)
 # A key that leads to a call that is over is followed that far: each is a tap that came again after its call had ended.
 _FOLLOWED = 5
 _FORM_BYTES = 4_096
+_NAME_CHARACTERS, _PHONE_CHARACTERS, _PEOPLE = 40, 30, range(1, 101)
+_NOT_OF_A_PHONE = re.compile(r"[^0-9+() -]")
+_Act = Callable[[CallPoint, Call, dict[str, str]], Awaitable[Call]]
 _log = structlog.get_logger()
 
 
@@ -93,6 +96,7 @@ async def get_form(token: str, lang: str | None = None, languages: Languages = "
 
 
 @router.get("/{token}/calls/{call_id}/abandon")
+@router.get("/{token}/calls/{call_id}/details")
 async def get_back_form(token: str, call_id: str, lang: str | None = None, languages: Languages = "") -> Response:
     """Lead to the page of the call, as `get_form`."""
     return _led(token, _language(lang, languages), call_id)
@@ -142,7 +146,26 @@ async def get_progress(given: Given, request: Request, token: str, call_id: str,
 @router.post("/{token}/calls/{call_id}/abandon")
 async def take_back(given: Given, request: Request, token: str, call_id: str, languages: Languages = "") -> Response:
     """The caller takes it back; on what has gone too far for that nothing changes."""
-    lang = _language((await _said(request)).get("lang"), languages)
+    return await _acted(
+        given, request, token, call_id, languages, lambda point, call, _: _taken_back(given, request, point, call)
+    )
+
+
+@router.post("/{token}/calls/{call_id}/details")
+async def leave_details(
+    given: Given, request: Request, token: str, call_id: str, languages: Languages = ""
+) -> Response:
+    """A caller leaves name, phone or head count, after the call is out; what is no phone or no number is left out."""
+    return await _acted(
+        given, request, token, call_id, languages, lambda _, call, said: _detailed(given, request, call, said)
+    )
+
+
+async def _acted(
+    given: Dependencies, request: Request, token: str, call_id: str, languages: str, act: _Act
+) -> Response:
+    said = await _said(request)
+    lang = _language(said.get("lang"), languages)
     shown = Shown(lang, "away", token, call_id=call_id)
     try:
         with _border():
@@ -151,7 +174,7 @@ async def take_back(given: Given, request: Request, token: str, call_id: str, la
             if found is None or call is None:
                 return _no_call(request, token, lang)
             shown = replace(shown, place=call.place, phones=phones_of(given.emergency.calls.plan, call.place))
-            call = await _taken_back(given, request, found.point, call)
+            call = await act(found.point, call, said)
     except TemporaryError:
         return _refused(request, shown, 503, "this cannot be kept now: try again, or dial")
     return _answer(given, request, token, call, lang)
@@ -186,6 +209,18 @@ async def _raised(given: Dependencies, asked: CallRequest, key: str) -> tuple[Ca
             return call, new
         key = key_of(CALLER, call.id, key)
     return await given.emergency.calls.raise_call(asked, CALLER)
+
+
+async def _detailed(given: Dependencies, request: Request, call: Call, said: dict[str, str]) -> Call:
+    """Keep what a caller leaves; a closed call takes nothing any more."""
+    name = "".join(filter(str.isprintable, " ".join(said.get("name", "").split())))[:_NAME_CHARACTERS]
+    phone = _NOT_OF_A_PHONE.sub("", said.get("phone", "")).strip()[:_PHONE_CHARACTERS]
+    people = next((count for count in _PEOPLE if str(count) == said.get("people", "").strip()), None)
+    with contextlib.suppress(Conflict):
+        return (
+            await given.emergency.calls.act(call.id, Details(_who(request).page, name, phone, people), CALLER) or call
+        )
+    return call
 
 
 async def _taken_back(given: Dependencies, request: Request, point: CallPoint, call: Call) -> Call:

@@ -256,6 +256,26 @@ async def test_past_steps_fold_and_the_present_one_is_large(page: Page, home: Ho
     assert (await page.evaluate(steps))[: len(before)] == before
 
 
+async def test_name_phone_and_head_count_are_asked_for_after_the_tap_only(
+    page: Page, home: House, address: str
+) -> None:
+    await page.goto(address)
+    await expect(page.locator("#leave")).to_be_hidden()
+    await tap(page)
+    await answered(page)
+    await page.locator("#leave summary").click()
+    await page.locator("[name=phone]").fill("138 0000 0000")
+    home.world.clock.advance(timedelta(seconds=1))
+    await home.act(home.calls()[0].id, acts.Answer())
+    await seen(page, "值班人员已接听，正在安排救援")
+    await page.locator("[name=name]").fill("张三")
+    await page.locator("[name=people]").fill("2")
+    await page.locator("#details button").click()
+    await seen(page, "已记下，值班人员能看到。")
+    [call] = home.calls()
+    assert (call.caller.name, call.caller.phone, call.people) == ("张三", "138 0000 0000", 2)
+
+
 async def test_taking_it_back_asks_first(page: Page, home: House, address: str) -> None:
     await page.goto(address)
     await tap(page)

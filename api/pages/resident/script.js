@@ -258,6 +258,19 @@
       .catch(() => { event.target.submit(); });
   }
 
+  function leave(event) {
+    const fields = event.target.elements;
+    const said = ['name', 'phone', 'people'].map((name) => name + '=' + encodeURIComponent(fields[name].value));
+    const how = { method: 'POST', body: said.join('&'), headers: { 'Content-Type': 'application/x-www-form-urlencoded' } };
+    const told = (kept) => {
+      more.kept = kept;
+      more.lost = !kept;
+      draw();
+    };
+    event.preventDefault();
+    try { ask('/calls/' + call.id + '/details', how, ATTEMPT).then((answer) => told(answer.ok), () => told(false)); } catch (error) { told(false); }
+  }
+
   // ---- staff wait to talk: a sound, as far as a browser that was tapped allows it
 
   function wake() {
@@ -352,6 +365,7 @@
     event.preventDefault();
   });
   id('back').addEventListener('submit', takeBack);
+  id('details').addEventListener('submit', leave);
   id('talk').addEventListener('click', talk);
   document.addEventListener('click', wake);
   all('nav a').forEach((link) => {

@@ -180,6 +180,26 @@ async def test_a_call_is_taken_back(stranger: httpx.AsyncClient, world: World) -
     assert (await stranger.post(back, headers=JSON)).json()["state"] == "closed"
 
 
+async def test_who_called_may_leave_name_phone_and_head_count(stranger: httpx.AsyncClient, world: World) -> None:
+    told = await tap(stranger)
+    path = f"/c/{TOKEN}/calls/{told['id']}/details"
+    left = {"name": " 张\u202e三\0 " + "x" * 100, "phone": "tel:138-0000 <b>", "people": "3"}
+    for _ in range(2):
+        answer = await stranger.post(path, data=left, headers=JSON)
+        assert (answer.status_code, "138" in answer.text, "张" in answer.text) == (200, False, False)
+    [call] = calls_of(world)
+    assert (call.caller.name, call.caller.phone, call.people) == ("张三 " + "x" * 37, "138-0000", 3)
+    kinds = [row.event.kind.value for row in world.calling.records.rows]
+    assert kinds.count("details") == 1
+    form = await stranger.post(path, data={"people": "-1", "lang": "en"}, headers=PAGE)
+    assert form.headers["location"] == f"/c/{TOKEN}?call={told['id']}&lang=en"
+    assert calls_of(world)[0].people == 3
+    for what in (acts.Answer(), acts.Close(Cause.OTHER)):
+        await world.calling.switchboard.act(told["id"], what, "li")
+    assert (await stranger.post(path, data={"name": "late"}, headers=JSON)).json()["state"] == "closed"
+    assert (await stranger.post(path.replace(TOKEN, ENTRANCE), data=left, headers=JSON)).status_code == 404
+
+
 async def test_rescuers_who_were_sent_come_all_the_same(stranger: httpx.AsyncClient, world: World) -> None:
     told = await tap(stranger)
     for what in (acts.Answer(), acts.Dispatch("王师傅")):
@@ -439,7 +459,7 @@ async def test_every_slot_and_word_of_the_page_is_used(stranger: httpx.AsyncClie
 
 def test_text_is_escaped_and_html_is_not() -> None:
     assert filled("{{a}} {{b}}", {"a": "<&\"'", "b": both("<", "&")}) == (
-        '&lt;&amp;&quot;&#x27; <span lang=zh-CN>&lt;</span><span lang=en>&amp;</span>'
+        "&lt;&amp;&quot;&#x27; <span lang=zh-CN>&lt;</span><span lang=en>&amp;</span>"
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from emergency import acts, steps
-from emergency.joining import CALLERS_KEPT, TAP_PAGES
+from emergency.joining import CALLERS_KEPT, DETAILS_KEPT, TAP_PAGES
 from emergency.model import Call, CallEvent, CallState, Decision, EventKind, PageKind, Source, TakenBack
 from emergency.steps import CallRequest
 from tests.unit.emergency.calls import LIFT, RULES, T0, after
@@ -31,6 +31,34 @@ def tap(page: str, *, shared: bool = False) -> acts.Join:
 
 def kinds(decided: Decision) -> tuple[list[EventKind], list[PageKind]]:
     return [each.kind for each in decided.events], [each.kind for each in decided.tellings]
+
+
+def test_details_are_the_callers_and_one_event_when_repeated() -> None:
+    call, said = ringing(), acts.Details("page-a", "张三", "138 0000", 2)
+    call, decided = does(call, said, after(5))
+    assert (kinds(decided), decided.events[0].facts["people"]) == (([EventKind.DETAILS], []), 2)
+    assert (call.caller.name, call.caller.phone, call.people) == ("张三", "138 0000", 2)
+    assert does(call, said, after(6))[1].events == ()
+    call, _ = does(call, acts.Details("page-a", phone="139 1111"), after(7))
+    assert (call.caller.name, call.caller.phone, call.people) == ("张三", "139 1111", 2)
+    assert does(call, acts.Details("page-a"), after(8))[1].events == ()
+
+
+def test_another_page_does_not_overwrite_details_but_is_heard() -> None:
+    call = does(ringing(), acts.Details("page-a", "张三", people=2), after(5))[0]
+    for _ in range(2):
+        call, decided = does(call, acts.Details("page-b", "nobody", people=9), after(6))
+    assert (call.caller.name, call.people, decided.events) == ("张三", 2, ())
+    for number in range(2 * DETAILS_KEPT):
+        call, decided = does(call, acts.Details("page-b", f"nobody {number}"), after(7))
+    assert (len(call.details), decided.events) == (DETAILS_KEPT, ())
+
+
+def test_who_raised_the_call_corrects_what_another_page_left_first() -> None:
+    call = does(ringing(), acts.Details("page-b", "nobody"), after(5))[0]
+    call = does(call, acts.Details("page-a", "张三"), after(6))[0]
+    assert call.caller.name == "张三"
+    assert does(call, acts.Details("", "nobody"), after(7))[0].caller.name == "张三"
 
 
 NOTHING: tuple[list[EventKind], list[PageKind]] = ([], [])
