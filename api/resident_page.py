@@ -22,6 +22,7 @@ _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _INDENT = re.compile(r"^[ ]+", re.MULTILINE)
 _COMMENT = re.compile(r"^(?:// .*)?\n|[ ]+// .*$", re.MULTILINE)
 _SPACE = re.compile(r"('[^'\n]*')|/\*[^*]*\*/|[ ]*([{}(),;:=<>+*?&|!-])[ ]*")
+_QUOTED = re.compile(r'\b(?!data-when)([a-z-]+)="([\w-]+)"')
 _WHEN = re.compile(r'data-when="([^"]*)"')
 # The city's hotline for trapped passengers and the fire service: they answer whatever becomes of us.
 ALWAYS = (("电梯应急热线", "Lift rescue hotline", "96333"), ("消防救援", "Fire and rescue", "119"))
@@ -109,11 +110,11 @@ class _Files(Struct, frozen=True):
 @functools.cache
 def _files() -> _Files:
     names = ("page.html", "style.css", "script.js", "guard.js", "sw.js", "../voice.js")
-    # Indents and comments are for those who read the source.
+    # Indents, comments and some quotes are for those who read the source; the page has to come through a bad line.
     read = (_COMMENT.sub("", _INDENT.sub("", _FOLDER.joinpath(name).read_text(encoding="utf-8"))) for name in names)
     page, style, script, *others = read
     bilingual = _BOTH.sub(r"<span lang=zh-CN>\1</span><span lang=en>\2</span>", page)
-    return _Files(bilingual, style, _SPACE.sub(r"\1\2", script), *others)
+    return _Files(_QUOTED.sub(r"\1=\2", bilingual), style, _SPACE.sub(r"\1\2", script), *others)
 
 
 def worker() -> str:

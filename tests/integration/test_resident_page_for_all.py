@@ -103,7 +103,7 @@ async def test_nothing_is_cut_off(new_context: NewContext, address: str, view: s
 
 # The lines of each heading and button, as they stand on the screen, with the characters of the last one.
 _ORPHANS = """
-(width) => [...document.querySelectorAll('h1 [data-when], .lead, h2, #talk [data-when], .note')].flatMap((one) => {
+(width) => [...document.querySelectorAll('h1 [data-when], h2, #talk [data-when], p, ul li')].flatMap((one) => {
   document.querySelectorAll('#said, #live').forEach((each) => { each.hidden = false; });
   const was = one.hidden, found = [];
   one.hidden = false;
