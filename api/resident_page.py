@@ -22,7 +22,7 @@ _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _INDENT = re.compile(r"^[ ]+", re.MULTILINE)
 _COMMENT = re.compile(r"^(?:// .*)?\n|[ ]+// .*$", re.MULTILINE)
 _SPACE = re.compile(r"('[^'\n]*')|/\*[^*]*\*/|[ ]*([{}(),;:=<>+*?&|!-])[ ]*")
-_QUOTED = re.compile(r'\b(?!data-when)([a-z-]+)="([\w-]+)"')
+_QUOTED = re.compile(r'(?<=\s)(?!data-when)([a-z-]+)="([\w-]+)"')
 _WHEN = re.compile(r'data-when="([^"]*)"')
 # The city's hotline for trapped passengers and the fire service: they answer whatever becomes of us.
 ALWAYS = (("电梯应急热线", "Lift rescue hotline", "96333"), ("消防救援", "Fire and rescue", "119"))

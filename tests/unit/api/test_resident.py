@@ -127,7 +127,7 @@ async def test_a_call_is_seen_as_it_goes_on(stranger: httpx.AsyncClient, world: 
     assert list(now["steps"]) == ["raised", "answered", "on_the_way"]
     assert now["steps"]["on_the_way"] == {"at": "15:04", "by": "王师傅 · 通力"}
     assert (now["arrives_at"], now["rescue"]["left_seconds"]) == ("15:11", 13 * 60)
-    assert now["shows"] == ["call", "on_the_way", "half_time", "eta"]
+    assert now["shows"] == ["call", "on_the_way", "half_time", "eta", "past"]
 
 
 async def test_what_is_delivered_is_told_without_whom_and_how(stranger: httpx.AsyncClient, world: World) -> None:
@@ -137,7 +137,7 @@ async def test_what_is_delivered_is_told_without_whom_and_how(stranger: httpx.As
     world.clock.advance(timedelta(minutes=2))
     await outbox.delivered(outbox.entries[0].number, world.clock.steady(), "sent to lan")
     answer = await stranger.get(f"/c/{TOKEN}/calls/{told['id']}", headers=JSON)
-    assert answer.json()["shows"] == ["call", "ringing", "delivered", "running"]
+    assert answer.json()["shows"] == ["call", "ringing", "delivered", "running", "past"]
     assert answer.json()["steps"]["rang"] == {"at": "15:04", "by": ""}
     assert not re.search("wall|lan|sent", answer.text)
     page = await stranger.get(f"/c/{TOKEN}?call={told['id']}", headers=PAGE)
