@@ -21,7 +21,7 @@ from emergency.model import (
     Telling,
     Value,
 )
-from emergency.own_rules import UNANSWERED
+from emergency.own_rules import UNANSWERED, device_about
 from emergency.rescue import half_at
 
 LADDER = "ladder"
@@ -159,8 +159,8 @@ class Change:
 
     def _alert(self, rule: str, at: datetime, zh: str, en: str, *, firing: bool) -> OwnAlert:
         call = self.call
-        device = call.place.lift or f"{call.place.community}/system/{call.place.point or 'emergency-calls'}"
-        return OwnAlert(rule, device, call.rescue_from or call.stamps.raised, self.wall(at), firing, zh, en)
+        since = call.rescue_from or call.stamps.raised
+        return OwnAlert(rule, device_about(call.place), since, self.wall(at), firing, zh, en)
 
     def decided(self) -> Decision:
         """Return what was decided: the call with its next instant, one version further."""

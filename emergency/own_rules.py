@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from emergency.model import Place
+
 OVERDUE = "rescue-overdue"
 UNANSWERED = "call-unanswered"
 DAMAGED = "call-record-damaged"
@@ -43,3 +45,8 @@ OWN_RULES: dict[str, OwnRule] = {
 def own_rule(rule: str) -> OwnRule:
     """Return what stands beside ``rule``; one that is not listed goes by its own name and counts as the worst."""
     return OWN_RULES.get(rule) or OwnRule(rule, rule, "", "")
+
+
+def device_about(place: Place) -> str:
+    """Return the path of what an own alert about a call at ``place`` is about: its lift, or a part of Anju."""
+    return place.lift or f"{place.community}/system/{place.point or 'emergency-calls'}"

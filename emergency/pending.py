@@ -14,7 +14,7 @@ from msgspec import Struct
 from emergency.acts import EndAlarm, Join
 from emergency.model import Call, Source
 from emergency.ports import AlertStep, Standing
-from emergency.watch import asks_for
+from emergency.watch import asks_for, sequence_of
 
 # A lift says this much at one look without being in a flood: button, trapped passenger, a second press, the reset.
 COALESCED_BEYOND = 4
@@ -88,5 +88,4 @@ def coalesced(steps: Sequence[AlertStep]) -> list[Asked]:
 
 def pressed_after(call: Call, sequence: int) -> bool:
     """Tell whether a step above ``sequence`` has joined ``call``: a reset taken a second time must not end that one."""
-    joined = (ref.rpartition("/")[2] for ref in call.joined)
-    return any(number.isdigit() and int(number) > sequence for number in joined)
+    return any(sequence_of(ref) > sequence for ref in call.joined)

@@ -1,23 +1,80 @@
-"""What alerts say to calls: which steps of their timelines raise one, join one, or end a car's alarm. Pure."""
+"""What alerts and calls say to each other. Pure.
+
+Steps of an alert's timeline raise a call, join one, or end a car's alarm; what people do to a call acknowledges the
+alerts of the same incident, and closing the call resets those that latch.
+"""
+
+import re
+
+from msgspec import Struct
 
 from core.devices import DeviceKey, DeviceKind
 from emergency.acts import EndAlarm, Join
-from emergency.model import Source
-from emergency.ports import AlertStep
+from emergency.model import Call, CallEvent, EventKind, Source
+from emergency.ports import AlertStep, CallCommit
 
 CAR_BUTTON = "car-alarm-button"
 TRAPPED = "trapped-passenger"
 ALARM_RESET = "car-alarm-ended"
-RULES = frozenset({CAR_BUTTON, TRAPPED, ALARM_RESET})
-_RAISING = ("firing", "repeated")
+CALLING = frozenset({CAR_BUTTON, TRAPPED})
+"""Rules whose alerts raise calls."""
+RULES = CALLING | {ALARM_RESET}
+RAISING = ("firing", "repeated")
 _WORDS = {CAR_BUTTON: "轿厢报警按钮 / alarm button in the car", TRAPPED: "电梯困人 / passenger trapped"}
 
 
 def asks_for(step: AlertStep) -> Join | EndAlarm | None:
     """Return what ``step`` asks for, if anything. `Join` raises a call where none is open for the lift."""
-    if step.kind not in _RAISING or DeviceKey.from_path(step.device).kind is not DeviceKind.ELEVATOR:
+    if step.kind not in RAISING or DeviceKey.from_path(step.device).kind is not DeviceKind.ELEVATOR:
         return None
     if step.rule == ALARM_RESET:
         return EndAlarm("device")
     source = {CAR_BUTTON: Source.CAR_BUTTON, TRAPPED: Source.ALERT}.get(step.rule)
     return None if source is None else Join(source, f"{step.alert}/{step.sequence}", _WORDS[step.rule])
+
+
+class Settling(Struct, frozen=True):
+    """That ``actor`` has seen the alerts of a call's incident, in words; with ``closed`` that the incident is over.
+
+    Nobody has seen what came to the call later: steps of an alert above ``heard`` have not joined it.
+    """
+
+    call: Call
+    actor: str
+    zh: str
+    en: str
+    closed: bool
+    heard: int
+
+
+_STEP = re.compile("[^/]+/([0-9]{1,18})")
+_SETTLING = {
+    EventKind.ANSWERED: ("接听了紧急呼叫", "answered"),
+    EventKind.FREED: ("确认被困人员已救出，紧急呼叫", "freed everybody of"),
+    EventKind.CLOSED: ("结束了紧急呼叫", "closed"),
+}
+
+
+def settlings(commit: CallCommit) -> list[Settling]:
+    """Return what the events of ``commit`` mean to alerts, in order; a drill touches none."""
+    if commit.call.drill:
+        return []
+    return [_settling(commit.call, event) for event in commit.events if event.kind in _SETTLING]
+
+
+def _settling(call: Call, event: CallEvent) -> Settling:
+    zh, en = _SETTLING[event.kind]
+    return Settling(
+        call=call,
+        actor=event.actor,
+        zh=f"{event.actor} {zh} {call.id}",
+        en=f"{event.actor} {en} emergency call {call.id}",
+        closed=event.kind is EventKind.CLOSED,
+        heard=max((sequence_of(ref) for ref in call.joined), default=0),
+    )
+
+
+def sequence_of(ref: str) -> int:
+    """Return the sequence of the step that joined a call as ``ref``; 0 where something else did."""
+    found = _STEP.fullmatch(ref)
+    return int(found[1]) if found else 0

@@ -5,8 +5,8 @@ from alerts.model import Reason, Severity, Transition, TransitionKind
 from alerts.steps import alert_id
 from core.clock import to_microseconds
 from core.devices import DeviceKey, DeviceKind
-from emergency.model import OwnAlert, Page, Words
-from emergency.own_rules import own_rule
+from emergency.model import Call, OwnAlert, Page, Words
+from emergency.own_rules import OWN_RULES, device_about, own_rule
 
 
 def intent_of(page: Page) -> Intent:
@@ -31,6 +31,12 @@ def intent_of(page: Page) -> Intent:
 def own_alert_id(alert: OwnAlert) -> str:
     """Return the alert's name, the same however often it is decided."""
     return alert_id(alert.rule, alert.device, to_microseconds(alert.since), 0)
+
+
+def own_alert_ids(call: Call) -> list[str]:
+    """Return the names that alerts about ``call`` have, those of its first and of its present rescue clock."""
+    began, device = {call.stamps.raised, call.rescue_from or call.stamps.raised}, device_about(call.place)
+    return [alert_id(rule, device, to_microseconds(since), 0) for rule in OWN_RULES for since in sorted(began)]
 
 
 def device_of(alert: OwnAlert, community: str) -> DeviceKey:

@@ -13,8 +13,9 @@ from core.clock import Clock, Moment, SystemClock, moment
 from core.errors import PermanentError, TemporaryError
 from emergency.model import Call, CallFilter, EventRow, PageRow
 from emergency.ports import CallCommit, Followed
+from emergency.watch import settlings
 from storage.records import call_rows, outbox_rows, put_aside
-from storage.records.call_alerts import write_own_alerts
+from storage.records.call_alerts import settle_alerts, write_own_alerts
 from storage.records.call_judging import Opening, Standing, Submission, judge_all
 from storage.records.call_pages import intent_of
 from storage.records.call_reading import calls_of, damaged_records, event_of, select_open, version_of
@@ -211,13 +212,15 @@ async def _write_all(
     await run_many(connection, insert(call_keys), keys)
     taken = {"last_call": progress.last_call + len(fresh), "last_event": progress.last_event + len(events)}
     await connection.execute(update(calls_progress).values(taken))
-    await _tell(connection, commits, now)
+    await _tell(connection, commits, progress.followed, now)
 
 
-async def _tell(connection: AsyncConnection, commits: Sequence[CallCommit], now: Moment) -> None:
+async def _tell(connection: AsyncConnection, commits: Sequence[CallCommit], followed: int, now: Moment) -> None:
     pages = [page for commit in commits for page in commit.pages]
     own = [(alert, commit.call.place.community) for commit in commits for alert in commit.alerts]
     if pages:
         await outbox_rows.lock(connection)
         await outbox_rows.put(connection, [intent_of(page) for page in pages], now)
+    # First, what people could see: an alert that their own act raises is news to them.
+    await settle_alerts(connection, [each for commit in commits for each in settlings(commit)], followed, now.wall)
     await write_own_alerts(connection, own, now.wall)

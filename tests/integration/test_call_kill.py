@@ -4,12 +4,24 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from core.devices import DeviceKey
 from emergency.model import CallFilter, CallState, EventKind
-from storage.records import CallRecordsAdapter, OutboxAdapter, RecordsDatabase, upgrade
+from emergency.ports import Followed
+from emergency.watch import TRAPPED
+from storage.records import (
+    AlertRecordsAdapter,
+    CallRecordsAdapter,
+    OutboxAdapter,
+    RecordsAdapter,
+    RecordsDatabase,
+    upgrade,
+)
+from tests.contract.records_cases import commit, fired
 from tests.integration.call_climber import LIFTS
 from tests.kills import rounds
 from tests.unit.emergency.calls import NAMES
@@ -40,6 +52,7 @@ def _run(url: str, in_round: int, seconds: float) -> str:
 
 async def _survives(url: str, number: int, kills: int) -> None:
     await upgrade(url)
+    await _trap(url)
     # Seeded, but the machine's own pace makes every run another one.
     instants = random.Random(81 + number)
     killed = days = 0
@@ -50,6 +63,17 @@ async def _survives(url: str, number: int, kills: int) -> None:
     await _assert_told_once(url, days)
 
 
+async def _trap(url: str) -> None:
+    """Let an alert fire at each lift, and be followed: whoever answers the call there has seen it."""
+    database = RecordsDatabase(url)
+    await database.open()
+    at = [DeviceKey.from_path(lift) for lift in LIFTS]
+    steps = [step for device in at for step in fired(device.device, device=device, rule=TRAPPED)]
+    await AlertRecordsAdapter(database).commit(commit(1, transitions=steps))
+    await CallRecordsAdapter(database).commit([], Followed(0, len(steps)))
+    await database.close()
+
+
 async def _assert_told_once(url: str, days: int) -> None:
     database = RecordsDatabase(url)
     await database.open()
@@ -57,7 +81,11 @@ async def _assert_told_once(url: str, days: int) -> None:
     calls = await records.calls(CallFilter(), None, 10_000)
     events = {call.id: [row.event for row in await records.events(call.id)] for call in calls}
     pages = await outbox.outbox(status=None, receiver=None, alert_id=None, before=None, limit=10_000)
+    settled = [step for step in await RecordsAdapter(database).transitions(0, 10_000) if step.actor is not None]
     await database.close()
+    said = Counter((step.alert_id, step.kind) for step in settled)
+    names = [DeviceKey.from_path(lift).device for lift in LIFTS]
+    assert said == {(name, kind): count for name in names for kind, count in (("acknowledged", 1), ("commented", days))}
     assert sorted(call.place.lift for call in calls) == sorted(LIFTS * days)
     for call in calls:
         assert call.state is CallState.CLOSED
