@@ -53,6 +53,14 @@ class InvalidRequest(Exception):
         return self
 
 
+class NamedProblem(Exception):
+    """A problem with a ``type`` of its own, made of ``title``: clients tell it from others of the same status."""
+
+    def __init__(self, status: int, title: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.title = status, title
+
+
 def shortened(text: str, limit: int = _TEXT_LIMIT) -> str:
     """Cut ``text`` to ``limit`` characters, and make it encodable: hostile input may hold lone surrogates."""
     printable = text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -64,11 +72,12 @@ def problem_response(
     status: int,
     detail: str,
     *,
+    title: str = "",
     errors: list[FieldProblem] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return ``status`` as a problem body."""
-    phrase = _TITLES.get(status) or HTTPStatus(status).phrase
+    """Return ``status`` as a problem body; ``title`` names one that is more than its status."""
+    phrase = title or _TITLES.get(status) or HTTPStatus(status).phrase
     body = Problem(
         type=f"urn:anju:problem:{phrase.lower().replace(' ', '-')}",
         title=phrase,
@@ -85,6 +94,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(InvalidRequest, _on_invalid)
+    app.add_exception_handler(NamedProblem, _on_named)
     app.add_exception_handler(TemporaryError, _on_temporary)
     app.add_exception_handler(Conflict, _on_conflict)
     app.add_exception_handler(PermanentError, _on_permanent)
@@ -105,6 +115,11 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, InvalidRequest)  # noqa: S101 - as above
     return _unprocessable(request, error.problems[:_ERRORS_LIMIT])
+
+
+async def _on_named(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NamedProblem)  # noqa: S101 - as above
+    return problem_response(request, error.status, str(error), title=error.title)
 
 
 async def _on_temporary(request: Request, error: Exception) -> Response:

@@ -158,6 +158,13 @@ class CallPoints(Protocol):
         ...
 
 
+class KeptCode(Struct, frozen=True):
+    """That a code is kept for a lift: who set it, and when."""
+
+    actor: str
+    at: datetime
+
+
 class ControllerCodes(Protocol):
     """The codes that stand on the controllers of lifts: who knows one is at the installation.
 
@@ -166,6 +173,10 @@ class ControllerCodes(Protocol):
 
     async def set_code(self, path: str, code: str, actor: str, now: datetime) -> None:
         """Keep ``code`` for the lift ``path``, in place of its former one."""
+        ...
+
+    async def kept(self, path: str) -> KeptCode | None:
+        """Return who set the code of the lift ``path``; ``None`` when none is kept for it."""
         ...
 
     async def code_matches(self, path: str, code: str) -> bool | None:

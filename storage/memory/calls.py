@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from core.clock import Clock, SystemClock, moment
 from core.errors import TemporaryError
 from emergency.model import Call, CallEvent, CallFilter, CallPoint, EventRow, OwnAlert, PageRow, ScannedCode
-from emergency.ports import AlertStep, CallCommit, Followed
+from emergency.ports import AlertStep, CallCommit, Followed, KeptCode
 from emergency.tokens import PointTokens
 from storage.memory.desk import MemoryDeskRecords
 from storage.records.call_judging import Standing, Submission, judge, opening_of
@@ -208,6 +208,10 @@ class MemoryControllerCodes:
         """Keep ``code`` for the lift ``path``, in place of its former one."""
         self._codes[path] = _plain(code)
         self.acts.append((now, actor, path))
+
+    async def kept(self, path: str) -> KeptCode | None:
+        """Return who set the code of the lift ``path``; ``None`` when none is kept for it."""
+        return next((KeptCode(actor, at) for at, actor, lift in reversed(self.acts) if lift == path), None)
 
     async def code_matches(self, path: str, code: str) -> bool | None:
         """Tell whether ``code`` is that of the lift ``path``; ``None`` when none is kept for it."""

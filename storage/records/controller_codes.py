@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from emergency.ports import KeptCode
 from storage.records.call_tables import controller_codes
 from storage.records.database import RecordsDatabase
 from storage.records.statements import upsert_into
@@ -39,6 +40,12 @@ class ControllerCodesAdapter:
             newest = {name: insert.excluded[name] for name in row}
             keeping = insert.on_conflict_do_update(index_elements=["path"], set_=newest)
             await connection.execute(keeping, {"path": path, **row})
+
+    async def kept(self, path: str) -> KeptCode | None:
+        """Return who set the code of the lift ``path``; ``None`` when none is kept for it."""
+        wanted = select(controller_codes).where(controller_codes.c.path == path)
+        found = await self._database.read(wanted, controller_codes, lambda row: KeptCode(row.author, row.at))
+        return found[0] if found else None
 
     async def code_matches(self, path: str, code: str) -> bool | None:
         """Tell whether ``code`` is that of the lift ``path``; ``None`` when none is kept for it."""

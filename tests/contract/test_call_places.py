@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from alerts.model import TransitionKind
 from emergency.model import CallPoint, ScannedCode
-from emergency.ports import AlertStep, Followed
+from emergency.ports import AlertStep, Followed, KeptCode
 from emergency.tokens import PointTokens
 from storage.records import CallPointsAdapter, ControllerCodesAdapter, RecordsDatabase
 from storage.records.call_tables import call_point_tokens, call_points, controller_codes
@@ -93,12 +93,14 @@ async def test_points_are_listed_by_name_for_all_or_one_community(calls: CallBen
 
 async def test_the_code_of_a_controller_is_recognized_and_no_other(calls: CallBench) -> None:
     assert await calls.codes.code_matches(LIFT_PATH, "4711") is None
+    assert await calls.codes.kept(LIFT_PATH) is None
     await calls.codes.set_code(LIFT_PATH, "47-11 22", "li", START)
     tried = ["471122", " 47 11-22", "471123", "", "47112"]
     assert [await calls.codes.code_matches(LIFT_PATH, code) for code in tried] == [True, True, False, False, False]
     await calls.codes.set_code(LIFT_PATH, "9", "li", after(1))
     assert [await calls.codes.code_matches(LIFT_PATH, code) for code in ("471122", "9")] == [False, True]
     assert await calls.codes.code_matches("garden/elevator/lift-2", "9") is None
+    assert await calls.codes.kept(LIFT_PATH) == KeptCode("li", after(1))
 
 
 async def test_the_same_code_is_kept_in_another_way_for_each_lift(records_database: RecordsDatabase) -> None:

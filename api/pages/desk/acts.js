@@ -1,4 +1,5 @@
 // What can be done to a call, as buttons and as the small form that some of them need.
+import { codeField } from './code.js';
 import { dialledFields } from './dial.js';
 import { h } from './dom.js';
 import { presentStep } from './rescue.js';
@@ -65,7 +66,7 @@ const FIELDS = {
   on_site: (call) => [field('name', { value: call.responder?.name ?? '', maxlength: 200 })],
   not_on_site: () => [field('reason')],
   freed: (call) => [field('how_many', { type: 'number', min: 0, max: 100, value: call.people ?? '' })],
-  end_of_alarm: () => [note('code_hint'), field('code', { required: true, autocomplete: 'off' })],
+  end_of_alarm: (call) => [note('code_hint'), codeField(call.place.lift)],
   abandon: () => [note('abandon_hint')],
   dialled: dialledFields,
   note: () => [field('text', { required: true, maxlength: 2000 })],

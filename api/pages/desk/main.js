@@ -1,5 +1,6 @@
 // The desk: who is signed in, which calls there are, which of them has the page; everything else it only shows.
-import { asks } from './acts.js';
+import { asks, possible } from './acts.js';
+import { codeProblem } from './code.js';
 import { toDial } from './dial.js';
 import { h, renew, tick } from './dom.js';
 import { floorsOfDay } from './lift.js';
@@ -65,8 +66,17 @@ function keep(call) {
   const before = calls.get(call.id);
   if (before && before.version > call.version) return;
   calls.set(call.id, call);
+  dropStale(call);
   if (call.state === 'ringing' && !rung.has(call.id)) arrived(call);
   if (call.id === selected && before?.version !== call.version) look();
+}
+
+/** Put a form away whose act somebody else has made needless, or impossible. */
+function dropStale(call) {
+  const mine = work(call.id);
+  if (!mine.open || mine.busy || possible(call).flat().includes(mine.open)) return;
+  mine.problem ||= t('form_gone', { act: t(`act_${mine.open}`) });
+  mine.open = '';
 }
 
 /** A call takes the page over, unless another one is being worked on: then its tab and the tone have to do. */
@@ -173,6 +183,7 @@ async function act(id, name, body) {
     mine.problem = problem(error, calls.get(id) ?? call);
   } finally {
     mine.busy = false;
+    if (calls.has(id)) dropStale(calls.get(id));
     if (id === selected) look();
     render();
     if (id === selected && document.activeElement === document.body) document.querySelector('.buttons button')?.focus();
@@ -181,6 +192,8 @@ async function act(id, name, body) {
 
 function problem(error, call) {
   if (error.status === 0) return t('not_reached');
+  const ofCode = codeProblem(error);
+  if (ofCode) return ofCode;
   if (error.status === 409) return `${t('conflict', { state: t(`state_${call.state}`) })} (${error.message})`;
   return t('failed', { detail: error.message });
 }

@@ -5,11 +5,11 @@ const ROOT = '/api/v1';
 const RETRY_MILLISECONDS = 2000;
 const PATIENCE_MILLISECONDS = 10_000;
 
-/** An answer that is not what was asked for; `status` 0 where there was none. */
+/** An answer that is not what was asked for; `status` 0 where there was none. `type` names the problem, `wait` is in seconds. */
 export class Refused extends Error {
-  constructor(status, detail) {
+  constructor(status, detail, type = '', wait = 0) {
     super(detail);
-    this.status = status;
+    Object.assign(this, { status, type, wait });
   }
 }
 
@@ -25,7 +25,10 @@ export async function ask(method, path, body) {
   }).catch((error) => { throw new Refused(0, String(error)); });
   keepTime(answer.headers.get('date'), began);
   const said = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Refused(answer.status, said?.errors?.[0]?.message ?? said?.detail ?? String(answer.status));
+  if (!answer.ok) {
+    const detail = said?.errors?.[0]?.message ?? said?.detail ?? String(answer.status);
+    throw new Refused(answer.status, detail, said?.type, Number(answer.headers.get('retry-after')));
+  }
   return said;
 }
 

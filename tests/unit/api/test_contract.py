@@ -24,7 +24,7 @@ OPERATIONS = {
     for operation in item.values()
 }
 # These take whatever name they are given.
-NAMES_ANEW = {"put_facts", "put_rule", "put_controller_code"}
+NAMES_ANEW = {"put_facts", "put_rule", "put_controller_code", "get_controller_code", "check_controller_code"}
 # And these do things that the present state of the thing may forbid.
 MAY_CONFLICT = {
     "acknowledge_test",
@@ -48,6 +48,7 @@ MAY_CONFLICT = {
     "note_on_emergency_call",
     "close_emergency_call",
     "end_alarm_of_emergency_call",
+    "check_controller_code",
     "put_call_point",
     "rotate_call_point",
     "revoke_former_tokens",

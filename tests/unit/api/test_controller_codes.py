@@ -37,13 +37,34 @@ async def test_only_the_code_at_the_lift_ends_its_alarm(lan: httpx.AsyncClient, 
     assert [(actor, path) for _, actor, path in world.calling.codes.acts] == [("lan", CALLED)]
 
 
-async def test_a_wrong_code_and_no_code_at_all_look_the_same(lan: httpx.AsyncClient, world: World) -> None:
+async def test_a_wrong_code_and_no_code_kept_are_told_apart(lan: httpx.AsyncClient, world: World) -> None:
     call_id = await pressed(world)
-    nothing_kept = await end(lan, call_id, "1234")
+    for _ in range(WRONG_CODES_MOST + 1):
+        nothing_kept = await end(lan, call_id, "1234")  # There is nothing to guess: it counts as no try.
+    assert nothing_kept.json()["type"] == "urn:anju:problem:no-controller-code"
     await lan.put(CODE, json={"code": "7341"})
     wrong = await end(lan, call_id, "1234")
-    assert (nothing_kept.status_code, nothing_kept.json()) == (422, wrong.json())
+    assert wrong.json()["type"] == "urn:anju:problem:wrong-controller-code"
+    assert (nothing_kept.status_code, wrong.status_code) == (409, 422)
     assert "7341" not in wrong.text
+
+
+async def test_a_code_is_known_to_be_kept_and_never_shown(lan: httpx.AsyncClient) -> None:
+    assert (await lan.get(CODE)).json() == {"kept": False, "set_by": None, "set_at": None}
+    await lan.put(CODE, json={"code": "7341"})
+    kept = (await lan.get(CODE)).json()
+    assert (kept["kept"], kept["set_by"], sorted(kept)) == (True, "lan", ["kept", "set_at", "set_by"])
+
+
+async def test_checking_a_code_ends_nothing_and_is_no_way_to_guess(lan: httpx.AsyncClient, world: World) -> None:
+    call_id = await pressed(world)
+    assert (await lan.post(f"{CODE}/check", json={"code": "7341"})).status_code == 409
+    await lan.put(CODE, json={"code": "7341"})
+    assert (await lan.post(f"{CODE}/check", json={"code": "73-41"})).status_code == 204
+    assert (await lan.get(f"{CALLS}/{call_id}")).json()["stamps"]["alarm_ended"] is None
+    tried = [await lan.post(f"{CODE}/check", json={"code": "0000"}) for _ in range(WRONG_CODES_MOST)]
+    assert {one.status_code for one in tried} == {422}
+    assert (await end(lan, call_id, "7341")).status_code == 429
 
 
 async def test_guessing_comes_to_an_end(lan: httpx.AsyncClient, world: World) -> None:
