@@ -57,7 +57,7 @@ _FLOORS = ("B1", "1", "2", "3", "4", "5A", "6", "7", "8", "9", "10")
 
 
 def _contact(name: str, zh: str, en: str, phone: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "title": {"zh": zh, "en": en}, "phone": phone, "tell": [f"receiver:{name}"], **more}
+    return {"tell": [f"receiver:{name}"], "name": name, "title": {"zh": zh, "en": en}, "phone": phone, **more}
 
 
 def _step(name: str, zh: str, en: str, role: str, wait: str, **more: Any) -> dict[str, Any]:
@@ -166,6 +166,10 @@ class DeskWorld:
             assert done is not None
             call = done
         return call
+
+    async def told(self, call_id: str, kind: str) -> list[str]:
+        """Return the receivers of the pages of one kind."""
+        return [page.receiver for page in await self.world.calling.records.pages(call_id) if page.kind == kind]
 
 
 @contextlib.asynccontextmanager

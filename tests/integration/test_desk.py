@@ -2,11 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 from msgspec.structs import replace
 from playwright.async_api import Browser, Page, Route, expect
 
@@ -16,7 +14,6 @@ from emergency.model import Caller, CallState, Cause, Place, Source
 from tests.browser.plugin import IN_SESSION_LOOP
 from tests.integration.desk_world import CALLER, CONTROLLER_CODE, GARAGE, PLACE, WALL, DeskWorld, desk_page
 from tests.integration.pages import opened
-from tests.integration.web_server import serving
 from tests.unit.api.world import TOKEN
 
 pytestmark = IN_SESSION_LOOP
@@ -53,18 +50,6 @@ _COUNTS_TONES = (
     " BaseAudioContext.prototype.createOscillator = function () {"
     " document.documentElement.dataset.tones = ++tones; return make.call(this); };"
 )
-
-
-@pytest.fixture
-def world() -> DeskWorld:
-    return DeskWorld()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def host(world: DeskWorld) -> AsyncIterator[str]:
-    await world.begin()
-    async with serving(world.application()) as address:
-        yield address
 
 
 async def _act(page: Page, act: str, *, confirm: bool = True) -> None:
@@ -387,7 +372,7 @@ async def test_the_keyboard_will_do(browser: Browser, host: str, world: DeskWorl
         await page.locator("#act-dispatch").focus()
         await page.keyboard.press("Enter")
         await expect(page.locator(".act-form input:checked").first).to_be_focused()
-        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("ArrowUp")
         await page.keyboard.press("Enter")
         await expect(page.locator(".history")).to_contain_text("派 王强 前往")
 

@@ -2,7 +2,6 @@
 import { codeField } from './code.js';
 import { dialledFields } from './dial.js';
 import { h } from './dom.js';
-import { presentStep } from './rescue.js';
 import { t, titled } from './text.js';
 
 const CAUSES = ['external', 'human', 'door_system', 'control', 'drive', 'other', 'false_alarm'];
@@ -60,9 +59,9 @@ export function form(act, call, send, cancel) {
 }
 
 const FIELDS = {
-  dispatch: (call) => [people(call), hint('tell_too', 'checkbox')],
-  on_the_way: (call) => [people(call), minutes()],
-  cannot_come: (call) => [people(call, { numbers: false }), field('reason')],
+  dispatch: (call) => [people(call, maintainer(call)), tellToo(call)],
+  on_the_way: (call) => [people(call, call.responder?.name), minutes()],
+  cannot_come: (call) => [people(call, call.responder?.name, { numbers: false }), field('reason')],
   on_site: (call) => [field('name', { value: call.responder?.name ?? '', maxlength: 200 })],
   not_on_site: () => [field('reason')],
   freed: (call) => [field('how_many', { type: 'number', min: 0, max: 100, value: call.people ?? '' })],
@@ -98,33 +97,55 @@ const kept = (body) => Object.fromEntries(Object.entries(body).filter(([, value]
 /** Everybody on the ladder once, with the step they stand on, and who was asked already before them. */
 function known(call) {
   const found = new Map();
-  const responder = call.responder;
-  if (responder) found.set(responder.name, { name: responder.name, phone: responder.phone, contractor: responder.contractor });
   for (const step of call.ladder.steps) {
     for (const contact of step.contacts) {
       const name = titled(contact);
-      if (!found.has(name)) {
-        const contractor = contact.contractor ? contact.name : '';
-        found.set(name, { name, phone: contact.phone ?? '', contractor, step: step.name });
-      }
+      if (found.has(name)) continue;
+      const contractor = contact.contractor ? contact.name : '';
+      found.set(name, { name, phone: contact.phone ?? '', contractor, step: contact.told_by_system ? step.name : '' });
     }
   }
-  return [...found.values()];
+  const { name, phone, contractor } = call.responder ?? {};
+  const there = found.get(name);
+  if (there) there.phone = phone || there.phone;
+  return name && !there ? [{ name, phone, contractor, step: '' }, ...found.values()] : [...found.values()];
 }
 
-function people(call, { numbers = true } = {}) {
-  const there = known(call);
-  const step = call.ladder.steps[presentStep(call)]?.name;
-  const first = call.responder ? 0 : Math.max(0, there.findIndex((one) => one.step === step));
+/** Name of the contact that maintains the lift, unless they were asked already; '' for none. */
+function maintainer(call) {
+  const firms = call.ladder.steps.flatMap((step) => step.contacts).filter((contact) => contact.contractor);
+  const { contractor } = call.place;
+  const own = contractor ? firms.find((contact) => contact.name === contractor) : firms.length === 1 && firms[0];
+  return own && titled(own) !== call.responder?.name ? titled(own) : '';
+}
+
+/** Whom the act is about: the one called `first` is chosen already, or nobody. */
+function people(call, first, { numbers = true } = {}) {
   const radio = (value, label, checked) => h('label', { class: 'choice' },
-    h('input', { type: 'radio', name: 'who', id: `who-${value}`, value, checked }), h('span', {}, label));
+    h('input', { type: 'radio', name: 'who', id: `who-${value}`, value, checked, required: true }), h('span', {}, label));
   const free = h('input', { name: 'free_name', id: 'free_name', maxlength: 200, placeholder: t('name'), 'aria-label': t('name') });
-  free.addEventListener('input', () => { free.form.querySelector('#who-other').checked = true; });
-  return h('fieldset', {}, h('legend', {}, t('who')),
-    there.map((one, index) => radio(String(index), [one.name, one.phone && h('small', {}, one.phone)].filter(Boolean), index === first)),
-    radio('other', t('someone_else'), there.length === 0),
+  free.addEventListener('input', () => { free.form.querySelector('#who-other').click(); });
+  return h('fieldset', { onchange: () => { free.required = free.form.querySelector('#who-other').checked; } }, h('legend', {}, t('who')),
+    known(call).map((one, index) => radio(String(index), [one.name, one.phone && h('small', {}, one.phone)].filter(Boolean), one.name === first)),
+    radio('other', t('someone_else'), false),
     h('div', { class: 'free' }, free,
       numbers && h('input', { name: 'free_phone', type: 'tel', maxlength: 32, placeholder: t('phone'), 'aria-label': t('phone') })));
+}
+
+/** Whether the system pages who was chosen as well: ticked where it can, and not to be ticked where it cannot. */
+function tellToo(call) {
+  const box = h('input', { name: 'tell_too', id: 'field-tell_too', type: 'checkbox' });
+  const said = h('span', {});
+  const follow = () => {
+    const form = box.form && new FormData(box.form), who = form?.get('who');
+    const step = who && chosen(form, call).step;
+    box.disabled = !step;
+    box.checked = Boolean(step);
+    said.textContent = t(step ? 'tell_too' : who ? 'tell_by_phone' : 'tell_nobody_yet');
+  };
+  const label = h('label', { class: 'choice' }, box, said);
+  queueMicrotask(() => { box.form?.addEventListener('change', (event) => { if (event.target.name === 'who') follow(); }); follow(); });
+  return label;
 }
 
 function chosen(form, call) {
@@ -138,17 +159,13 @@ function field(word, given = {}) {
   return h('label', { class: 'field' }, t(word), h('input', { name, id: `field-${name}`, ...given }));
 }
 
-function hint(word, type) {
-  return h('label', { class: 'choice' }, h('input', { name: word, type, checked: true }), h('span', {}, t(word)));
-}
-
 const note = (word) => h('p', { class: 'hint' }, t(word));
 
 function minutes() {
   return h('fieldset', { class: 'minutes' }, h('legend', {}, t('arrives_in')),
     MINUTES.map((count) => h('label', { class: 'choice' },
-      h('input', { type: 'radio', name: 'minutes', value: String(count), checked: count === 15 }), h('span', {}, String(count)))),
-    h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'minutes', value: '' }), h('span', {}, t('unknown'))));
+      h('input', { type: 'radio', name: 'minutes', value: String(count) }), h('span', {}, String(count)))),
+    h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'minutes', value: '', checked: true }), h('span', {}, t('unknown'))));
 }
 
 function causes(call) {

@@ -163,7 +163,8 @@ function begin(id, name) {
   if (name && !asks(name)) { act(id, name); return; }
   mine.open = mine.open === name ? '' : name;
   render();
-  document.querySelector('.act-form input:checked, .act-form input, .act-form select, .act-form button')?.focus();
+  const chosen = document.querySelector('.act-form input[name=who]:checked');
+  (chosen ?? document.querySelector('.act-form input, .act-form select, .act-form button'))?.focus();
 }
 
 async function act(id, name, body) {

@@ -1,0 +1,85 @@
+"""The forms of the desk: nothing is chosen for the guard that is not so, and nothing offered that cannot be done."""
+
+import json
+
+import pytest
+from msgspec.structs import replace
+from playwright.async_api import Browser, Page, expect
+
+from emergency.acts import Answer, Dispatch
+from tests.browser.plugin import IN_SESSION_LOOP
+from tests.integration.desk_world import PLACE, DeskWorld, desk_page
+
+pytestmark = IN_SESSION_LOOP
+
+_BY_PHONE = "系统无法通知此人：请打电话"
+
+
+async def _sends(page: Page, act: str) -> dict[str, object]:
+    """Confirm the open form; return what the page sends."""
+    async with page.expect_request(f"**/{act}") as sent:
+        await page.locator("#confirm").click()
+    asked = await sent.value
+    return dict(json.loads(asked.post_data or "{}"))
+
+
+@pytest.mark.parametrize(
+    ("contractor", "chosen"),
+    [
+        pytest.param("kone", ["通力维保 24 小时"], id="the lift's own"),
+        pytest.param("", ["通力维保 24 小时"], id="the only one of the ladder"),
+        pytest.param("otis", [], id="one whom the ladder does not know"),
+    ],
+)
+async def test_a_dispatch_begins_with_the_lifts_maintainer_or_nobody(
+    browser: Browser, host: str, world: DeskWorld, contractor: str, chosen: list[str]
+) -> None:
+    async with desk_page(browser, host) as page:
+        await world.does(await world.rings(replace(PLACE, contractor=contractor)), Answer())
+        await page.locator("#act-dispatch").click()
+        names = page.locator("label:has(input[name=who]:checked) span")
+        await expect(names).to_have_count(len(chosen))
+        for name in chosen:
+            await expect(names).to_contain_text(name)
+
+
+async def test_a_dispatch_to_nobody_is_not_sent(browser: Browser, host: str, world: DeskWorld) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.does(await world.rings(replace(PLACE, contractor="otis")), Answer())
+        await page.locator("#act-dispatch").click()
+        await expect(page.locator("#field-tell_too")).to_be_disabled()
+        await page.locator("#confirm").click()
+        await page.locator("#who-other").check()
+        await page.locator("#confirm").click()
+        await expect(page.locator("#free_name")).to_be_focused()
+        await page.locator("#free_name").fill("张师傅")
+        assert await _sends(page, "dispatch") == {"name": "张师傅"}
+        await expect(page.locator(".history")).to_contain_text("派 张师傅 前往")
+    assert await world.told(call.id, "dispatch") == []
+
+
+async def test_what_the_system_cannot_tell_cannot_be_ticked(browser: Browser, host: str, world: DeskWorld) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.does(await world.rings(), Answer())
+        await page.locator("#act-dispatch").click()
+        tick = page.locator("#field-tell_too")
+        await expect(tick).to_be_checked()
+        await page.locator("label", has_text="119").click()
+        await expect(tick).to_be_disabled()
+        await expect(tick).not_to_be_checked()
+        await expect(page.locator("label:has(#field-tell_too)")).to_have_text(_BY_PHONE)
+        await page.locator("label", has_text="王强").click()
+        await expect(tick).to_be_checked()
+        await page.locator("label", has_text="119").click()
+        assert await _sends(page, "dispatch") == {"name": "消防救援", "phone": "119"}
+        await expect(page.locator(".history")).to_contain_text("派 消防救援 前往")
+    assert await world.told(call.id, "dispatch") == []
+
+
+async def test_no_arrival_is_promised_that_nobody_gave(browser: Browser, host: str, world: DeskWorld) -> None:
+    async with desk_page(browser, host) as page:
+        await world.does(await world.rings(), Answer(), Dispatch("王强", "138 1"))
+        await page.locator("#act-on_the_way").click()
+        assert await _sends(page, "on-the-way") == {"name": "王强", "phone": "138 1"}
+        await expect(page.locator(".history")).to_contain_text("王强 已出发")
+        await expect(page.locator(".head")).not_to_contain_text("预计")
