@@ -17,29 +17,34 @@ const NEXT = {
   freed: ['close'],
   abandoned: ['close', 'dispatch'],
 };
-const POSSIBLE = ['answer', 'dispatch', 'on_the_way', 'cannot_come', 'on_site', 'not_on_site', 'freed', 'end_of_alarm', 'abandon', 'dialled', 'note', 'close'];
+const ACTS = ['answer', 'dispatch', 'on_the_way', 'cannot_come', 'on_site', 'not_on_site', 'freed', 'end_of_alarm', 'abandon', 'dialled', 'note', 'close'];
+/** What ends something or takes it back stands in a menu, unless it comes next. */
+const RISKY = ['cannot_come', 'not_on_site', 'abandon', 'close'];
 const AFTER_ARRIVAL = ['cannot_come', 'abandon', 'on_site'];
-const AFTER_RELEASE = ['answer', 'dispatch', 'on_the_way'];
+const AFTER_RELEASE = ['answer', 'dispatch', 'on_the_way', 'freed'];
 
-/** The acts of a call as it stands: [those that come next, the others]. */
+/** The acts of a call as it stands: those that come `next`, the `others`, and the `risky` ones. */
 export function possible(call) {
-  if (!call.open) return [[], []];
-  const waiting = call.alarm && !call.stamps.alarm_ended;
-  let first = NEXT[call.state] ?? [];
-  if (waiting && first[0] === 'close') first = ['end_of_alarm', ...first.slice(1)];
-  const arrived = ['on_site', 'freed'].includes(call.state);
-  const others = POSSIBLE.filter((act) => !first.includes(act)
-    && !(act === 'answer' && call.responsible?.party === 'staff')
-    && !(act === 'not_on_site' && call.state !== 'on_site')
-    && !(act === 'cannot_come' && call.state === 'abandoned')
-    && !(call.state === 'freed' && AFTER_RELEASE.includes(act))
-    && !(act === 'freed' && call.state === 'freed')
-    && !(act === 'end_of_alarm' && !waiting)
-    && !(act === 'close' && ((call.state === 'ringing' && !call.stamps.answered) || waiting))
-    && !(act === 'abandon' && call.state === 'abandoned')
-    && !(act === 'dialled' && !call.ladder.steps.some((step) => step.dial))
-    && !(arrived && AFTER_ARRIVAL.includes(act)));
-  return [first, others];
+  const acts = ACTS.filter((act) => call.open && can(act, call));
+  const next = (alarmSounds(call) && call.state === 'freed' ? ['end_of_alarm'] : NEXT[call.state] ?? []).filter((act) => acts.includes(act));
+  const rest = acts.filter((act) => !next.includes(act));
+  return { next, others: rest.filter((act) => !RISKY.includes(act)), risky: rest.filter((act) => RISKY.includes(act)) };
+}
+
+/** Whether a button in the car called, and its alarm has not been ended at the lift. */
+export const alarmSounds = (call) => call.alarm && !call.stamps.alarm_ended;
+
+function can(act, call) {
+  const { state } = call;
+  if (state === 'freed' && AFTER_RELEASE.includes(act)) return false;
+  if (['on_site', 'freed'].includes(state) && AFTER_ARRIVAL.includes(act)) return false;
+  if (state === 'abandoned' && ['cannot_come', 'abandon'].includes(act)) return false;
+  if (act === 'answer') return call.responsible?.party !== 'staff';
+  if (act === 'not_on_site') return state === 'on_site';
+  if (act === 'end_of_alarm') return alarmSounds(call);
+  if (act === 'dialled') return call.ladder.steps.some((step) => step.dial);
+  if (act === 'close') return !(state === 'ringing' && !call.stamps.answered) && !(alarmSounds(call) && !call.drill);
+  return true;
 }
 
 /** Whether an act needs something said. */

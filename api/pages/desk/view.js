@@ -1,5 +1,5 @@
 // One call, from top to bottom: what it is, its clock, what to do, where it is, whom to call, what has happened.
-import { asks, form, possible } from './acts.js';
+import { alarmSounds, asks, form, possible } from './acts.js';
 import { dialling, numbers } from './dial.js';
 import { h, pairs, phone, renew } from './dom.js';
 import { floors, newest } from './lift.js';
@@ -11,7 +11,7 @@ const STAMPS = ['raised', 'rang', 'answered', 'dispatched', 'on_the_way', 'on_si
 const ALWAYS = ['raised', 'answered', 'dispatched', 'on_the_way', 'on_site', 'freed', 'closed'];
 const ABOVE = ['banner', 'head'];
 const COLUMNS = [['where', 'progress'], ['todo', 'history'], ['who']];
-const TODO = ['problem', 'buttons', 'form', 'talk', 'others'];
+const TODO = ['problem', 'buttons', 'form', 'talk', 'others', 'menu'];
 
 /** Fill `page` with a call. `seen` holds what the desk knows of it, `desk` what can be done. */
 export function showCall(page, seen, desk) {
@@ -69,19 +69,29 @@ function clock(call) {
 
 /** Each of these by itself: a form that is being filled in is not disturbed by what happens meanwhile. */
 function showTodo(part, call, desk, language) {
-  const [first, others] = possible(call), mine = desk.work(call.id);
+  const { next, others, risky } = possible(call), mine = desk.work(call.id);
   renew(part('todo'), [], () => TODO.map((name) => h('div', { class: name, 'data-part': name })));
   renew(part('problem'), [mine.problem], () => mine.problem && h('p', { class: 'problem', role: 'alert' }, mine.problem));
-  renew(part('buttons'), [first, mine.open, mine.busy, call.source, language], () => buttons(first, call, desk, 'big'));
+  renew(part('buttons'), [next, mine.open, mine.busy, call.source, language], () => buttons(next, call, desk, 'big'));
   renew(part('form'), [mine.open, language], () => mine.open
     && form(mine.open, call, (body) => desk.act(call.id, mine.open, body), () => desk.begin(call.id, '')));
   renew(part('talk'), [call.open, call.state === 'ringing', desk.talk.key(call), language], () => {
     const shown = desk.talk.view(call);
     return shown.length > 0 && [h('h3', {}, t('voice')), shown];
   });
-  renew(part('others'), [others, mine.open, mine.busy, language], () => others.length > 0
-    && [call.alarm && !call.stamps.alarm_ended && h('p', { class: 'warn' }, t('alarm_first')),
-      h('h3', {}, t('more')), buttons(others, call, desk, 'small')]);
+  renew(part('others'), [others, mine.open, mine.busy, alarmSounds(call), language], () => others.length > 0
+    && [alarmSounds(call) && h('p', { class: 'warn' }, t('alarm_first')), buttons(others, call, desk, 'small')]);
+  renew(part('menu'), [risky, mine.open, mine.busy, language], () => risky.length > 0 && menu(risky, call, desk));
+}
+
+/** What ends something or takes it back: two presses away, and in sight while its form is open. */
+function menu(acts, call, desk) {
+  const details = h('details', { class: 'menu', open: acts.includes(desk.work(call.id).open), onkeydown: (event) => {
+    if (event.key !== 'Escape') return;
+    details.open = false;
+    details.firstChild.focus();
+  } }, h('summary', { id: 'menu' }, t('more')), buttons(acts, call, desk, 'danger'));
+  return details;
 }
 
 function buttons(acts, call, desk, size) {
