@@ -73,7 +73,7 @@ async def test_a_call_from_ring_to_close(
         await expect(page.locator(".quiet")).to_contain_text(quiet)
         call = await world.rings(people=2)
         await expect(state).to_contain_text(ringing)
-        await expect(page.locator(".where")).to_contain_text("330106")
+        await expect(page.locator(".position")).to_contain_text("330106")
         await _act(page, "answer", confirm=False)
         await expect(state).to_contain_text(answered)
         await page.locator("#act-dispatch").click()
@@ -337,7 +337,7 @@ async def test_a_drill_cannot_be_taken_for_a_call(browser: Browser, host: str, w
 async def test_what_a_caller_writes_stays_text(browser: Browser, host: str, world: DeskWorld) -> None:
     async with desk_page(browser, host) as page:
         await world.rings(caller=Caller("<b>x</b>", "1", "<img src=x onerror=\"document.title='broken'\">"))
-        await expect(page.locator(".where q")).to_have_text("<img src=x onerror=\"document.title='broken'\">")
+        await expect(page.locator(".position q")).to_have_text("<img src=x onerror=\"document.title='broken'\">")
         assert await page.locator("main img").count() == 0
 
 

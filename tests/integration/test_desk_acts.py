@@ -1,4 +1,4 @@
-"""What the desk offers at each stage of a call: the next step big, the impossible not at all, the dangerous in a menu."""
+"""What the desk offers at each stage of a call: the next step big, the impossible not at all, dangers in a menu."""
 
 import pytest
 from playwright.async_api import Browser, Page, expect

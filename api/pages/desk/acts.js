@@ -65,8 +65,8 @@ export function form(act, call, send, cancel) {
 
 const FIELDS = {
   dispatch: (call) => [people(call, maintainer(call)), tellToo(call)],
-  on_the_way: (call) => [people(call, call.responder?.name), minutes()],
-  cannot_come: (call) => [people(call, call.responder?.name, { numbers: false }), field('reason')],
+  on_the_way: (call) => [people(call, call.responder?.name, { word: 'who_goes' }), minutes()],
+  cannot_come: (call) => [people(call, call.responder?.name, { word: 'who_cannot', numbers: false }), field('reason')],
   on_site: (call) => [field('name', { value: call.responder?.name ?? '', maxlength: 200 })],
   not_on_site: () => [field('reason')],
   freed: (call) => [field('how_many', { type: 'number', min: 0, max: 100, value: call.people ?? '' })],
@@ -125,12 +125,12 @@ function maintainer(call) {
 }
 
 /** Whom the act is about: the one called `first` is chosen already, or nobody. */
-function people(call, first, { numbers = true } = {}) {
+function people(call, first, { word = 'who', numbers = true } = {}) {
   const radio = (value, label, checked) => h('label', { class: 'choice' },
     h('input', { type: 'radio', name: 'who', id: `who-${value}`, value, checked, required: true }), h('span', {}, label));
   const free = h('input', { name: 'free_name', id: 'free_name', maxlength: 200, placeholder: t('name'), 'aria-label': t('name') });
   free.addEventListener('input', () => { free.form.querySelector('#who-other').click(); });
-  return h('fieldset', { onchange: () => { free.required = free.form.querySelector('#who-other').checked; } }, h('legend', {}, t('who')),
+  return h('fieldset', { onchange: () => { free.required = free.form.querySelector('#who-other').checked; } }, h('legend', {}, t(word)),
     known(call).map((one, index) => radio(String(index), [one.name, one.phone && h('small', {}, one.phone)].filter(Boolean), one.name === first)),
     radio('other', t('someone_else'), false),
     h('div', { class: 'free' }, free,

@@ -9,8 +9,9 @@ import { clockTime, now, placeName, span, speaks, t, titled } from './text.js';
 
 const STAMPS = ['raised', 'rang', 'answered', 'dispatched', 'on_the_way', 'on_site', 'freed', 'alarm_ended', 'abandoned', 'closed'];
 const ALWAYS = ['raised', 'answered', 'dispatched', 'on_the_way', 'on_site', 'freed', 'closed'];
-const ABOVE = ['banner', 'head'];
-const COLUMNS = [['where', 'progress'], ['todo', 'history'], ['who']];
+const STOPPED = ['on_site', 'freed', 'abandoned'];
+const ABOVE = ['banner', 'head', 'progress'];
+const COLUMNS = [['position', 'where'], ['todo', 'history'], ['who']];
 const TODO = ['problem', 'buttons', 'form', 'talk', 'others', 'menu'];
 
 /** Fill `page` with a call. `seen` holds what the desk knows of it, `desk` what can be done. */
@@ -30,7 +31,8 @@ export function showCall(page, seen, desk) {
   ]);
   renew(part('head'), [call, language], () => head(call));
   showTodo(part, call, desk, language);
-  renew(part('where'), [call.place, call.people, call.caller, call.responder, seen.signals, seen.floors, language], () => where(seen));
+  renew(part('position'), [call.place, call.people, call.caller, seen.signals, language], () => position(seen));
+  renew(part('where'), [call.place, call.people, seen.signals, seen.floors, language], () => where(seen));
   renew(part('who'), [call.ladder, call.state, call.nearby, seen.pages, language], () => who(seen, desk));
   renew(part('progress'), [call.stamps, language], () => progress(call));
   renew(part('history'), [seen.events, language], () => history(seen.events));
@@ -46,9 +48,18 @@ function head(call) {
       ' · ', t('since_call'), ' ', h('b', { tick: () => span((call.stamps.closed ? Date.parse(call.stamps.closed) : now.get()) - Date.parse(call.stamps.raised)) })),
     responder && h('p', { class: 'sub responder' }, `${t('responder')}: `, h('b', {}, responder.name), ' ',
       responder.phone && phone(responder.phone), ' ', responder.arrives_at && t('arrives_at', { time: clockTime(responder.arrives_at, { seconds: false }) })),
+    call.further.length > 0 && h('p', { class: 'sub further' }, t('further', { names: call.further.join(t('comma')) })),
+    call.responsible && h('p', { class: 'sub responsible', tick: () => responsible(call) }),
     call.taken_back_before.code > 0 && h('p', { class: 'sub taken-back' }, t('taken_back_before', call.taken_back_before)),
     call.cause && h('p', { class: 'sub' }, t('closed_with', { cause: t(`cause_${call.cause}`) }))),
   clock(call)];
+}
+
+/** Who has to act next, and what happens when they do not in time. */
+function responsible({ state, responsible: { party, name, until } }) {
+  const time = span(Math.max(0, Date.parse(until) - now.get()));
+  const then = STOPPED.includes(state) ? 'remind' : party === 'ladder' ? 'climb' : 'hand_on';
+  return t('responsible', { who: t(`party_${party}`, { name }).trim(), then: t(`then_${then}`, { time }) });
 }
 
 function clock(call) {
@@ -103,28 +114,37 @@ function buttons(acts, call, desk, size) {
   }, word(act))));
 }
 
+const known = (value) => value !== undefined && value !== null;
+const yes = (value, word) => (known(value) ? t(`${word}_${value ? 'yes' : 'no'}`) : '');
+const worded = (value, word) => (known(value) ? t(`${word}_${value}`) : '');
+
+/** What a rescuer asks first. */
+function position({ call, signals }) {
+  const { place } = call, { values } = newest(signals, place);
+  const inside = [yes(values.passenger_present, 'passenger'), known(call.people) && t('people_count', { count: call.people })].filter(Boolean).join(', ');
+  return [h('h2', {}, t('place')), pairs([
+    [t('rescue_code'), place.rescue_code, 'code'],
+    place.lift && [t('floor'), values.floor ?? t('unknown'), 'strong floor'],
+    place.lift && [t('door'), worded(values.door_state, 'door') || t('unknown'), 'strong door'],
+    [t('people_in_car'), inside, 'strong'],
+    [t('caller'), caller(call.caller)],
+  ])];
+}
+
 function where(seen) {
   const { call } = seen, { place } = call;
   const { values, at } = newest(seen.signals, place);
   const order = seen.floors.length > 2 ? seen.floors : floors(seen.signals);
-  const known = Object.keys(values).length > 0;
-  const yes = (value, word) => (value === undefined || value === null ? '' : t(`${word}_${value ? 'yes' : 'no'}`));
-  const word = (signal, stem) => (values[signal] === undefined || values[signal] === null ? '' : t(`${stem}_${values[signal]}`));
-  const inside = [yes(values.passenger_present, 'passenger'), call.people !== null && t('people_count', { count: call.people })].filter(Boolean).join(', ');
-  const power = values.main_power === undefined || values.main_power === null ? '' : t(values.main_power ? 'power_on' : 'power_off');
-  const first = pairs([[t('rescue_code'), place.rescue_code, 'code'], [t('caller'), caller(call.caller)]]);
-  return [h('h2', {}, t('place')), first, h('div', { class: place.lift ? 'where-body' : '' },
+  const power = known(values.main_power) ? t(values.main_power ? 'power_on' : 'power_off') : '';
+  return [h('h2', {}, t('lift')), h('div', { class: place.lift ? 'where-body' : '' },
     place.lift && h('figure', {}, shaft(order, values, call.people),
-      h('figcaption', {}, at ? t('signals_at', { time: clockTime(at) }) : t(known ? 'signals_raised' : 'signals_none'))),
+      h('figcaption', {}, at ? t('signals_at', { time: clockTime(at) }) : t(Object.keys(values).length ? 'signals_raised' : 'signals_none'))),
     pairs([
-      [t('people_in_car'), inside, 'strong'],
-      place.lift && [t('floor'), values.floor ?? t('unknown'), 'strong'],
-      place.lift && [t('door'), word('door_state', 'door') || t('unknown'), 'strong'],
-      place.lift && [t('direction'), word('direction', 'direction')],
+      place.lift && [t('direction'), worded(values.direction, 'direction')],
       [t('door_zone'), yes(values.door_zone, 'door_zone')],
       [t('main_power'), power],
-      [t('service_mode'), word('service_mode', 'service_mode')],
-      [t('load'), values.load_kilograms === undefined || values.load_kilograms === null ? '' : `${Math.round(values.load_kilograms)} kg`],
+      [t('service_mode'), worded(values.service_mode, 'service_mode')],
+      [t('load'), known(values.load_kilograms) ? `${Math.round(values.load_kilograms)} kg` : ''],
       [t('building'), place.building],
       [t('contractor'), place.contractor],
     ]))];
@@ -167,14 +187,16 @@ function told(page) {
   return h('li', { class: page.status }, `${clockTime(page.at)} ${to} · ${t(`page_${page.kind}`)} · ${t(`page_${page.status}`)}`);
 }
 
+/** What has happened and what is still to come, from left to right. */
 function progress(call) {
   const began = Date.parse(call.stamps.raised);
   const list = STAMPS.filter((name) => call.stamps[name] || ALWAYS.includes(name));
-  return [h('h2', {}, t('steps')), h('ol', { class: 'stamps' }, list.map((name) => {
+  const last = list.findLast((name) => call.stamps[name]);
+  return h('ol', { class: 'stamps', 'aria-label': t('steps') }, list.map((name) => {
     const at = call.stamps[name];
-    return h('li', { class: at ? 'done' : 'open' }, h('span', {}, t(`stamp_${name}`)),
-      h('time', { datetime: at }, at ? clockTime(at) : '—'), h('small', {}, at && name !== 'raised' ? `+${span(Date.parse(at) - began)}` : ''));
-  }))];
+    return h('li', { class: at ? 'done' : 'open', 'aria-current': name === last ? 'step' : null }, h('b', {}, t(`stamp_${name}`)),
+      h('time', { datetime: at }, at ? clockTime(at, { seconds: false }) : '—'), h('small', {}, at && name !== 'raised' ? `+${span(Date.parse(at) - began)}` : ''));
+  }));
 }
 
 function history(events) {

@@ -18,7 +18,10 @@ WORDS: dict[str, dict[str, str]] = json.loads(
     re.sub(r"^.*?= |;\s*$", "", (PAGES / "desk" / "words.js").read_text(encoding="utf-8"), flags=re.DOTALL)
 )
 # Words whose second half comes from the API: a state, a cause, a kind of event.
-_STEMS = ("state", "source", "cause", "event", "stamp", "act", "page", "door", "direction", "service_mode", "rescue")
+_STEMS = (
+    *("state", "source", "cause", "event", "stamp", "act", "page", "door", "direction", "service_mode", "rescue"),
+    *("party", "then"),
+)
 
 
 @pytest.fixture
