@@ -196,7 +196,7 @@ async def test_each_call_has_its_own_acts_and_its_own_failures(browser: Browser,
         await expect(page.locator(".todo p.problem")).to_have_count(0)
         await expect(page.locator("#field-text")).to_be_visible()
         await page.locator(f"#tab-{first.id}").click()
-        await expect(page.locator(".todo p.problem")).to_contain_text("没有成功，请再试：away")
+        await expect(page.locator(".todo p.problem")).to_contain_text("没有成功，请再试（503）")
         await expect(page.locator("#field-text")).to_have_count(0)
 
 

@@ -4,9 +4,10 @@ import json
 
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
-from emergency.acts import Answer, Dispatch
+from emergency.acts import Act, Answer, Close, Dispatch, Freed, OnSite
+from emergency.model import Cause
 from tests.browser.plugin import IN_SESSION_LOOP
 from tests.integration.desk_world import PLACE, DeskWorld, desk_page
 
@@ -83,3 +84,67 @@ async def test_no_arrival_is_promised_that_nobody_gave(browser: Browser, host: s
         assert await _sends(page, "on-the-way") == {"name": "王强", "phone": "138 1"}
         await expect(page.locator(".history")).to_contain_text("王强 已出发")
         await expect(page.locator(".head")).not_to_contain_text("预计")
+
+
+@pytest.mark.parametrize(
+    ("act", "colleague", "said"),
+    [
+        pytest.param("dispatch", Freed(), "“派人前往”已无须填写：人员已救出。", id="everybody is out"),
+        pytest.param("cannot_come", OnSite("王强"), "“不能来”已无须填写：已有人到场。", id="somebody is there"),
+        pytest.param("note", Close(Cause.HUMAN), "“备注”已无须填写：求助已结束。", id="closed"),
+    ],
+)
+async def test_a_form_that_has_become_stale_goes_away_and_says_why(
+    browser: Browser, host: str, world: DeskWorld, act: str, colleague: Act, said: str
+) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.does(await world.rings(), Answer(), Dispatch("王强"))
+        await page.locator(f"#act-{act}").click()
+        await page.locator(".act-form").wait_for()
+        await world.does(call, colleague)
+        await expect(page.locator(".act-form")).to_have_count(0)
+        await expect(page.locator(".todo p.problem")).to_have_text(said)
+        await page.get_by_role("button", name="English").click()
+        await expect(page.locator(".todo p.problem")).to_contain_text("is no longer to be filled in")
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        pytest.param("zh", "没有成功：情况已经变了。现在是“已救出”：人员已救出", id="Chinese"),
+        pytest.param("en", "Not done: things have changed. It now stands at “Freed”: everybody is out", id="English"),
+    ],
+)
+async def test_a_refusal_is_in_the_readers_language(
+    browser: Browser, host: str, world: DeskWorld, language: str, said: str
+) -> None:
+    async with desk_page(browser, host, language=language) as page:
+        call = await world.does(await world.rings(), Answer(), Dispatch("王强"))
+        await page.locator("#act-on_site").click()
+        await page.route("**/emergency-calls/stream*", lambda route: route.abort())
+
+        async def late(route: Route) -> None:
+            await world.does(call, Freed())
+            await route.continue_()
+
+        await page.route("**/on-site", late)
+        await page.locator("#confirm").click()
+        await expect(page.locator(".todo p.problem")).to_have_text(said)
+        await expect(page.locator(".act-form")).to_have_count(0)
+
+
+async def test_a_field_that_cannot_be_used_is_named_in_the_readers_language(
+    browser: Browser, host: str, world: DeskWorld
+) -> None:
+    async with desk_page(browser, host) as page:
+        await world.does(await world.rings(), Answer())
+        await page.locator("#act-dispatch").click()
+        await expect(page.locator(".act-form legend")).to_have_text("派谁去")
+        await page.locator("#who-other").check()
+        await page.locator("#free_name").fill("张师傅")
+        await page.locator("[name=free_phone]").fill("没有")
+        await page.locator("#confirm").click()
+        await expect(page.locator(".todo p.problem")).to_have_text("没有成功：请检查“电话”。")
+        await page.locator("[name=free_phone]").fill("138 1")
+        await page.locator("#confirm").click()
+        await expect(page.locator(".history")).to_contain_text("派 张师傅 前往")

@@ -25,7 +25,7 @@ const AFTER_RELEASE = ['answer', 'dispatch', 'on_the_way', 'freed'];
 
 /** The acts of a call as it stands: those that come `next`, the `others`, and the `risky` ones. */
 export function possible(call) {
-  const acts = ACTS.filter((act) => call.open && can(act, call));
+  const acts = ACTS.filter((act) => !hindrance(act, call));
   const next = (alarmSounds(call) && call.state === 'freed' ? ['end_of_alarm'] : NEXT[call.state] ?? []).filter((act) => acts.includes(act));
   const rest = acts.filter((act) => !next.includes(act));
   return { next, others: rest.filter((act) => !RISKY.includes(act)), risky: rest.filter((act) => RISKY.includes(act)) };
@@ -34,18 +34,29 @@ export function possible(call) {
 /** Whether a button in the car called, and its alarm has not been ended at the lift. */
 export const alarmSounds = (call) => call.alarm && !call.stamps.alarm_ended;
 
-function can(act, call) {
+/** Why `act` cannot be done to the call as it stands: a word's key; '' where it can. */
+export function hindrance(act, call) {
   const { state } = call;
-  if (state === 'freed' && AFTER_RELEASE.includes(act)) return false;
-  if (['on_site', 'freed'].includes(state) && AFTER_ARRIVAL.includes(act)) return false;
-  if (state === 'abandoned' && ['cannot_come', 'abandon'].includes(act)) return false;
-  if (act === 'answer') return call.responsible?.party !== 'staff';
-  if (act === 'not_on_site') return state === 'on_site';
-  if (act === 'end_of_alarm') return alarmSounds(call);
-  if (act === 'dialled') return call.ladder.steps.some((step) => step.dial);
-  if (act === 'close') return !(state === 'ringing' && !call.stamps.answered) && !(alarmSounds(call) && !call.drill);
-  return true;
+  if (!call.open) return 'why_closed';
+  if (state === 'freed' && [...AFTER_RELEASE, ...AFTER_ARRIVAL].includes(act)) return 'why_freed';
+  if (state === 'on_site' && AFTER_ARRIVAL.includes(act)) return 'why_on_site';
+  if (state === 'abandoned' && ['cannot_come', 'abandon'].includes(act)) return 'why_abandoned';
+  return HINDRANCES[act]?.(call) || '';
 }
+
+const HINDRANCES = {
+  answer: (call) => call.responsible?.party === 'staff' && 'why_taken',
+  not_on_site: (call) => call.state !== 'on_site' && 'why_nobody_there',
+  end_of_alarm: (call) => !alarmSounds(call) && 'why_no_alarm',
+  dialled: (call) => !call.ladder.steps.some((step) => step.dial) && 'why_nothing_to_dial',
+  close: (call) => (call.state === 'ringing' && !call.stamps.answered ? 'why_unanswered' : alarmSounds(call) && !call.drill && 'why_alarm'),
+};
+
+/** The same in words, for people. */
+export const because = (act, call) => {
+  const why = hindrance(act, call);
+  return why && t(why, { name: call.responsible?.name });
+};
 
 /** Whether an act needs something said. */
 export const asks = (act) => act !== 'answer';

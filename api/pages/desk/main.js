@@ -1,9 +1,9 @@
 // The desk: who is signed in, which calls there are, which of them has the page; everything else it only shows.
-import { asks, possible } from './acts.js';
-import { codeProblem } from './code.js';
+import { asks, because } from './acts.js';
 import { toDial } from './dial.js';
 import { h, renew, tick } from './dom.js';
 import { floorsOfDay } from './lift.js';
+import { refusal } from './refusals.js';
 import { ordered, rescueOf, rescueShort } from './rescue.js';
 import { allow, audible, ring } from './ring.js';
 import { ask, follow, Refused } from './server.js';
@@ -66,17 +66,16 @@ function keep(call) {
   const before = calls.get(call.id);
   if (before && before.version > call.version) return;
   calls.set(call.id, call);
-  dropStale(call);
+  withdraw(call);
   if (call.state === 'ringing' && !rung.has(call.id)) arrived(call);
   if (call.id === selected && before?.version !== call.version) look();
 }
 
-/** Put a form away whose act somebody else has made needless, or impossible. */
-function dropStale(call) {
-  const mine = work(call.id);
-  if (!mine.open || mine.busy || possible(call).flat().includes(mine.open)) return;
-  mine.problem ||= t('form_gone', { act: t(`act_${mine.open}`) });
-  mine.open = '';
+/** Take a form away whose act cannot be done any more, and say why. */
+function withdraw(call) {
+  const mine = work(call.id), act = mine.open;
+  if (!act || mine.busy || !because(act, call)) return;
+  Object.assign(mine, { open: '', problem: () => t('form_gone', { act: t(`act_${act}`), why: because(act, call) }) });
 }
 
 /** A call takes the page over, unless another one is being worked on: then its tab and the tone have to do. */
@@ -159,7 +158,7 @@ function lost(error) {
 
 function begin(id, name) {
   const mine = work(id);
-  mine.problem = '';
+  mine.problem = null;
   if (name && !asks(name)) { act(id, name); return; }
   mine.open = mine.open === name ? '' : name;
   render();
@@ -171,7 +170,7 @@ async function act(id, name, body) {
   const mine = work(id), call = calls.get(id);
   if (mine.busy) return;
   if (name === 'answer' && call.source === 'resident') desk.talk.start(id);
-  Object.assign(mine, { busy: true, problem: '' });
+  Object.assign(mine, { busy: true, problem: null });
   render();
   try {
     const done = await ask('POST', `/emergency-calls/${id}/${PATHS[name] ?? name}`, body);
@@ -181,22 +180,16 @@ async function act(id, name, body) {
     lost(error);
     if (name === 'answer' && error.status === 409 && desk.talk.call === id) desk.talk.stop();
     await refresh(id);
-    mine.problem = problem(error, calls.get(id) ?? call);
+    const stands = calls.get(id) ?? call;
+    mine.problem = () => refusal(error, name, stands);
+    if (because(name, stands)) mine.open = '';
   } finally {
     mine.busy = false;
-    if (calls.has(id)) dropStale(calls.get(id));
+    if (calls.has(id)) withdraw(calls.get(id));
     if (id === selected) look();
     render();
     if (id === selected && document.activeElement === document.body) document.querySelector('.buttons button')?.focus();
   }
-}
-
-function problem(error, call) {
-  if (error.status === 0) return t('not_reached');
-  const ofCode = codeProblem(error);
-  if (ofCode) return ofCode;
-  if (error.status === 409) return `${t('conflict', { state: t(`state_${call.state}`) })} (${error.message})`;
-  return t('failed', { detail: error.message });
 }
 
 async function signIn(event) {
@@ -208,7 +201,7 @@ async function signIn(event) {
     ended = false;
     begun();
   } catch (error) {
-    note.textContent = error.status === 401 ? t('token_wrong') : error.status ? error.message : t('not_reached');
+    note.textContent = error.status === 401 ? t('token_wrong') : refusal(error);
   }
 }
 
@@ -280,7 +273,7 @@ function alarms() {
 }
 
 /** Whether something did not succeed that is not to be seen, since another call is shown. */
-const failed = (call) => call.id !== selected && work(call.id).problem !== '';
+const failed = (call) => call.id !== selected && work(call.id).problem !== null;
 
 function tabs(list) {
   return list.map((call) => h('button', {

@@ -5,11 +5,14 @@ const ROOT = '/api/v1';
 const RETRY_MILLISECONDS = 2000;
 const PATIENCE_MILLISECONDS = 10_000;
 
-/** An answer that is not what was asked for; `status` 0 where there was none. `type` names the problem, `wait` is in seconds. */
+/**
+ * An answer that is not what was asked for; `status` 0 where there was none. `type` names the problem, `fields` are those
+ * that cannot be used, `wait` is in seconds.
+ */
 export class Refused extends Error {
-  constructor(status, detail, type = '', wait = 0) {
+  constructor(status, detail, { type = '', fields = [], wait = 0 } = {}) {
     super(detail);
-    Object.assign(this, { status, type, wait });
+    Object.assign(this, { status, type, fields, wait });
   }
 }
 
@@ -26,8 +29,9 @@ export async function ask(method, path, body) {
   keepTime(answer.headers.get('date'), began);
   const said = await answer.json().catch(() => null);
   if (!answer.ok) {
-    const detail = said?.errors?.[0]?.message ?? said?.detail ?? String(answer.status);
-    throw new Refused(answer.status, detail, said?.type, Number(answer.headers.get('retry-after')));
+    const wrong = said?.errors ?? [], fields = wrong.map((one) => one.location.split('.').pop());
+    const detail = wrong[0]?.message ?? said?.detail ?? String(answer.status);
+    throw new Refused(answer.status, detail, { type: said?.type, fields, wait: Number(answer.headers.get('retry-after')) });
   }
   return said;
 }

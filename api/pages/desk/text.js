@@ -1,4 +1,5 @@
 // Words, times and names as people read them.
+import { LIFT_WORDS } from './words-lift.js';
 import { WORDS } from './words.js';
 
 const KEPT = 'anju.desk.language';
@@ -18,7 +19,7 @@ export function speak(next) {
 
 /** The word for `key`; one that nobody has put into words yet is shown as it is. */
 export function t(key, values = {}) {
-  const word = WORDS[language][key];
+  const word = WORDS[language][key] ?? LIFT_WORDS[language][key];
   if (word === undefined) return key.replace(/^[a-z]+_/, '').replaceAll('_', ' ');
   return word.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? t('unknown'));
 }

@@ -82,7 +82,7 @@ function clock(call) {
 function showTodo(part, call, desk, language) {
   const { next, others, risky } = possible(call), mine = desk.work(call.id);
   renew(part('todo'), [], () => TODO.map((name) => h('div', { class: name, 'data-part': name })));
-  renew(part('problem'), [mine.problem], () => mine.problem && h('p', { class: 'problem', role: 'alert' }, mine.problem));
+  renew(part('problem'), [mine.problem?.()], () => mine.problem && h('p', { class: 'problem', role: 'alert' }, mine.problem()));
   renew(part('buttons'), [next, mine.open, mine.busy, call.source, language], () => buttons(next, call, desk, 'big'));
   renew(part('form'), [mine.open, language], () => mine.open
     && form(mine.open, call, (body) => desk.act(call.id, mine.open, body), () => desk.begin(call.id, '')));
