@@ -320,7 +320,7 @@ async def test_the_lift_is_drawn_at_its_floor_and_follows_its_signals(
         await world.rings()
         drawing = page.locator("svg.shaft")
         await expect(drawing).to_have_attribute("aria-label", "轿厢在 7 楼，门关闭，停止")
-        await expect(drawing.locator("text")).to_have_text(["10", "9", "8", "7", "6", "5A", "4", "3", "2"])
+        await expect(drawing.locator("text")).to_have_text(["10", "9", "8", "7", "6", "5A", "4", "3", "2", "1", "B1"])
         world.clock.advance(timedelta(seconds=5))
         world.lift_says(world.clock.now() - timedelta(seconds=1), {"floor": "6", "door_state": "open"})
         await expect(drawing).to_have_attribute("aria-label", "轿厢在 6 楼，门开着，停止")

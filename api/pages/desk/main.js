@@ -2,7 +2,7 @@
 import { asks, because } from './acts.js';
 import { toDial } from './dial.js';
 import { h, renew, tick } from './dom.js';
-import { floorsOfDay } from './lift.js';
+import { deviceOf, heightsOfDay } from './lift.js';
 import { refusal } from './refusals.js';
 import { ordered, rescueOf, rescueShort } from './rescue.js';
 import { allow, audible, ring } from './ring.js';
@@ -20,7 +20,8 @@ const PATHS = { on_the_way: 'on-the-way', cannot_come: 'cannot-come', on_site: '
 const find = (id) => document.getElementById(id);
 const calls = new Map();
 let me = null, ended = false, leaving = false, online = true, selected = '', recent = null, unfollow = null, listing = false;
-let seen = { events: [], signals: [], floors: [], pages: [] };
+const nothing = () => ({ events: [], signals: [], heights: [], pages: [], device: null });
+let seen = nothing();
 const silenced = new Set(), rung = new Set();
 
 const desk = { talk: new Talk(() => render()), work, begin, act };
@@ -116,6 +117,8 @@ async function lookAtLift() {
   const id = selected, call = calls.get(id);
   if (!call?.place.lift || !call.open || document.hidden) return;
   try {
+    const device = await deviceOf(call.place.lift);
+    if (id === selected) seen.device = device;
     const { series } = await ask('GET', `/emergency-calls/${id}/signals`);
     if (id === selected) seen.signals = series;
   } catch (error) {
@@ -127,10 +130,10 @@ async function lookAtLift() {
 function select(id) {
   if (id === selected) return;
   selected = id;
-  seen = { events: [], signals: [], floors: [], pages: [] };
+  seen = nothing();
   const call = calls.get(id);
   if (call?.place.lift) {
-    floorsOfDay(call.place.lift, now.get()).then((found) => { if (id === selected) seen.floors = found; }, () => undefined);
+    heightsOfDay(call.place.lift, now.get()).then((found) => { if (id === selected) seen.heights = found; }, () => undefined);
   }
   look();
   lookAtLift();

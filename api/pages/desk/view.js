@@ -2,7 +2,7 @@
 import { alarmSounds, asks, form, possible } from './acts.js';
 import { dialling, numbers } from './dial.js';
 import { h, pairs, phone, renew } from './dom.js';
-import { floors, newest } from './lift.js';
+import { liftOf } from './lift.js';
 import { presentStep, rescueOf, taken } from './rescue.js';
 import { shaft } from './shaft.js';
 import { clockTime, now, placeName, span, speaks, t, titled } from './text.js';
@@ -22,7 +22,7 @@ export function showCall(page, seen, desk) {
     page.replaceChildren(h('div', { class: 'call' }, ABOVE.map(empty), h('div', { class: 'columns' },
       COLUMNS.map((parts) => h('div', { class: 'column' }, parts.map(empty))))));
   }
-  const { call } = seen, language = speaks();
+  const { call } = seen, language = speaks(), lift = liftOf(seen);
   page.firstChild.className = `call state-${call.state}${call.drill ? ' drill' : ''}`;
   const part = (name) => page.querySelector(`[data-part=${name}]`);
   renew(part('banner'), [call.drill, call.damaged, language], () => [
@@ -31,8 +31,8 @@ export function showCall(page, seen, desk) {
   ]);
   renew(part('head'), [call, language], () => head(call));
   showTodo(part, call, desk, language);
-  renew(part('position'), [call.place, call.people, call.caller, seen.signals, language], () => position(seen));
-  renew(part('where'), [call.place, call.people, seen.signals, seen.floors, language], () => where(seen));
+  renew(part('position'), [call.place, call.people, call.caller, lift, language], () => position(call, lift));
+  renew(part('where'), [call.place, call.people, lift, language], () => where(call, lift));
   renew(part('who'), [call.ladder, call.state, call.nearby, seen.pages, language], () => who(seen, desk));
   renew(part('progress'), [call.stamps, language], () => progress(call));
   renew(part('history'), [seen.events, language], () => history(seen.events));
@@ -119,35 +119,56 @@ const yes = (value, word) => (known(value) ? t(`${word}_${value ? 'yes' : 'no'}`
 const worded = (value, word) => (known(value) ? t(`${word}_${value}`) : '');
 
 /** What a rescuer asks first. */
-function position({ call, signals }) {
-  const { place } = call, { values } = newest(signals, place);
-  const inside = [yes(values.passenger_present, 'passenger'), known(call.people) && t('people_count', { count: call.people })].filter(Boolean).join(', ');
-  return [h('h2', {}, t('place')), pairs([
+function position({ place, people, caller: whoCalls }, { values, minutes, offline }) {
+  const inside = [aged(yes(values.passenger_present, 'passenger'), minutes.passenger_present), known(people) && t('people_count', { count: people })];
+  return [h('h2', {}, t('place')), offline && h('p', { class: 'warn offline' }, t('lift_offline')), pairs([
     [t('rescue_code'), place.rescue_code, 'code'],
-    place.lift && [t('floor'), values.floor ?? t('unknown'), 'strong floor'],
-    place.lift && [t('door'), worded(values.door_state, 'door') || t('unknown'), 'strong door'],
-    [t('people_in_car'), inside, 'strong'],
-    [t('caller'), caller(call.caller)],
+    place.lift && [t('floor'), aged(values.floor, minutes.floor) || t('unknown'), 'strong floor'],
+    place.lift && [t('door'), aged(worded(values.door_state, 'door'), minutes.door_state) || t('unknown'), 'strong door'],
+    inside.some(Boolean) && [t('people_in_car'), h('span', {}, inside[0], inside[0] && inside[1] && t('comma'), inside[1]), 'strong inside'],
+    [t('caller'), caller(whoCalls)],
   ])];
 }
 
-function where(seen) {
-  const { call } = seen, { place } = call;
-  const { values, at } = newest(seen.signals, place);
-  const order = seen.floors.length > 2 ? seen.floors : floors(seen.signals);
+/** A value of the lift; an old one is grey, with its age beside it. */
+function aged(value, minutes) {
+  if (!known(value) || value === '' || !minutes) return value;
+  return h('span', { class: 'old' }, value, ' ', h('small', {}, age(minutes)));
+}
+
+function age(minutes) {
+  if (minutes < 60) return t('minutes_old', { count: minutes });
+  return minutes < 48 * 60 ? t('hours_old', { count: Math.floor(minutes / 60) }) : t('days_old', { count: Math.floor(minutes / 1440) });
+}
+
+function where({ place, people }, lift) {
+  const { values, minutes } = lift;
   const power = known(values.main_power) ? t(values.main_power ? 'power_on' : 'power_off') : '';
+  const row = (signal, word, value) => [t(word), value, minutes[signal] ? 'old' : null];
   return [h('h2', {}, t('lift')), h('div', { class: place.lift ? 'where-body' : '' },
-    place.lift && h('figure', {}, shaft(order, values, call.people),
-      h('figcaption', {}, at ? t('signals_at', { time: clockTime(at) }) : t(Object.keys(values).length ? 'signals_raised' : 'signals_none'))),
+    place.lift && h('figure', {}, shaft(lift.floors, values, { people, old: Boolean(minutes.floor) }),
+      h('figcaption', {}, minutes.floor ? age(minutes.floor) : drawnAt(lift)), h('figcaption', { class: 'stops' }, drawnStops(lift))),
     pairs([
-      place.lift && [t('direction'), worded(values.direction, 'direction')],
-      [t('door_zone'), yes(values.door_zone, 'door_zone')],
-      [t('main_power'), power],
-      [t('service_mode'), worded(values.service_mode, 'service_mode')],
-      [t('load'), known(values.load_kilograms) ? `${Math.round(values.load_kilograms)} kg` : ''],
+      row('direction', 'direction', worded(values.direction, 'direction')),
+      row('door_zone', 'door_zone', yes(values.door_zone, 'door_zone')),
+      row('main_power', 'main_power', power),
+      row('service_mode', 'service_mode', worded(values.service_mode, 'service_mode')),
+      row('load_kilograms', 'load', known(values.load_kilograms) ? `${Math.round(values.load_kilograms)} kg` : ''),
       [t('building'), place.building],
       [t('contractor'), place.contractor],
     ]))];
+}
+
+function drawnAt({ at, values }) {
+  if (at) return t('signals_at', { time: clockTime(at) });
+  return t(Object.keys(values).length ? 'signals_raised' : 'signals_none');
+}
+
+/** Which of the stops are drawn: never more than are known. */
+function drawnStops({ floors, stops, values }) {
+  if (!floors.includes(values.floor)) return t('stops_unknown');
+  if (stops === undefined) return t('stops_seen');
+  return floors.length < stops ? t('stops_partly', { count: floors.length, stops }) : '';
 }
 
 function caller({ name, phone: number, text }) {

@@ -2,6 +2,13 @@
 export const LIFT_WORDS = {
   "zh": {
     "lift": "电梯",
+    "lift_offline": "电梯已离线：以下是离线前的数据，可能已变",
+    "minutes_old": "{count} 分钟前的数据",
+    "hours_old": "{count} 小时前的数据",
+    "days_old": "{count} 天前的数据",
+    "stops_unknown": "楼层顺序未知",
+    "stops_seen": "只画出一天内到过的楼层",
+    "stops_partly": "共 {stops} 层，只知道 {count} 层",
     "floor": "楼层",
     "door": "门",
     "door_open": "开着",
@@ -39,6 +46,13 @@ export const LIFT_WORDS = {
   },
   "en": {
     "lift": "Lift",
+    "lift_offline": "The lift is offline: what stands here was said before that and may have changed",
+    "minutes_old": "{count} min old",
+    "hours_old": "{count} h old",
+    "days_old": "{count} days old",
+    "stops_unknown": "Order of floors unknown",
+    "stops_seen": "Only floors visited within a day",
+    "stops_partly": "{stops} stops, only {count} known",
     "floor": "Floor",
     "door": "Door",
     "door_open": "open",
