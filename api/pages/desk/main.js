@@ -3,6 +3,7 @@ import { asks, because } from './acts.js';
 import { toDial } from './dial.js';
 import { h, renew, tick } from './dom.js';
 import { deviceOf, heightsOfDay } from './lift.js';
+import { Raise } from './raise.js';
 import { refusal } from './refusals.js';
 import { ordered, rescueOf, rescueShort } from './rescue.js';
 import { allow, audible, ring } from './ring.js';
@@ -25,6 +26,7 @@ let seen = nothing();
 const silenced = new Set(), rung = new Set();
 
 const desk = { talk: new Talk(() => render()), work, begin, act };
+const raising = new Raise((call) => { keep(call); select(call.id); }, () => render());
 
 // ---- what is known
 
@@ -219,6 +221,7 @@ async function signOut() {
 function signedOut({ byItself }) {
   ended ||= byItself;
   desk.talk.stop();
+  raising.open = false;
   unfollow?.();
   unfollow = me = recent = null;
   calls.clear();
@@ -239,7 +242,8 @@ function render() {
   document.documentElement.dataset.signed = String(me !== null);
   const call = calls.get(selected), language = speaks();
   find('skip').textContent = t('skip');
-  renew(find('bar'), [me, online, audible(), language], bar);
+  renew(find('bar'), [me, online, audible(), raising.open, language], bar);
+  raising.show(find('raise'));
   renew(find('alarms'), [ended, me !== null && !online, wanted() && !audible(), language], alarms);
   const list = ordered(calls.values());
   renew(find('tabs'), [list.map((one) => [one.id, one.version, failed(one)]), selected, language], () => tabs(list));
@@ -260,6 +264,7 @@ function bar() {
   return [h('strong', { class: 'brand' }, t('desk')),
     me && h('span', { class: online ? 'link up' : 'link down' }, h('i', {}), online ? t('online') : t('offline').split(/[：:]/)[0]),
     h('span', { class: 'fill' }),
+    me && h('button', { type: 'button', id: 'raise-open', 'aria-expanded': String(raising.open), onclick: () => raising.toggle() }, t('raise')),
     me && audible() && h('span', { class: 'sound' }, t('sound_on')),
     h('button', { type: 'button', id: 'language', lang: other === 'zh' ? 'zh-CN' : 'en', onclick: () => { speak(other); render(); } }, t('language')),
     me && h('span', { class: 'me' }, me.name),
@@ -303,7 +308,8 @@ function signInForm() {
 }
 
 function idle() {
-  return [h('div', { class: 'quiet' }, h('h1', {}, t('quiet')), h('p', {}, t('quiet_hint'))),
+  return [h('div', { class: 'quiet' }, h('h1', {}, t('quiet')), h('p', {}, t('quiet_hint')),
+    h('button', { type: 'button', class: 'big', id: 'raise-idle', onclick: () => raising.open || raising.toggle() }, t('raise'))),
     recent && h('section', { class: 'recent' }, h('h2', {}, t('recent')),
       recent.length ? h('ul', {}, recent.map(recentCall)) : h('p', { class: 'hint' }, t('none_yet')))];
 }

@@ -4,8 +4,8 @@ import { codeProblem } from './code.js';
 import { speaks, t } from './text.js';
 
 /** What the fields of a request are called in a form. */
-const FIELDS = { people: 'how_many', step: 'who', answer: 'dialled_answer', arrives_at: 'arrives_in', token: 'token' };
-const NAMED = ['name', 'phone', 'text', 'reason', 'cause', 'code', 'arrives_in'];
+const FIELDS = { people: 'how_many', step: 'who', answer: 'dialled_answer', arrives_at: 'arrives_in' };
+const NAMED = ['name', 'phone', 'text', 'reason', 'cause', 'code', 'arrives_in', 'token', 'community', 'lift'];
 
 /** Why `error` came of doing `act` to `call`, or of something that is no act. */
 export function refusal(error, act, call) {
