@@ -311,6 +311,7 @@
     const had = voice;
     clearTimeout(voiceDeadline);
     voice = null;
+    declined = true;
     if (had && had.stop) had.stop();
     hear('', {});
     more['voice-failed'] = true;
