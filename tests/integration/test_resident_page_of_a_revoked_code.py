@@ -9,7 +9,7 @@ from emergency import acts
 from emergency.model import Cause
 from tests.browser.plugin import IN_SESSION_LOOP, NewContext
 from tests.integration.api_server import Running
-from tests.integration.resident_world import House, answered, kept_for_offline, seen, tap
+from tests.integration.resident_world import House, answered, kept_for_offline, seen, tap, tap_again
 from tests.unit.api.twins import START
 from tests.unit.api.walls import FORMER, TOKEN
 
@@ -79,7 +79,7 @@ async def test_a_call_of_before_is_followed_to_its_end(page: Page, home: House, 
     await home.act(call.id, acts.Freed())
     await home.act(call.id, acts.Close(Cause.OTHER))
     await seen(page, "这次呼叫已结束")
-    await tap(page)
+    await tap_again(page)
     await _shows_numbers_only(page)
     assert len(home.calls()) == 1
 
