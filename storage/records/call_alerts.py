@@ -54,11 +54,14 @@ async def settle_alerts(
 
     Steps up to ``followed``, and those that joined the call, were seen. An alert with a later one is left as it is.
     """
+    if not settlings:
+        return
+    await timeline.reserve(connection, 0)
+    steps: list[Parameters] = []
     for settling in settlings:
-        await timeline.reserve(connection, 0)
-        found = (await connection.execute(_wanting(settling, followed))).all()
-        steps = [step for alert in found for step in await _settle(connection, alert, settling, now)]
-        await timeline.append(connection, await timeline.reserve(connection, len(steps)), steps)
+        for alert in (await connection.execute(_wanting(settling, followed))).all():
+            steps += await _settle(connection, alert, settling, now)
+    await timeline.append(connection, await timeline.reserve(connection, len(steps)), steps)
 
 
 _FIRES = alerts.c.resolved_at.is_(None)
