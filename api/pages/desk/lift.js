@@ -16,7 +16,7 @@ export function liftOf({ call, signals, device, heights }) {
     if (offline || age > OLD_MILLISECONDS) minutes[signal] = Math.max(1, Math.floor(age / 60_000));
   }
   const at = Object.values(said).map((one) => one.at).sort().at(-1) ?? null;
-  return { values, minutes, at, offline, floors: ordered([...heights, ...pairsOf(signals), ...herePair(said)]), stops: device?.facts.numbers.stops };
+  return { values, minutes, at, offline, floors: ordered(heights, [...pairsOf(signals), ...herePair(said)]), stops: device?.facts.numbers.stops };
 }
 
 function readings(series, latest) {
@@ -37,10 +37,14 @@ function pairsOf(series) {
 
 const herePair = ({ floor, position_metres: height }) => (floor && height && floor.at === height.at ? [[floor.value, height.value]] : []);
 
-/** Floors from the lowest up. Their names are free words ("B1", "G", "5A"): only where the car stood orders them. */
-function ordered(pairs) {
-  const found = new Map();
-  for (const [name, height] of pairs) found.set(name, [...(found.get(name) ?? []), height]);
+/**
+ * Floors from the lowest up. Their names are free words ("B1", "G", "5A"): only where the car stood orders them. What it said since the call
+ * orders only floors it had not been to before: a car that is stuck stands between two of them.
+ */
+function ordered(heights, since) {
+  const found = new Map(), visited = new Set(heights.map(([name]) => name));
+  const told = [...heights, ...since.filter(([name]) => !visited.has(name))];
+  for (const [name, height] of told) found.set(name, [...(found.get(name) ?? []), height]);
   const middle = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
   return [...found].map(([name, all]) => [name, middle(all)]).sort((a, b) => a[1] - b[1]).map(([name]) => name);
 }

@@ -85,7 +85,7 @@ function form(raise) {
     h('div', { class: 'fields' },
       h('label', { class: 'field' }, t('community'), community), h('label', { class: 'field' }, t('lift'), lift),
       line('name', { name: 'name', id: 'raise-name', maxlength: 200 }), line('phone', { name: 'phone', id: 'raise-phone', type: 'tel', maxlength: 32 }),
-      line('people_in_car', { name: 'people', id: 'raise-people', type: 'number', min: 0, max: 100 }),
+      line('people_inside', { name: 'people', id: 'raise-people', type: 'number', min: 0, max: 100 }),
       line('told', { name: 'text', id: 'raise-text', maxlength: 2000 })),
     h('div', { class: 'row' }, h('button', { type: 'submit', class: 'primary', id: 'raise-send' }, t('raise_send')),
       h('button', { type: 'button', id: 'raise-cancel', onclick: () => raise.close() }, t('cancel'))));

@@ -32,7 +32,7 @@ function labelled(index, here, row) {
 function slab(name, y, row, { now, labelled: named }) {
   return svg('g', { class: now ? 'slab now' : 'slab' },
     svg('path', { d: `M${LEFT - 56} ${y + row} H${LEFT} M${LEFT + WIDTH} ${y + row} H${LEFT + WIDTH + 24}` }),
-    named && svg('text', { x: LEFT - 12, y: y + row / 2 + 8, 'text-anchor': 'end' }, name));
+    named && svg('text', { x: LEFT - 12, y: y + row / 2 + 6, 'text-anchor': 'end' }, name));
 }
 
 /** The car is drawn as high as a row of `ROW`, and scaled about the middle of its own one. */
