@@ -133,19 +133,21 @@ class CallContact(BaseModel):
     title_en: str
     phone: str | None = Field(description="A number to dial; null where they can only be told.")
     contractor: bool = Field(description="A maintenance contractor.")
-    told_by_system: bool = Field(description="Anju can page them; false where somebody has to dial their number.")
+    told_by_system: bool = Field(
+        description="Anju tells a person; false where topics and webhooks alone are told, or somebody has to dial."
+    )
 
     @classmethod
-    def of(cls, contact: Contact, *, drill: bool) -> Self:
+    def of(cls, contact: Contact, people: Collection[str], *, drill: bool) -> Self:
         # A drill pages people of rotas only.
-        paged = [target for target in contact.tell if not drill or target.startswith("rota:")]
+        told = (target for target in contact.tell if not drill or target.startswith("rota:"))
         return cls(
             name=contact.name,
             title_zh=contact.title.zh,
             title_en=contact.title.en,
             phone=contact.phone,
             contractor=contact.contractor,
-            told_by_system=bool(paged),
+            told_by_system=any(target in people for target in told),
         )
 
 
@@ -192,7 +194,7 @@ class CallLadderStep(BaseModel):
             due=due,
             told=due and not step.dial,
             dialled=dialled and CallDialled.of(dialled),
-            contacts=[CallContact.of(contact, drill=call.drill) for contact in step.contacts],
+            contacts=[CallContact.of(contact, people, drill=call.drill) for contact in step.contacts],
         )
 
 
@@ -279,7 +281,7 @@ class EmergencyCall(BaseModel):
             open=call.open,
             damaged=call.damaged,
             ladder=CallLadder.of(call, rules.steps, people),
-            nearby=[CallContact.of(contact, drill=call.drill) for contact in rules.nearby],
+            nearby=[CallContact.of(contact, people, drill=call.drill) for contact in rules.nearby],
             rescue=RescueClock.of(call, now),
         )
 

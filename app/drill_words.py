@@ -13,7 +13,7 @@ _KINDS = {
     EventKind.RAISED: ("已发起", "raised"),
     EventKind.JOINED: ("再次求助", "asked for again"),
     EventKind.STEP_TOLD: ("已通知", "told"),
-    EventKind.TO_BE_DIALLED: ("需人工拨打", "to be dialled"),
+    EventKind.TO_BE_DIALLED: ("演练不拨打", "not dialled in a drill"),
     EventKind.DIALLED: ("已拨打", "dialled"),
     EventKind.ANSWERED: ("已接听", "answered"),
     EventKind.DISPATCHED: ("已派出", "dispatched"),

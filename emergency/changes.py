@@ -37,8 +37,8 @@ class Change:
     Every instant given is one of the steady clock; what is kept for people to read is ``ahead`` of it.
     """
 
-    def __init__(self, call: Call, rules: Rules, ahead: timedelta) -> None:
-        self.call = adopted(call)
+    def __init__(self, call: Call, rules: Rules, now: datetime, ahead: timedelta) -> None:
+        self.call = adopted(call, now)
         self.rules = rules
         self._ahead = ahead
         self._before = call
@@ -59,6 +59,7 @@ class Change:
     def unstamp(self, *names: str) -> None:
         """Forget that something happened."""
         none = dict.fromkeys(names)
+        self.set(was_overdue=self.call.was_overdue or ("overdue" in names and self.call.stamps.overdue is not None))
         timed = self.call.timed and msgspec.structs.replace(self.call.timed, **none)
         self.set(stamps=msgspec.structs.replace(self.call.stamps, **none), timed=timed)
 
@@ -125,6 +126,8 @@ class Change:
             self.entrust(Party.LADDER, at, at + step.wait)
             return
         if steps:
+            # Steps that a dispatch had passed over are told as well.
+            self.set(passed=())
             self.note(EventKind.STEP_TOLD, at, LADDER, again=True)
             self.tell(PageKind.CALL, range(len(steps)))
         if self.call.state is not CallState.ON_THE_WAY:
@@ -176,7 +179,7 @@ def _next_at(call: Call) -> datetime | None:
     if call.state not in STOPPED:
         clock += [half_at(call)] if call.stamps.half_time is None else []
         clock += [call.rescue_by] if call.stamps.overdue is None else []
-    return min(each for each in (call.responsible.until, *clock) if each is not None)
+    return min(each for each in (call.responsible.until, call.tap_owed_at, *clock) if each is not None)
 
 
 _PARTIES = {
@@ -188,12 +191,16 @@ _PARTIES = {
 }
 
 
-def adopted(call: Call) -> Call:
-    """Return an open call that names nobody responsible, as an earlier version kept it, with somebody who is."""
-    if call.responsible is not None or not call.open:
+def adopted(call: Call, now: datetime | None = None) -> Call:
+    """Return an open call that names nobody responsible, as an earlier version kept it, with somebody who is.
+
+    Where that version waited for nothing any more it is due ``now``; without ``now`` it stays as it is.
+    """
+    until = call.next_at or now
+    if call.responsible is not None or not call.open or until is None:
         return call
     responder, party = call.responder, _PARTIES.get(call.state, Party.LADDER)
-    if responder is not None and call.state is CallState.ON_THE_WAY:
+    if responder is not None and call.state is CallState.ON_THE_WAY and not call.damaged:
         responder = msgspec.structs.replace(responder, on_the_way_at=call.stamps.on_the_way or call.stamps.raised)
-    until = call.next_at or call.measured.raised
-    return msgspec.structs.replace(call, responder=responder, responsible=Responsible(party, until, call.answered_by))
+    name = responder.name if party is Party.RESPONDER and responder is not None else call.answered_by
+    return msgspec.structs.replace(call, responder=responder, responsible=Responsible(party, until, name))

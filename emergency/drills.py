@@ -2,8 +2,8 @@
 
 Drills are spread over the days of the month that are left, so that a duty room with thirty lifts has two or three a
 day and not all on the first. A lift on which people held a drill this month has had it. While a call, or a drill, is
-open in the community none begins there. Nothing is kept beside the calls: drills that a day missed are spread over the
-others.
+open in the community none begins there; one that nobody closes ends with the hours. Nothing is kept beside the calls:
+drills that a day missed are spread over the others.
 """
 
 import asyncio
@@ -18,10 +18,11 @@ import structlog
 
 from core.clock import Clock
 from core.errors import TemporaryError
+from emergency.acts import Close
 from emergency.asking import Lifts
 from emergency.ladder import community_of
-from emergency.model import CallFilter, Source
-from emergency.plan import DAYS, DrillHours
+from emergency.model import CallFilter, Cause, Source
+from emergency.plan import DAYS, DrillHours, EmergencyPlan
 from emergency.ports import CallRecords, Places
 from emergency.steps import CallRequest
 from emergency.switchboard import Switchboard
@@ -29,6 +30,8 @@ from emergency.switchboard import Switchboard
 _log = structlog.get_logger()
 LOOK_SECONDS = 60.0
 ACTOR = "drills"
+_REF = "calendar"
+_LEFT_OPEN = "演练时段结束，无人关闭 / the hours for drills are over and nobody closed it"
 # Drills of one community in one month that are looked at: far more than lifts stand in one.
 _MOST = 10_000
 
@@ -97,6 +100,7 @@ class DrillCalendar:
         """Begin what is due now, at most one drill in each community. Raises `TemporaryError`; may be repeated."""
         now = self._clock.now().astimezone(self._zone)
         plan = self._switchboard.plan
+        await self._end(plan, now)
         if not any(each.drills is not None and is_time(each.drills, now) for each in plan.communities):
             return
         by_community = defaultdict[str, list[str]](list)
@@ -107,15 +111,24 @@ class DrillCalendar:
             if hours is not None and is_time(hours, now):
                 await self._look_at(community, lifts, hours, now)
 
+    async def _end(self, plan: EmergencyPlan, now: datetime) -> None:
+        for drill in await self._records.calls(CallFilter(open=True, drill=True), None, _MOST):
+            hours = community_of(plan, drill.place.community).drills
+            if _REF in drill.joined and (hours is None or not is_time(hours, now)):
+                await self._switchboard.act(drill.id, Close(Cause.DRILL, _LEFT_OPEN), ACTOR)
+                _log.warning("drill.left_open", call=drill.id, lift=drill.place.lift)
+
     async def _look_at(self, community: str, lifts: Sequence[str], hours: DrillHours, now: datetime) -> None:
         if await self._records.calls(CallFilter(open=True, community=community), None, 1):
             return
         month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         held = await self._records.calls(CallFilter(drill=True, community=community, since=month), None, _MOST)
-        drilled = {call.place.lift: call.stamps.raised.astimezone(self._zone).date() for call in held}
+        drilled = {
+            call.place.lift: call.stamps.raised.astimezone(self._zone).date() for call in held if call.place.lift
+        }
         lift = due(hours, lifts, drilled, now.date())
         if lift is not None:
-            request = CallRequest(Source.DRILL, await self._places.of_lift(lift), drill=True)
+            request = CallRequest(Source.DRILL, await self._places.of_lift(lift), drill=True, ref=_REF)
             # Two processes that look at once begin one drill.
             await self._switchboard.raise_call(request, ACTOR, key=f"drill {now:%Y-%m} {lift}")
             _log.info("drill.begun", lift=lift)

@@ -192,8 +192,9 @@ def _answered(call: Call) -> datetime | None:
 
 
 def _is_taken_back(call: Call) -> bool:
-    stopped = _stopped_unanswered(call)
-    return stopped is not None and stopped - _began(call) <= ANSWER_TARGET
+    stopped, stamps = _stopped_unanswered(call), call.stamps
+    rescued = stamps.on_site or stamps.freed or stamps.overdue or call.was_overdue
+    return stopped is not None and stopped - _began(call) <= ANSWER_TARGET and not rescued
 
 
 def _stopped_unanswered(call: Call) -> datetime | None:
@@ -206,7 +207,8 @@ def _stopped_unanswered(call: Call) -> datetime | None:
 
 def _is_overdue(call: Call, now: datetime) -> bool:
     state = clock_state(call, now)
-    return state in _LATE or (call.measured.overdue is not None and state is not ClockState.ON_TIME)
+    now_late = state in _LATE or (call.measured.overdue is not None and state is not ClockState.ON_TIME)
+    return now_late or call.was_overdue
 
 
 def _overdue(call: Call) -> OverdueCall:

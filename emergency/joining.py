@@ -79,7 +79,9 @@ def leave_details(change: Change, what: acts.Details, actor: str, now: datetime)
     first = call.callers[:1] if call.source is Source.RESIDENT else ()
     own = call.caller == Caller() or what.page in {call.caller.page, *first} - {""}
     before = call.caller
-    caller = Caller(what.name or before.name, what.phone or before.phone, before.text, what.page) if own else before
+    # What two pages leave is never mixed: one's name beside another's number.
+    kept = before if before.page in ("", what.page) else Caller(text=before.text)
+    caller = Caller(what.name or kept.name, what.phone or kept.phone, kept.text, what.page) if own else before
     people = call.people if what.people is None or not (own or call.people is None) else what.people
     repeated = (caller, people) == (before, call.people) and (own or said in call.details)
     if repeated or not (what.name or what.phone or what.people) or len(call.details) >= DETAILS_KEPT:
@@ -92,10 +94,20 @@ def leave_details(change: Change, what: acts.Details, actor: str, now: datetime)
 def _page_for_a_tap(change: Change, now: datetime) -> None:
     """Tell people again of a call that somebody has taken, within bounds: a tap in a page or an app costs nothing."""
     paged = change.call.tap_pages
-    again = not paged or (len(paged) < TAP_PAGES and now - paged[-1] >= TAP_PAGES_APART)
-    if change.call.state is not CallState.RINGING and again:
-        change.set(tap_pages=(*paged, now))
+    if change.call.state is CallState.RINGING or len(paged) >= TAP_PAGES:
+        return
+    if paged and now - paged[-1] < TAP_PAGES_APART:
+        change.set(tap_owed_at=paged[-1] + TAP_PAGES_APART)
+    else:
+        change.set(tap_pages=(*paged, now), tap_owed_at=None)
         _call_again(change, now)
+
+
+def tell_owed(change: Change, at: datetime, _now: datetime) -> None:
+    """Tell people of a tap that came too soon after another, unless the call rings, or seems over, meanwhile."""
+    change.set(tap_owed_at=None)
+    if change.call.state not in (CallState.RINGING, CallState.FREED, CallState.ABANDONED):
+        _page_for_a_tap(change, at)
 
 
 def _call_again(change: Change, now: datetime) -> None:
@@ -118,7 +130,7 @@ def _ring_again(change: Change, now: datetime) -> None:
     for rule in (UNANSWERED, OVERDUE):
         change.end_alert(rule, now, "再次求助，重新开始", "help is asked for again")
     change.set(state=CallState.RINGING, told=0, responder=None)
-    change.set(**dict.fromkeys(("further", "withdrawn", "declined", "passed", "dialled"), ()))
+    change.set(**dict.fromkeys(("further", "withdrawn", "declined", "passed", "dialled"), ()), tap_owed_at=None)
     change.unstamp(*(field.name for field in msgspec.structs.fields(Stamps) if field.name not in _KEPT))
     change.run_clock(now)
     change.climb(now)

@@ -259,6 +259,8 @@ class Call(Struct, frozen=True):
     """
     tap_pages: tuple[datetime, ...] = ()
     """When a tap told people again of a call that somebody had taken, on the steady clock."""
+    tap_owed_at: datetime | None = None
+    """When people are told of a tap that came too soon after ``tap_pages``, on the steady clock; ``None`` for none."""
     withdrawn: tuple[str, ...] = ()
     """Of ``callers`` those who took it back while others still called; `STAFF_SAYS` where staff said so for them."""
     declined: tuple[str, ...] = ()
@@ -271,6 +273,8 @@ class Call(Struct, frozen=True):
     """People in the car, as far as somebody told."""
     alerts: tuple[str, ...] = ()
     """Rules of our own alerts about this call that fire now."""
+    was_overdue: bool = False
+    """A rescue clock that ran before the present one ended with nobody on site."""
     clock_from: datetime | None = None
     """When the rescue clock began; ``None`` for a call kept before both clocks were told apart."""
     timed: Stamps | None = None

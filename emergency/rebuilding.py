@@ -91,6 +91,7 @@ def rebuilt(known: CallColumns, history: Sequence[CallEvent], reason: str) -> Ca
         told=_told(latest),
         next_at=None if state is CallState.CLOSED else known.next_at,
         rescue_from=latest[0].at if start else None,
+        was_overdue=_says(history[:start], EventKind.OVERDUE),
         alarm=source is Source.CAR_BUTTON or _says(history, EventKind.JOINED, source=Source.CAR_BUTTON.value),
         joined=tuple(str(event.facts["ref"]) for event in history if event.facts.get("ref")),
         people=_people_of(history),
@@ -142,6 +143,8 @@ def _without_take_backs(history: Sequence[CallEvent]) -> list[CallEvent]:
 def _stamps_of(raised_at: datetime, history: Iterable[CallEvent], latest: Iterable[CallEvent]) -> Stamps:
     first: dict[str, datetime] = {}
     for event in latest:
+        if event.kind is EventKind.NOT_ON_SITE:
+            first.pop("on_site", None)
         if name := _STAMPS.get(event.kind):
             first.setdefault(name, event.at)
     return Stamps(raised_at, alarm_ended=_alarm_ended(history), **first)
@@ -210,25 +213,34 @@ def _alerts_of(call: Call, history: Sequence[CallEvent]) -> tuple[str, ...]:
 
 def _taken(history: Sequence[CallEvent]) -> dict[str, Any]:
     """Return who took the call, who goes, and why it was closed."""
-    taken: dict[str, Any] = {"answered_by": "", "responder": None, "cause": None}
+    taken: dict[str, Any] = {"answered_by": "", "responder": None, "further": (), "cause": None}
+    arrived = False
     for event in history:
         name = _text(event.facts.get("name"))
         known: Responder | None = taken["responder"]
+        others = tuple(each for each in taken["further"] if each != name)
         match event.kind:
             case EventKind.ANSWERED:
                 taken["answered_by"] = event.actor
             case EventKind.STEP_TOLD | EventKind.TO_BE_DIALLED:
                 taken["answered_by"] = ""
+            case EventKind.ON_SITE | EventKind.FREED:
+                arrived = True
+            case EventKind.ON_THE_WAY if arrived:
+                pass
+            case EventKind.DISPATCHED if arrived or (known is not None and known.on_the_way_at and known.name != name):
+                taken["further"] = (*others, name)
             case EventKind.DISPATCHED | EventKind.ON_THE_WAY:
                 phone, contractor = (_text(event.facts.get(fact)) for fact in ("phone", "contractor"))
                 set_out = event.at if event.kind is EventKind.ON_THE_WAY else None
                 if known is not None and known.name == name:
                     set_out = known.on_the_way_at or set_out
-                taken["responder"] = Responder(name, phone, contractor=contractor, on_the_way_at=set_out)
-            case EventKind.CANNOT_COME if known is not None and known.name == name:
-                taken["responder"] = None
+                taken |= {"responder": Responder(name, phone, contractor=contractor, on_the_way_at=set_out)}
+                taken["further"] = others
+            case EventKind.CANNOT_COME:
+                taken |= {"responder": None if known and known.name == name else known, "further": others}
             case EventKind.NOT_ON_SITE:
-                taken["responder"] = None
+                taken["responder"], arrived = None, False
             case EventKind.CLOSED:
                 taken["cause"] = _word(Cause, str(event.facts.get("cause", "")))
     return taken

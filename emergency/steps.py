@@ -91,7 +91,7 @@ def raised(
         clock_from=now,
         timed=Stamps(raised=now),
     )
-    change = Change(call, rules, ahead)
+    change = Change(call, rules, now, ahead)
     facts = {"people": request.people, "taken_back_before": before.code or None}
     change.note(EventKind.RAISED, now, actor, request.caller.text, source=request.source.value, **facts)
     change.climb(now)
@@ -106,7 +106,7 @@ def act(
         if isinstance(what, acts.Close) and what.cause is call.cause:
             return None
         raise Conflict(f"call {call.id} is closed: expected an open one")
-    change = Change(call, rules, ahead)
+    change = Change(call, rules, now, ahead)
     # Who takes a call, or takes it back, decides about its ladder, whatever of it has come due.
     ending = isinstance(what, _ENDING) or (isinstance(what, acts.Abandon) and _stops(call, what))
     taking = isinstance(what, _TAKING) and call.state not in STOPPED
@@ -127,15 +127,15 @@ def act(
 
 def tick(call: Call, now: datetime, rules: Rules, *, ahead: timedelta = _LEVEL) -> Decision | None:
     """Return what has come due by ``now``, in its order and at its instants; ``None`` where nothing has."""
-    change = Change(call, rules, ahead)
+    change = Change(call, rules, now, ahead)
+    before = change.call
     pass_time(change, now, climbing=True)
-    decided = change.decided()
-    return decided if decided.events else None
+    return None if change.call is before else change.decided()
 
 
 def climbed(call: Call, now: datetime, rules: Rules, *, ahead: timedelta = _LEVEL) -> Decision:
     """Return what follows from notifying the next step without waiting for it."""
-    change = Change(call, rules, ahead)
+    change = Change(call, rules, now, ahead)
     change.climb(now)
     return change.decided()
 
@@ -150,7 +150,7 @@ def repaired(call: Call, place: Place, now: datetime, rules: Rules, *, ahead: ti
     """Give a rebuilt call what only the plan and the registry know, and alert about it; ``None`` where that is done."""
     if not needs_repair(call):
         return None
-    change = Change(call, rules, ahead)
+    change = Change(call, rules, now, ahead)
     began = call.clock_from or change.timed(call.rescue_from or call.stamps.raised)
     change.set(place=place, ladder=rules.ladder, clock_from=began)
     stamped = {name: change.timed(at) for name, at in msgspec.structs.asdict(call.stamps).items() if at is not None}
@@ -175,12 +175,13 @@ def _answer(change: Change, _what: acts.Answer, actor: str, now: datetime) -> No
     _taken(change, actor, now)
     if not held:
         change.entrust(Party.STAFF, now, now + change.rules.answered_wait, actor)
-    if call.told > 1:
+    if call.told > 1 and call.state is not CallState.ON_SITE:
         change.tell_those_told(PageKind.UPDATE)
 
 
 def _taken(change: Change, actor: str, now: datetime) -> None:
-    """Whatever anybody does about a call that rings, they have taken it."""
+    """Whatever anybody does about a call that rings, they have taken it; who had said that they cannot come can now."""
+    _undecline(change, actor)
     if not change.call.answered_by:
         change.stamp("answered", now)
         change.set(answered_by=actor)
@@ -196,7 +197,7 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
     asked = Responder(what.name, what.phone, None, what.contractor, asked_at=change.wall(now))
     held, goes = _is_held(call, now), known is not None and known.on_the_way_at is not None
     said = known is not None and (known.name, known.phone, known.contractor) == (what.name, what.phone, what.contractor)
-    if what.step is None and ((said and held) or what.name in call.further):
+    if what.step is None and held and (said or what.name in call.further):
         return
     _taken(change, actor, now)
     change.stamp("dispatched", now)
@@ -205,7 +206,7 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
             change.set(further=tuple(dict.fromkeys((*call.further, what.name)))[-CALLERS_KEPT:])
     else:
         if not (goes and known is not None and known.name == what.name):
-            change.set(responder=asked)
+            change.set(responder=asked, further=_without(call.further, what.name))
         change.entrust(Party.STAFF, now, now + change.rules.dispatch_wait, actor)
     _undecline(change, what.name)
     change.note(EventKind.DISPATCHED, now, actor, name=what.name, phone=what.phone, contractor=what.contractor)
@@ -226,7 +227,12 @@ def _is_held(call: Call, now: datetime) -> bool:
 
 
 def _undecline(change: Change, name: str) -> None:
-    change.set(declined=tuple(each for each in change.call.declined if each != name))
+    if name in change.call.declined:
+        change.set(declined=_without(change.call.declined, name))
+
+
+def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(each for each in names if each != name)
 
 
 def _on_the_way(change: Change, what: acts.OnTheWay, actor: str, now: datetime) -> None:
@@ -248,7 +254,9 @@ def _on_the_way(change: Change, what: acts.OnTheWay, actor: str, now: datetime) 
     _taken(change, actor, now)
     change.stamp("on_the_way", now)
     if change.call.state is not CallState.ON_SITE:
-        change.set(responder=goes)
+        # Who was on the way before them still is.
+        others = (known.name,) if known is not None and known.on_the_way_at and known.name != what.name else ()
+        change.set(responder=goes, further=(*_without(change.call.further, what.name), *others)[-CALLERS_KEPT:])
         until = None if arrives_at is None else max(arrives_at, now) + LATE_AGAIN
         change.entrust(Party.RESPONDER, now, until, what.name)
     _undecline(change, what.name)
@@ -264,13 +272,12 @@ def _cannot_come(change: Change, what: acts.CannotCome, actor: str, now: datetim
     call, who = change.call, change.call.responsible
     if what.name in call.declined:
         return
-    further = tuple(each for each in call.further if each != what.name)
-    change.set(declined=(*call.declined, what.name)[-CALLERS_KEPT:], further=further)
+    change.set(declined=(*call.declined, what.name)[-CALLERS_KEPT:], further=_without(call.further, what.name))
     change.note(EventKind.CANNOT_COME, now, actor, what.reason, name=what.name)
     goes = call.responder is not None and call.responder.name == what.name
     if goes:
         change.set(responder=None)
-    if goes or not _is_held(call, now) or (who is not None and what.name in (who.name, call.answered_by)):
+    if goes or not _is_held(call, now) or (who is not None and what.name == who.name):
         change.note(EventKind.HANDED_ON, now, actor, name=what.name)
         change.climb(now)
 
@@ -342,7 +349,7 @@ def _abandon(change: Change, what: acts.Abandon, actor: str, now: datetime) -> N
 
 def _stops(call: Call, what: acts.Abandon) -> bool:
     """Tell whether nobody else calls and nobody was asked to go: whoever goes has a look all the same."""
-    nobody_goes = call.responder is None and call.state in (CallState.RINGING, CallState.ANSWERED)
+    nobody_goes = call.responder is None and not call.further and call.state in (CallState.RINGING, CallState.ANSWERED)
     return nobody_goes and not _others_call(call, what.caller)
 
 
@@ -382,7 +389,7 @@ def _note(change: Change, what: acts.Note, actor: str, now: datetime) -> None:
 
 def _close(change: Change, what: acts.Close, actor: str, now: datetime) -> None:
     call = change.call
-    if call.state is CallState.RINGING and call.stamps.answered is None:
+    if call.state is CallState.RINGING and call.stamps.answered is None and not call.drill:
         raise Conflict(f"call {call.id} rings: somebody has to answer it before it can be closed")
     if call.alarm and call.stamps.alarm_ended is None and not call.drill:
         raise Conflict(f"call {call.id}: the end of alarm has to be set at the lift first, by its code or its reset")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar, cast
 from weakref import WeakValueDictionary
@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from core.clock import Clock, Moment, moment
-from core.errors import Stale, TemporaryError
+from core.errors import Conflict, Stale, TemporaryError
 from emergency import steps
 from emergency.acts import Act, Join
 from emergency.ladder import LadderStep, Rules, rules_of
@@ -27,6 +27,8 @@ Wording = Callable[[Call, PageKind, LadderStep | None, Sequence[LadderStep]], tu
 _ATTEMPTS = 20
 _Result = TypeVar("_Result")
 _DUE_AT_ONCE = 200
+_OF_NEWS = (PageKind.AGAIN, PageKind.REMINDER, PageKind.HALF_TIME, PageKind.OVERDUE, PageKind.DIAL)
+"""What somebody has to hear of, whoever it is."""
 
 
 class Switchboard:
@@ -199,10 +201,15 @@ class Switchboard:
             self.on_pages()
 
     async def _with_pages(self, decided: Decision, now: Moment) -> tuple[Decision, tuple[Page, ...]]:
-        """Address the tellings. After a step that reaches nobody now, and shows nobody to dial, the next is told."""
+        """Address the tellings. After a step that reaches nobody, and that nobody is asked to dial, the next is told.
+
+        Raises `Conflict` where somebody was to be told to go, and cannot be.
+        """
         rules, version = self.rules(decided.call), decided.call.version
         pages = await self._pages(decided.call, decided.tellings, rules, now)
-        while _nobody_called(decided.tellings, pages) and _may_climb(decided.call, rules):
+        if _reached(PageKind.DISPATCH, decided.tellings, pages) is False:
+            raise Conflict(f"call {decided.call.id}: nobody of that step can be told now; dial them")
+        while _reached(PageKind.CALL, decided.tellings, pages) is False and _may_climb(decided.call, rules, pages):
             further = steps.climbed(decided.call, now.steady, rules, ahead=now.ahead)
             call = msgspec.structs.replace(further.call, version=version)
             pages += await self._pages(call, further.tellings, rules, now)
@@ -212,13 +219,30 @@ class Switchboard:
     async def _pages(self, call: Call, tellings: Sequence[Telling], rules: Rules, now: Moment) -> tuple[Page, ...]:
         call, pages = on_the_wall(call, now.ahead), dict[tuple[PageKind, str], Page]()
         for telling in tellings:
-            for index in telling.steps:
-                if index < len(rules.steps):
-                    found = await self._directory.resolve(rules.steps[index].targets, now.wall, rota_only=call.drill)
-                    for recipient in found:
+            before = len(pages)
+            for index, recipient in await self._recipients(telling.steps, call, rules, now):
+                page = self._page(call, telling.kind, rules, index, recipient, now)
+                pages.setdefault((telling.kind, recipient.receiver), page)
+            if len(pages) == before and telling.kind in _OF_NEWS:
+                # Nobody of those can be told now: the first who can be hears of it.
+                for index in range(len(rules.steps)):
+                    for _, recipient in await self._recipients([index], call, rules, now):
                         page = self._page(call, telling.kind, rules, index, recipient, now)
                         pages.setdefault((telling.kind, recipient.receiver), page)
+                    if len(pages) > before:
+                        break
         return tuple(pages.values())
+
+    async def _recipients(
+        self, steps: Iterable[int], call: Call, rules: Rules, now: Moment
+    ) -> list[tuple[int, Recipient]]:
+        found: list[tuple[int, Recipient]] = []
+        for index in steps:
+            if index < len(rules.steps):
+                targets = rules.steps[index].targets
+                told = await self._directory.resolve(targets, now.wall, rota_only=call.drill)
+                found += [(index, recipient) for recipient in told]
+        return found
 
     def _page(self, call: Call, kind: PageKind, rules: Rules, index: int, recipient: Recipient, now: Moment) -> Page:
         step, to_dial = rules.steps[index], rules.to_dial(call)
@@ -275,11 +299,13 @@ def facts_of(call: Call, steps: Sequence[LadderStep]) -> dict[str, Value]:
     }
 
 
-def _nobody_called(tellings: Sequence[Telling], pages: Sequence[Page]) -> bool:
-    called = any(telling.kind is PageKind.CALL for telling in tellings)
-    return called and all(page.kind is not PageKind.CALL for page in pages)
+def _reached(kind: PageKind, tellings: Sequence[Telling], pages: Sequence[Page]) -> bool | None:
+    """Tell whether anybody was reached by what ``tellings`` say of ``kind``; ``None`` where they say nothing of it."""
+    if all(telling.kind is not kind for telling in tellings):
+        return None
+    return any(page.kind is kind for page in pages)
 
 
-def _may_climb(call: Call, rules: Rules) -> bool:
-    last = rules.steps[call.told - 1] if 0 < call.told <= len(rules.steps) else None
-    return call.told < len(rules.steps) and not (last is not None and last.dial)
+def _may_climb(call: Call, rules: Rules, pages: Sequence[Page]) -> bool:
+    asked = any(page.kind is PageKind.DIAL for page in pages)
+    return call.told < len(rules.steps) and not asked

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from emergency.changes import CLOCK, Change
+from emergency.joining import tell_owed
 from emergency.model import STOPPED, Call, CallState, EventKind, PageKind, Party
 from emergency.own_rules import OVERDUE, UNANSWERED
 from emergency.rescue import half_at
@@ -28,6 +29,8 @@ def pass_time(change: Change, now: datetime, *, climbing: bool) -> None:
 
 def _due(call: Call, *, climbing: bool) -> Due | None:
     coming = clock_due(call)
+    if climbing and call.tap_owed_at is not None:
+        coming.append((call.tap_owed_at, tell_owed))
     if climbing and call.responsible is not None:
         coming.append((call.responsible.until, _remind if call.state in STOPPED else _climb))
     return min(coming, key=lambda each: each[0], default=None)

@@ -30,6 +30,7 @@ from api.voice_exchange import VoiceExchange
 from core.clock import wall_ahead
 from core.errors import Conflict, TemporaryError
 from emergency.acts import Abandon, Details
+from emergency.joining import DETAILS_KEPT
 from emergency.model import Call, CallPoint, CallState, Place, ScannedCode, Source
 from emergency.rescue import on_the_wall
 from emergency.steps import CALLER, CallRequest
@@ -47,7 +48,7 @@ _FOLLOWED = 5
 _FORM_BYTES = 4_096
 _NAME_CHARACTERS, _PHONE_CHARACTERS, _PEOPLE = 40, 30, range(1, 101)
 _NOT_OF_A_PHONE = re.compile(r"[^0-9+() -]")
-_Act = Callable[[CallPoint, Call, dict[str, str]], Awaitable[Call]]
+_Act = Callable[[CallPoint, Call, dict[str, str]], Awaitable[Call | None]]
 _log = structlog.get_logger()
 
 
@@ -174,7 +175,10 @@ async def _acted(
             if found is None or call is None:
                 return _no_call(request, token, lang)
             shown = replace(shown, place=call.place, phones=phones_of(given.emergency.calls.plan, call.place))
-            call = await act(found.point, call, said)
+            after = await act(found.point, call, said)
+            if after is None:
+                return _refused(request, shown, 422, "nothing of it can be kept")
+            call = after
     except TemporaryError:
         return _refused(request, shown, 503, "this cannot be kept now: try again, or dial")
     return _answer(given, request, token, call, lang)
@@ -211,16 +215,18 @@ async def _raised(given: Dependencies, asked: CallRequest, key: str) -> tuple[Ca
     return await given.emergency.calls.raise_call(asked, CALLER)
 
 
-async def _detailed(given: Dependencies, request: Request, call: Call, said: dict[str, str]) -> Call:
-    """Keep what a caller leaves; a closed call takes nothing any more."""
+async def _detailed(given: Dependencies, request: Request, call: Call, said: dict[str, str]) -> Call | None:
+    """Keep what a caller leaves; ``None`` where nothing of it can be kept, as of a closed call."""
     name = "".join(filter(str.isprintable, " ".join(said.get("name", "").split())))[:_NAME_CHARACTERS]
     phone = _NOT_OF_A_PHONE.sub("", said.get("phone", "")).strip()[:_PHONE_CHARACTERS]
     people = next((count for count in _PEOPLE if str(count) == said.get("people", "").strip()), None)
+    if not (name or phone or people):
+        return None
     with contextlib.suppress(Conflict):
-        return (
-            await given.emergency.calls.act(call.id, Details(_who(request).page, name, phone, people), CALLER) or call
-        )
-    return call
+        after = await given.emergency.calls.act(call.id, Details(_who(request).page, name, phone, people), CALLER)
+        if after is not None and (after.version != call.version or len(after.details) < DETAILS_KEPT):
+            return after
+    return None
 
 
 async def _taken_back(given: Dependencies, request: Request, point: CallPoint, call: Call) -> Call:

@@ -1,7 +1,7 @@
 """The records of emergency calls made of lists, for tests: they keep every commit, and can be told to fail."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
@@ -16,6 +16,9 @@ from storage.records.call_pages import intent_of, own_alert_id, own_steps
 from storage.records.call_rows import page_row
 
 _NOTHING = Standing({}, {}, frozenset(), 0)
+
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class MemoryCallRecords:
@@ -72,7 +75,7 @@ class MemoryCallRecords:
 
     async def due(self, now: datetime, limit: int) -> list[Call]:
         """Return open calls whose ``next_at`` has come, the longest due first."""
-        coming = [(one.next_at, one.number, one) for one in self._open() if one.next_at is not None]
+        coming = [(one.next_at or _EVER, one.number, one) for one in self._open()]
         return [one for at, _, one in sorted(coming, key=lambda each: each[:2]) if at <= now][:limit]
 
     async def damaged(self) -> list[Call]:

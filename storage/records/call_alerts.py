@@ -73,7 +73,10 @@ _STEP_COLUMNS = [alerts.c[name] for name in ("number", "id", "rule", "severity",
 def _wanting(settling: Settling, followed: int) -> Select[Any]:
     """Find the alerts of the incident that an act settles. No instant is read: a damaged one must not fail the call."""
     flags = [_FIRES.label("fires"), _UNSEEN.label("unseen"), LATCHED.label("latched")]
-    wants = or_(_UNSEEN, LATCHED, _FIRES) if settling.closed else _UNSEEN
+    # One that ended and was joined by nobody belongs to an earlier incident.
+    raised = alerts.c.id.in_([ref.rpartition("/")[0] for ref in settling.call.joined])
+    unseen = and_(_UNSEEN, or_(_FIRES, LATCHED, raised))
+    wants = or_(unseen, LATCHED, _FIRES) if settling.closed else unseen
     seen = max(settling.heard, followed)
     incident = or_(alerts.c.id.in_(own_alert_ids(settling.call)), *_of_lift(settling.call.place.lift, seen))
     return select(*_STEP_COLUMNS, *flags).where(incident, wants).order_by(alerts.c.number)

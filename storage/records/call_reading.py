@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Row, Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from emergency.changes import adopted
 from emergency.model import Call, CallEvent, EventRow
 from emergency.rebuilding import CallColumns, rebuilt
 from storage.records.call_rows import IS_OPEN
@@ -50,7 +51,7 @@ def call_of(row: Row[Any]) -> Call:
     """Return the call of a whole row; raises one of `UNDECODABLE` where any part of it is damaged."""
     call = msgspec.json.decode(row.call, type=Call)
     require_sound(row, calls)
-    return replace(call, number=row.number, version=row.version)
+    return adopted(replace(call, number=row.number, version=row.version))
 
 
 def event_of(row: Row[Any]) -> EventRow:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, bindparam, insert, not_, select, true, update
+from sqlalchemy import ColumnElement, Select, bindparam, insert, not_, or_, select, true, update
 
 from alerts.dispatch.model import OutboxEntry
 from emergency.model import Call, CallEvent, CallFilter, PageRow
@@ -67,7 +67,8 @@ def page_row(entry: OutboxEntry) -> PageRow:
 
 
 def select_due(now: datetime, limit: int) -> Select[Any]:
-    due = select(calls).where(calls.c.next_at <= now, IS_OPEN)
+    # Of an open call an earlier version could wait for nothing; this one always waits for somebody.
+    due = select(calls).where(or_(calls.c.next_at <= now, calls.c.next_at.is_(None)), IS_OPEN)
     return due.order_by(calls.c.next_at, calls.c.number).limit(limit)
 
 

@@ -23,6 +23,7 @@ from storage.memory.calls import MemoryCallPoints
 from tests.integration.pages import opened
 from tests.unit.api.calling import DirectoryTwin
 from tests.unit.api.twins import TelemetryTwin
+from tests.unit.api.walls import tell_by_messenger
 from tests.unit.api.world import TOKEN, World, application, empty_world
 
 CONTROLLER_CODE = "471147"
@@ -122,6 +123,7 @@ class DeskWorld:
         self.world: World = empty_world()
         self.world.clock = self.clock = clock
         self.world.telemetry = _Telemetry()
+        tell_by_messenger(self.world, "duty", "second", "kone", "shop")
         calling = self.world.calling
         calling.switchboard = Switchboard(calling.records, DirectoryTwin(), clock, lambda: PLAN, _words)
         self.calls = calling.switchboard

@@ -257,7 +257,7 @@ async def test_a_form_that_somebody_else_made_needless_goes_away(browser: Browse
         await page.locator("#field-code").fill("12")
         await world.does(call, EndAlarm("device"))
         await expect(page.locator(".act-form")).to_have_count(0)
-        await expect(page.locator(".todo p.problem")).to_contain_text("“解除报警”已不需要")
+        await expect(page.locator(".todo p.problem")).to_contain_text("“解除报警”已无须填写")
         await expect(page.locator("#act-close")).to_be_visible()
 
 
@@ -306,7 +306,12 @@ async def test_a_number_is_dialled_by_hand_and_never_told(browser: Browser, host
         await expect(page.locator(".history")).not_to_contain_text("通知：就近救援站")
         await expect(page.locator("#silence")).to_be_visible()
         await expect(page).to_have_title(re.compile("请人工拨打电话"))
+        world.clock.advance(timedelta(minutes=6))
+        await world.calls.tick()
+        await page.locator("#dialled-fire-service").click()
+        await expect(page.locator("#field-step")).to_have_value("fire-service")
         await page.locator("#dialled-station").click()
+        await expect(page.locator("#field-step")).to_have_value("station")
         await page.locator("#field-answer").fill("十五分钟到")
         await page.locator("#confirm").click()
         await expect(page.locator(".rung.dialled")).to_contain_text("已拨打十五分钟到")
@@ -332,6 +337,34 @@ async def test_a_drill_cannot_be_taken_for_a_call(browser: Browser, host: str, w
         await expect(page.locator(".drill-banner")).to_contain_text("DRILL")
         await expect(page.locator(".tab em")).to_have_text("演练")
         await expect(page).to_have_title(re.compile("演练"))
+
+
+async def test_nobody_is_asked_to_dial_in_a_drill(browser: Browser, host: str, world: DeskWorld) -> None:
+    async with desk_page(browser, host) as page:
+        await world.rings(source=Source.DRILL, drill=True)
+        for seconds in (30, 30, 60, 60):
+            world.clock.advance(timedelta(seconds=seconds))
+            await world.calls.tick()
+        await expect(page.locator(".rung.not_dialled .mark").first).to_have_text("未拨打")
+        await expect(page.locator(".history")).to_contain_text("演练不拨打")
+        for words in ("需人工拨打", "请人工拨打"):
+            await expect(page.locator("main")).not_to_contain_text(words)
+        await expect(page.locator("#dialled-station")).to_have_count(0)
+
+
+async def test_a_call_that_was_silenced_and_answered_is_heard_when_it_rings_again(
+    browser: Browser, host: str, world: DeskWorld
+) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.rings()
+        await page.locator("#silence").click()
+        await expect(page.locator("#silence")).to_have_count(0)
+        await world.does(call, Answer())
+        await _stands(page, "answered")
+        world.clock.advance(timedelta(minutes=4))
+        await world.calls.tick()
+        await _stands(page, "ringing")
+        await expect(page.locator("#silence")).to_be_visible()
 
 
 async def test_what_a_caller_writes_stays_text(browser: Browser, host: str, world: DeskWorld) -> None:

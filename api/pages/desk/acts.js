@@ -17,7 +17,7 @@ const NEXT = {
   freed: ['close'],
   abandoned: ['close', 'dispatch'],
 };
-const ACTS = ['answer', 'dispatch', 'on_the_way', 'cannot_come', 'on_site', 'not_on_site', 'freed', 'end_of_alarm', 'abandon', 'dialled', 'note', 'close'];
+const ACTS = ['answer', 'dispatch', 'on_the_way', 'cannot_come', 'on_site', 'not_on_site', 'freed', 'end_of_alarm', 'abandon', 'note', 'close'];
 /** What ends something or takes it back stands in a menu, unless it comes next. */
 const RISKY = ['cannot_come', 'not_on_site', 'abandon', 'close'];
 const AFTER_ARRIVAL = ['cannot_come', 'abandon', 'on_site'];
@@ -61,9 +61,9 @@ export const because = (act, call) => {
 /** Whether an act needs something said. */
 export const asks = (act) => act !== 'answer';
 
-/** The form of `act`; `send(body)` does it. */
-export function form(act, call, send, cancel) {
-  const fields = FIELDS[act](call);
+/** The form of `act`, which begins with `about`; `send(body)` does it. */
+export function form(act, call, about, send, cancel) {
+  const fields = FIELDS[act](call, about);
   return h('form', { class: 'act-form', 'aria-label': t(`act_${act}`), onsubmit: (event) => {
     event.preventDefault();
     send(BODIES[act](new FormData(event.target), call));

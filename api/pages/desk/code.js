@@ -1,13 +1,13 @@
 // The code of a lift's controller in the form that ends its alarm: whether one is kept, setting the first, checking it.
 import { h } from './dom.js';
 import { ask } from './server.js';
-import { clockTime, t } from './text.js';
+import { clockTime, speaks, t } from './text.js';
 
 const KNOWN = { 'urn:anju:problem:wrong-controller-code': 'code_wrong', 'urn:anju:problem:no-controller-code': 'code_none' };
 
-/** What a refused code means, in the reader's language; empty for any other error. */
+/** What a refused code, or too many of them, means in the reader's language; empty for any other error. */
 export function codeProblem(error) {
-  if (error.status === 429) return t('code_tries', { minutes: Math.ceil(error.wait / 60) });
+  if (error.status === 429) return t('too_many_tries', { minutes: Math.ceil(error.wait / 60) });
   return KNOWN[error.type] ? t(KNOWN[error.type]) : '';
 }
 
@@ -41,7 +41,7 @@ export function codeField(lift) {
   }
 
   function failed(error) {
-    said.textContent = codeProblem(error) || (error.status ? t('failed', { detail: error.message }) : t('not_reached'));
+    said.textContent = codeProblem(error) || (error.status ? t('failed', { detail: speaks() === 'en' ? error.message : String(error.status) }) : t('not_reached'));
     said.className = 'problem';
   }
 

@@ -12,16 +12,17 @@ export function toDial(call) {
 export const numbers = (step) => step.contacts.map((one) => one.phone).filter(Boolean).join(', ');
 
 /** What stands beside a step with a number; `dial()` opens the form. */
-export function dialling(call, step, dial) {
+export function dialling(step, dial) {
   const { dialled } = step;
   return [
     dialled && h('p', { class: 'dialled' }, t('dialled_by', { time: clockTime(dialled.at), name: dialled.by }), dialled.answer && h('q', {}, dialled.answer)),
     h('button', { type: 'button', id: `dialled-${step.name}`, class: 'small', onclick: dial }, t(dialled ? 'dialled_again' : 'act_dialled'))];
 }
 
-/** The form that records it; the first number that waits stands first. */
-export function dialledFields(call) {
-  const steps = call.ladder.steps.filter((step) => step.dial), first = toDial(call)[0] ?? steps[0];
+/** The form that records it; it begins with the step `about`, or the first that waits. */
+export function dialledFields(call, about) {
+  const steps = call.ladder.steps.filter((step) => step.dial);
+  const first = steps.find((step) => step.name === about) ?? toDial(call)[0] ?? steps[0];
   return [
     h('label', { class: 'field' }, t('dialled_which'), h('select', { name: 'step', id: 'field-step' },
       steps.map((step) => h('option', { value: step.name, selected: step === first }, `${titled(step)} ${numbers(step)}`)))),

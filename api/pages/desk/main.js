@@ -69,9 +69,17 @@ function keep(call) {
   const before = calls.get(call.id);
   if (before && before.version > call.version) return;
   calls.set(call.id, call);
+  quieten(call);
   withdraw(call);
   if (call.state === 'ringing' && !rung.has(call.id)) arrived(call);
   if (call.id === selected && before?.version !== call.version) look();
+}
+
+/** What has ended rings anew when it comes again. */
+function quieten(call) {
+  if (call.state !== 'ringing') rung.delete(call.id);
+  const now = reasons(call);
+  for (const reason of silenced) if (reason.startsWith(call.id) && !now.includes(reason)) silenced.delete(reason);
 }
 
 /** Take a form away whose act cannot be done any more, and say why. */
@@ -119,10 +127,10 @@ async function lookAtLift() {
   const id = selected, call = calls.get(id);
   if (!call?.place.lift || !call.open || document.hidden) return;
   try {
-    const device = await deviceOf(call.place.lift);
-    if (id === selected) seen.device = device;
+    const device = deviceOf(call.place.lift).then((found) => { if (id === selected) seen.device = found; });
     const { series } = await ask('GET', `/emergency-calls/${id}/signals`);
     if (id === selected) seen.signals = series;
+    await device;
   } catch (error) {
     if (error.status < 500) lost(error); // Calls come all the same while the telemetry store is away.
   }
@@ -161,11 +169,12 @@ function lost(error) {
 
 // ---- what is done
 
-function begin(id, name) {
-  const mine = work(id);
+/** Open the form of `name`, or put it away; `about` is what it begins with. */
+function begin(id, name, about = '') {
+  const mine = work(id), there = mine.open === name && mine.about === about;
   mine.problem = null;
   if (name && !asks(name)) { act(id, name); return; }
-  mine.open = mine.open === name ? '' : name;
+  Object.assign(mine, { open: there ? '' : name, about });
   render();
   const chosen = document.querySelector('.act-form input[name=who]:checked');
   (chosen ?? document.querySelector('.act-form input, .act-form select, .act-form button'))?.focus();
@@ -224,7 +233,7 @@ function signedOut({ byItself }) {
   raising.open = false;
   unfollow?.();
   unfollow = me = recent = null;
-  calls.clear();
+  for (const known of [calls, silenced, rung]) known.clear();
   forget();
   selected = '';
   online = true;

@@ -1,6 +1,6 @@
 // One call, from top to bottom: what it is, its clock, what to do, where it is, whom to call, what has happened.
 import { alarmSounds, asks, form, possible } from './acts.js';
-import { dialling, numbers } from './dial.js';
+import { dialling, numbers, toDial } from './dial.js';
 import { h, pairs, phone, renew } from './dom.js';
 import { liftOf } from './lift.js';
 import { presentStep, rescueOf, taken } from './rescue.js';
@@ -35,7 +35,7 @@ export function showCall(page, seen, desk) {
   renew(part('where'), [call.place, call.people, lift, language], () => where(call, lift));
   renew(part('who'), [call.ladder, call.state, call.nearby, seen.pages, language], () => who(seen, desk));
   renew(part('progress'), [call.stamps, language], () => progress(call));
-  renew(part('history'), [seen.events, language], () => history(seen.events));
+  renew(part('history'), [seen.events, call.drill, language], () => history(seen.events, call.drill));
 }
 
 function head(call) {
@@ -84,8 +84,8 @@ function showTodo(part, call, desk, language) {
   renew(part('todo'), [], () => TODO.map((name) => h('div', { class: name, 'data-part': name })));
   renew(part('problem'), [mine.problem?.()], () => mine.problem && h('p', { class: 'problem', role: 'alert' }, mine.problem()));
   renew(part('buttons'), [next, mine.open, mine.busy, call.source, language], () => buttons(next, call, desk, 'big'));
-  renew(part('form'), [mine.open, language], () => mine.open
-    && form(mine.open, call, (body) => desk.act(call.id, mine.open, body), () => desk.begin(call.id, '')));
+  renew(part('form'), [mine.open, mine.about, language], () => mine.open
+    && form(mine.open, call, mine.about, (body) => desk.act(call.id, mine.open, body), () => desk.begin(call.id, '')));
   renew(part('talk'), [call.open, call.state === 'ringing', desk.talk.key(call), language], () => {
     const shown = desk.talk.view(call);
     return shown.length > 0 && [h('h3', {}, t('voice')), shown];
@@ -166,7 +166,7 @@ function drawnAt({ at, values }) {
 
 /** Which of the stops are drawn: never more than are known. */
 function drawnStops({ floors, stops, values }) {
-  if (!floors.includes(values.floor)) return t('stops_unknown');
+  if (!floors.length || (known(values.floor) && !floors.includes(values.floor))) return t('stops_unknown');
   if (stops === undefined) return t('stops_seen');
   return floors.length < stops ? t('stops_partly', { count: floors.length, stops }) : '';
 }
@@ -181,22 +181,23 @@ function who(seen, desk) {
   const next = ladder.steps[ladder.told];
   const climbing = ladder.climb_at && h('p', { class: 'climb', tick: () => {
     const time = span(Math.max(0, Date.parse(ladder.climb_at) - now.get()));
-    if (next?.dial) return t('dial_in', { time, step: titled(next), number: numbers(next) });
+    if (next?.dial) return t(call.drill ? 'dial_in_drill' : 'dial_in', { time, step: titled(next), number: numbers(next) });
     return next ? t('climb_in', { time, step: titled(next) }) : t('climb_again', { time });
   } });
-  return [h('h2', {}, t('contacts')), climbing || (call.open && h('p', { class: 'climb calm' }, t('climb_stopped'))),
-    h('ol', { class: 'ladder' }, ladder.steps.map((step, index) => rung(call, step, index === present, () => desk.begin(call.id, 'dialled')))),
+  return [h('h2', {}, t('contacts')), climbing || (call.open && h('p', { class: 'climb calm' }, t(call.state === 'abandoned' ? 'climb_taken_back' : 'climb_stopped'))),
+    h('ol', { class: 'ladder' }, ladder.steps.map((step, index) => rung(call, step, index === present, () => desk.begin(call.id, 'dialled', step.name)))),
     call.nearby.length > 0 && [h('h3', {}, t('nearby')), h('ul', { class: 'ladder' }, call.nearby.map((one) => h('li', {}, contact(one))))],
     pages.length > 0 && h('details', {}, h('summary', {}, `${t('pages')} (${pages.length})`), h('ul', { class: 'pages' }, pages.map(told)))];
 }
 
 function rung(call, step, present, dial) {
-  const place = step.dialled ? 'dialled' : step.dial && step.due ? 'to_dial' : present && call.open ? 'now' : step.told ? 'told' : 'next';
+  const place = step.dialled ? 'dialled' : toDial(call).includes(step) ? 'to_dial' : step.dial && step.due ? 'not_dialled'
+    : present && call.open ? 'now' : step.told ? 'told' : 'next';
   return h('li', { class: `rung ${place}${step.dial ? ' dial' : ''}`, 'aria-current': present && call.open ? 'step' : null },
     h('div', { class: 'step' }, h('b', {}, titled(step)), h('span', { class: 'mark' }, t(`step_${place}`)),
-      step.dial && !step.due && h('span', { class: 'by-hand' }, t('dial_by_hand')),
+      step.dial && !step.due && !call.drill && h('span', { class: 'by-hand' }, t('dial_by_hand')),
       step.reach === 'machines' && h('span', { class: 'by-hand' }, t('reaches_nobody'))),
-    step.contacts.map(contact), step.dial && call.open && dialling(call, step, dial));
+    step.contacts.map(contact), step.dial && call.open && !call.drill && dialling(step, dial));
 }
 
 function contact(one) {
@@ -220,16 +221,17 @@ function progress(call) {
   }));
 }
 
-function history(events) {
+function history(events, drill) {
   return [h('h2', {}, t('history')), h('ol', { class: 'events' }, [...events].reverse().map((event) => h('li', { class: `event-${event.kind}` },
     h('time', { datetime: event.at }, clockTime(event.at)),
-    h('span', {}, eventWords(event), event.text && h('q', {}, event.text)),
+    h('span', {}, eventWords(event, drill), event.text && h('q', {}, event.text)),
     h('small', {}, actor(event.actor)))))];
 }
 
-function eventWords({ kind, facts }) {
+function eventWords({ kind, facts }, drill) {
   if (kind === 'step_told' && facts.again) return t('event_step_again');
   const step = titled({ title_zh: facts.zh, title_en: facts.en }) || facts.name;
+  if (kind === 'to_be_dialled' && drill) return t('event_not_dialled', { step });
   return t(`event_${kind}`, { step, name: facts.name ?? t('someone_else'), cause: facts.cause && t(`cause_${facts.cause}`) });
 }
 

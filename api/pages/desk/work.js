@@ -4,7 +4,7 @@ const begun = new Map();
 
 /** The work on one call; it is the same object until `forget`. */
 export function work(id) {
-  if (!begun.has(id)) begun.set(id, { open: '', problem: null, busy: false });
+  if (!begun.has(id)) begun.set(id, { open: '', about: '', problem: null, busy: false });
   return begun.get(id);
 }
 

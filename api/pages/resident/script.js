@@ -111,7 +111,7 @@
     if (!kept.key) keep({ key: newKey(), at: Date.now() });
     id('call').elements.key.value = kept.key;
     clearTimeout(polling);
-    answered = refusedByNetwork = dialled = false;
+    answered = refusedByNetwork = dialled = more.kept = more.lost = false;
     tries = 0;
     attempt();
     show('sending');

@@ -384,12 +384,14 @@ async def test_an_unknown_call(lan: httpx.AsyncClient, of: str) -> None:
 @pytest.mark.parametrize(
     ("tell", "drill", "told"),
     [
-        pytest.param(["receiver:wall"], False, True, id="a receiver"),
-        pytest.param(["receiver:wall"], True, False, id="a receiver, in a drill"),
+        pytest.param(["receiver:phone"], False, True, id="a messenger"),
+        pytest.param(["receiver:phone"], True, False, id="a messenger, in a drill"),
+        pytest.param(["receiver:topic"], False, False, id="a topic"),
         pytest.param(["person:li", "rota:night"], True, True, id="a rota, in a drill"),
         pytest.param([], False, False, id="a phone only"),
     ],
 )
 def test_a_contact_says_whether_the_system_tells_them(tell: list[str], drill: bool, told: bool) -> None:
     contact = Contact("duty", Title("值班", "Duty"), "119", tell)
-    assert CallContact.of(contact, drill=drill).told_by_system is told
+    people = {"receiver:phone", "person:li", "rota:night"}
+    assert CallContact.of(contact, people, drill=drill).told_by_system is told

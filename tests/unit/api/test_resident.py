@@ -191,12 +191,14 @@ async def test_who_called_may_leave_name_phone_and_head_count(stranger: httpx.As
     assert (call.caller.name, call.caller.phone, call.people) == ("张三 " + "x" * 37, "138-0000", 3)
     kinds = [row.event.kind.value for row in world.calling.records.rows]
     assert kinds.count("details") == 1
-    form = await stranger.post(path, data={"people": "-1", "lang": "en"}, headers=PAGE)
+    form = await stranger.post(path, data={"people": "3", "lang": "en"}, headers=PAGE)
     assert form.headers["location"] == f"/c/{TOKEN}?call={told['id']}&lang=en"
+    for nothing in ({"people": "-1"}, {"phone": "微信"}, {"name": " "}, {}):
+        assert (await stranger.post(path, data=nothing, headers=JSON)).status_code == 422
     assert calls_of(world)[0].people == 3
     for what in (acts.Answer(), acts.Close(Cause.OTHER)):
         await world.calling.switchboard.act(told["id"], what, "li")
-    assert (await stranger.post(path, data={"name": "late"}, headers=JSON)).json()["state"] == "closed"
+    assert (await stranger.post(path, data={"name": "late"}, headers=JSON)).status_code == 422
     assert (await stranger.post(path.replace(TOKEN, ENTRANCE), data=left, headers=JSON)).status_code == 404
 
 

@@ -32,10 +32,10 @@ class Points(MemoryCallPoints):
         return await super().by_token(token)
 
 
-def tell_by_messenger(world: World) -> None:
-    """Make the receiver of the ladder one that a person reads."""
-    messenger = Receiver("wall", apprise=AppriseChannel("${WALL}"))
-    world.people.plan.plan = replace(PLAN, receivers=[*PLAN.receivers, messenger])
+def tell_by_messenger(world: World, *names: str) -> None:
+    """Make the receivers ``names``, by default that of the ladder, ones that a person reads."""
+    messengers = [Receiver(name, apprise=AppriseChannel("${WALL}")) for name in names or ["wall"]]
+    world.people.plan.plan = replace(PLAN, receivers=[*PLAN.receivers, *messengers])
 
 
 async def hang_up_codes(world: World) -> Points:

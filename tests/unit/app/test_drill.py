@@ -95,7 +95,7 @@ async def test_a_whole_drill_step_by_step_and_its_times(scene: Scene) -> None:
     end = next(number for number, line in enumerate(scene.said) if line.startswith("用时"))
     assert [line.split()[:3] for line in scene.said[3:end] if line not in told] == [
         ["0:00.0", "已发起", "raised"],
-        ["0:00.0", "需人工拨打", "to"],
+        ["0:00.0", "演练不拨打", "not"],
         ["0:40.0", "已接听", "answered"],
         ["1:00.0", "已出发", "on"],
         ["11:00.0", "已到场", "on"],

@@ -123,3 +123,15 @@ async def test_without_hours_in_the_plan_none_begins() -> None:
     scene = Scene()
     scene.board.plan = plan()
     assert await scene.drills() == []
+
+
+async def test_a_drill_that_nobody_closes_ends_with_the_hours_and_one_of_people_goes_on() -> None:
+    scene = Scene()
+    request = CallRequest(Source.DRILL, Place("elm-court", "elm-court/elevator/lift-1"), drill=True)
+    by_people, _ = await scene.board.switchboard.raise_call(request, "li")
+    await scene.drills()
+    scene.board.clock.advance(timedelta(minutes=90))
+    await scene.drills()
+    drills = await scene.board.records.calls(CallFilter(drill=True), None, 99)
+    assert [(call.open, call.cause) for call in drills if call.id != by_people.id] == [(False, Cause.DRILL)]
+    assert [call.open for call in drills if call.id == by_people.id] == [True]

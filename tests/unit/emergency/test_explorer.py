@@ -163,7 +163,7 @@ def moves_from(call: Call, now: datetime, newest: datetime) -> Iterator[Node]:
     if looked is not None:
         check(call, "tick", looked, now, newest)
         check_time(looked.call, looked, now)
-        yield looked.call, now, looked.events[-1].at
+        yield looked.call, now, looked.events[-1].at if looked.events else newest
     for wait in WAITS:
         yield call, now + wait, newest
 

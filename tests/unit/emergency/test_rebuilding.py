@@ -9,6 +9,7 @@ from emergency import acts, steps
 from emergency.model import Call, CallEvent, CallState, Cause, Place, Source
 from emergency.own_rules import DAMAGED, OVERDUE, UNANSWERED
 from emergency.rebuilding import CallColumns, rebuilt
+from emergency.rescue import ClockState, clock_state
 from tests.unit.emergency.calls import LIFT, RULES, T0, after, raised
 
 GOING = acts.OnTheWay("赵", None, "139", "tonghui")
@@ -166,3 +167,34 @@ def test_a_drill_is_repaired_without_an_alert() -> None:
     assert decided is not None
     assert decided.alerts == ()
     assert steps.repaired(decided.call, LIFT, after(41), RULES) is None
+
+
+SENT: dict[str, tuple[list[acts.Act | float], str, tuple[str, ...]]] = {
+    "one more beside who is on the way": ([acts.OnTheWay("zhang"), acts.Dispatch("wang")], "zhang", ("wang",)),
+    "one more to where somebody is": (
+        [acts.OnTheWay("zhang"), acts.OnSite(), acts.Dispatch("wang")],
+        "zhang",
+        ("wang",),
+    ),
+    "another says so on site": ([acts.OnTheWay("zhang"), acts.OnSite(), acts.OnTheWay("wang")], "zhang", ()),
+}
+
+
+@pytest.mark.parametrize(("story", "goes", "further"), SENT.values(), ids=SENT)
+def test_who_was_only_sent_is_not_on_the_way(
+    story: list[acts.Act | float], goes: str, further: tuple[str, ...]
+) -> None:
+    call, events = told(story)
+    again = rebuilt(columns_of(call), events, "cut off")
+    for each in (call, again):
+        assert each.responder is not None
+        assert (each.responder.name, each.further) == (goes, further)
+
+
+def test_nobody_is_on_site_after_it_was_taken_back() -> None:
+    call, events = told([acts.OnSite("zhang"), acts.NotOnSite()])
+    again = rebuilt(columns_of(call), events, "cut off")
+    assert (again.stamps.on_site, again.responder) == (None, None)
+    repaired = steps.repaired(again, LIFT, after(100), RULES)
+    assert repaired is not None
+    assert clock_state(repaired.call, after(4_000)) is ClockState.OVERDUE

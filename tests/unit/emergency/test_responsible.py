@@ -249,3 +249,113 @@ def test_a_call_of_an_earlier_version_has_somebody_responsible() -> None:
     assert decided.call.responsible is not None
     assert decided.call.responsible.party is Party.RESPONDER
     assert isinstance(decided.call.next_at, datetime)
+
+
+def test_a_call_for_which_an_earlier_version_waited_for_nothing_is_due_at_once() -> None:
+    trace = Trace()
+    trace.at(1, acts.OnSite("zhang"))
+    former = replace(trace.call, responsible=None, next_at=None)
+    decided = steps.tick(former, after(200_000), RULES)
+    assert decided is not None
+    assert [(event.kind, event.at) for event in decided.events] == [(EventKind.REMINDED, after(200_000))]
+    assert decided.call.next_at is not None
+
+
+def test_the_one_on_the_way_is_responsible_for_a_call_of_an_earlier_version() -> None:
+    trace = Trace()
+    trace.at(1, ANSWER)
+    trace.at(2, going(), "zhang")
+    adopted = steps.act(replace(trace.call, responsible=None), acts.Note("x"), "wang", after(20), RULES)
+    assert adopted is not None
+    assert adopted.call.responsible is not None
+    assert adopted.call.responsible.name == "zhang"
+
+
+def test_who_could_not_come_answered_and_cannot_come_again_hands_on_again() -> None:
+    trace = Trace()
+    trace.at(5, acts.CannotCome("li"))
+    trace.at(6, ANSWER)
+    decided = trace.at(7, acts.CannotCome("li"))
+    assert decided is not None
+    assert [event.kind for event in decided.events][-1] is EventKind.STEP_TOLD
+    assert trace.call.state is CallState.RINGING
+
+
+def test_a_tap_right_after_another_is_told_a_minute_later() -> None:
+    trace = Trace()
+    trace.at(5, ANSWER)
+    trace.at(6, going(), "zhang")
+    assert trace.at(7, acts.Join(Source.RESIDENT, "r2"), "caller") is not None
+    held_back = trace.at(30, acts.Join(Source.RESIDENT, "r3"), "caller")
+    assert held_back is not None
+    assert held_back.tellings == ()
+    assert trace.ticked(31, 200) == [(67, PageKind.AGAIN)]
+
+
+def test_who_was_sent_beside_another_can_be_sent_again_once_that_one_cannot_come() -> None:
+    trace = Trace()
+    trace.at(5, ANSWER)
+    trace.at(6, going(), "zhang")
+    trace.at(7, acts.Dispatch("wang"))
+    trace.at(8, acts.CannotCome("zhang"), "zhang")
+    back = trace.at(9, BACK, "caller")
+    assert back is not None
+    assert trace.call.state is CallState.RINGING, "wang was asked to go, and has a look all the same"
+    trace.at(10, acts.Dispatch("wang"))
+    assert trace.call.responder is not None
+    assert (trace.call.state, trace.call.responder.name, trace.call.further) == (CallState.DISPATCHED, "wang", ())
+
+
+def test_who_sets_out_beside_another_does_not_make_that_one_forgotten() -> None:
+    trace = Trace()
+    trace.at(5, going(), "zhang")
+    trace.at(6, going("wang"), "wang")
+    assert trace.call.responder is not None
+    assert (trace.call.responder.name, trace.call.further) == ("wang", ("zhang",))
+
+
+def test_everybody_of_the_last_round_hears_how_it_ended() -> None:
+    trace = Trace()
+    trace.at(5, acts.Dispatch("x", step=4))
+    assert trace.ticked(6, 70) == [(65, PageKind.CALL)]
+    freed = trace.at(80, acts.Freed())
+    assert freed is not None
+    assert [each.steps for each in freed.tellings] == [(0, 1, 2, 3, 4)]
+
+
+def test_nobody_is_told_not_to_come_after_a_button_was_pressed_on_site() -> None:
+    trace = Trace()
+    trace.at(31)
+    trace.at(40, acts.OnSite("zhang"))
+    trace.at(60, acts.Join(Source.CAR_BUTTON, "a/1"), "lift")
+    answered = trace.at(65, ANSWER, "wang")
+    assert answered is not None
+    assert answered.tellings == ()
+
+
+@pytest.mark.parametrize(
+    "resumed",
+    [
+        pytest.param([(1_801, TICK), (1_900, BACK), (1_910, acts.OnSite())], id="taken back and looked after"),
+        pytest.param(
+            [(1_801, TICK), (2_400, acts.OnSite()), (2_500, acts.Freed()), (2_510, acts.Join(Source.RESIDENT, "r1"))],
+            id="called again after all were out",
+        ),
+    ],
+)
+def test_nothing_takes_an_overdue_rescue_out_of_the_figures(resumed: list[tuple[float, acts.Act | str]]) -> None:
+    trace = Trace()
+    for second, what in resumed:
+        trace.at(second, what)
+    figures = figures_of([trace.call], after(3_000))
+    assert (figures.overdue, figures.arrival.late, figures.arrival.in_time) == (1, 1, 0)
+
+
+def test_a_call_that_was_taken_back_and_rescued_late_counts() -> None:
+    trace = Trace()
+    trace.at(10, BACK, "caller")
+    trace.at(20, going(), "zhang")
+    trace.at(1_900)
+    trace.at(4_000, acts.OnSite())
+    figures = figures_of([trace.call], after(5_000))
+    assert (figures.taken_back, figures.overdue) == (0, 1)

@@ -244,3 +244,48 @@ async def test_a_plan_that_changes_during_a_call_moves_what_comes_next() -> None
     await board.switchboard.tick()
     assert await told(board, call) == ["property", "second"]
     assert (await board.records.call(call.id) or call).stamps.raised == T0
+
+
+async def test_news_that_nobody_told_so_far_can_get_goes_to_the_first_who_can() -> None:
+    board = Board()
+    call, _ = await board.switchboard.raise_call(REQUEST, "app")
+    await board.switchboard.act(call.id, acts.OnSite("zhang"), "li")
+    board.directory.away = {"property"}
+    await board.switchboard.raise_call(CallRequest(Source.CAR_BUTTON, LIFT, ref="a/1"), "lift-3")
+    pages = [(page.receiver, page.kind) for page in await board.records.pages(call.id)]
+    assert pages == [("property", "call"), ("second", "again")]
+    board.clock.advance(timedelta(minutes=31))
+    await board.switchboard.tick()
+    pages = [(page.receiver, page.kind) for page in await board.records.pages(call.id)]
+    assert pages[2:] == [("second", "reminder")]
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "away", "expected", "told_steps"),
+    [
+        pytest.param(1, {"property", "second", "maintainer"}, [("station", "dial")], 2, id="whoever can be told dials"),
+        pytest.param(0, {"property"}, [("second", "call")], 2, id="nobody was told before the number"),
+    ],
+)
+async def test_a_number_is_waited_for_only_where_somebody_was_asked_to_dial(
+    by_hand: int, away: set[str], expected: list[tuple[str, str]], told_steps: int
+) -> None:
+    board = Board()
+    ladder = board.plan.ladders[0]
+    steps = [replace(step, dial=index == by_hand) for index, step in enumerate(ladder.steps)]
+    board.plan = replace(board.plan, ladders=[replace(ladder, steps=steps)])
+    board.directory.away = away
+    call, _ = await board.switchboard.raise_call(REQUEST, "app")
+    assert [(page.receiver, page.kind) for page in await board.records.pages(call.id)] == expected
+    assert call.told == told_steps
+
+
+async def test_nobody_is_sent_who_cannot_be_told() -> None:
+    board = Board()
+    call, _ = await board.switchboard.raise_call(REQUEST, "app")
+    board.directory.away = {"maintainer"}
+    with pytest.raises(Conflict, match="nobody of that step can be told now"):
+        await board.switchboard.act(call.id, acts.Dispatch("zhang", step=2), "li")
+    kept = await board.records.call(call.id)
+    assert kept is not None
+    assert kept.state is CallState.RINGING
