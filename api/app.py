@@ -40,6 +40,7 @@ from api.routes import (
     quality,
     receivers,
     resident,
+    responder,
     rota,
     rules,
     session,
@@ -156,6 +157,7 @@ def assemble() -> Api:
     app.include_router(health.guarded_router, dependencies=[Depends(current_actor)], responses=GUARDED)
     app.include_router(health.open_router, responses=ANY)
     app.include_router(weekly_test.router)
+    app.include_router(responder.router)
     app.include_router(contract.router)
     app.include_router(desk.router)
     app.include_router(voice.router)

@@ -20,7 +20,7 @@ from core.devices import DeviceKey
 from core.telemetry import Aggregate, Series
 from emergency.acts import Act
 from emergency.ladder import Rules
-from emergency.model import Call, CallFilter, EventRow, PageRow
+from emergency.model import Call, CallFilter, EventRow, PageKind, PageRow, Words
 from emergency.plan import EmergencyPlan
 from emergency.steps import CallRequest
 
@@ -435,6 +435,10 @@ class Calls(Protocol):
 
     def rules(self, call: Call) -> Rules:
         """Return ladder, times and people for the place of ``call``, by the plan in force."""
+        ...
+
+    def words(self, call: Call, kind: PageKind) -> tuple[Words, Words]:
+        """Return what a page of ``call`` says now, in Chinese and in English."""
         ...
 
     async def raise_call(self, request: CallRequest, actor: str, *, key: str = "") -> tuple[Call, bool]:

@@ -67,6 +67,11 @@ class Switchboard:
         """Return ladder and times for the place of ``call``, by the plan in force."""
         return rules_of(self.plan, call.place)
 
+    def words(self, call: Call, kind: PageKind) -> tuple[Words, Words]:
+        """Return what a page of ``call`` says now, in Chinese and in English."""
+        shown = on_the_wall(call, moment(self._clock).ahead)
+        return self._wording(shown, kind, None, self.rules(call).to_dial(call))
+
     async def raise_call(
         self, request: CallRequest, actor: str, *, key: str = "", followed: Followed | None = None
     ) -> tuple[Call, bool]:

@@ -150,7 +150,10 @@ class Intent(Struct, frozen=True):
     call: CallPage | None = None
     """What is told of an emergency call: with `Purpose.CALL` and only there. ``incident`` is the call then."""
     confirm: str = ""
-    """Of a weekly test, the link by which its person says that it arrived; put in where it leaves, kept nowhere."""
+    """The link by which whoever gets it answers: that a weekly test arrived, or whether they come to a call.
+
+    It is put in where the intent leaves, and kept nowhere.
+    """
 
 
 class TimelineNote(Struct, frozen=True):

@@ -1,4 +1,7 @@
-"""A link in a weekly test by which its person says that it arrived: signed, so that nobody needs to sign in."""
+"""Links in messages by which whoever got them answers: signed, so that nobody needs to sign in.
+
+Of a weekly test that it arrived; of an emergency call that they are on the way, cannot come, or are on site.
+"""
 
 import base64
 import hashlib
@@ -14,6 +17,7 @@ from alerts.notify.book import ClosableMessenger
 _SIGNATURE_BYTES = 12
 _INSTANT_BYTES = 5
 _NAME_LIMIT = 64
+_TOKEN_LIMIT = 256
 
 
 class ConfirmLinks:
@@ -24,10 +28,30 @@ class ConfirmLinks:
         self._base_url = base_url
 
     def link_to(self, intent: Intent) -> str:
-        """Return the link for a test that a person gets, empty for all else and without a public address."""
-        if self._base_url is None or intent.purpose is not Purpose.TEST or not intent.person:
+        """Return the link for a test, or a page of a call, that a person gets; empty for all else.
+
+        A topic or a group chat that no person is named for gets none: whoever reads along could answer.
+        """
+        if self._base_url is None or not intent.person:
             return ""
-        return f"{self._base_url.rstrip('/')}/t/{self.token(intent.person, intent.at)}"
+        base_url = self._base_url.rstrip("/")
+        if intent.call is not None:
+            return f"{base_url}/r/{self.reply_token(intent.incident, intent.person)}"
+        return f"{base_url}/t/{self.token(intent.person, intent.at)}" if intent.purpose is Purpose.TEST else ""
+
+    def reply_token(self, call_id: str, name: str) -> str:
+        """Return what lets ``name`` answer to the call ``call_id``, for as long as that is open."""
+        told = b"call-reply\0" + call_id.encode() + b"\0" + name.encode()
+        signature = hmac.digest(self._key, told, hashlib.sha256)[:_SIGNATURE_BYTES]
+        return f"{call_id}.{name}.{base64.urlsafe_b64encode(signature).decode()}"
+
+    def read_reply(self, token: str) -> tuple[str, str] | None:
+        """Return which call it is of, and who answers; ``None`` for what we did not make."""
+        call_id, _, rest = token.partition(".")
+        name = rest.rpartition(".")[0]
+        if not name or len(token) > _TOKEN_LIMIT or not token.isascii():
+            return None
+        return (call_id, name) if hmac.compare_digest(token, self.reply_token(call_id, name)) else None
 
     def token(self, person: str, sent_at: datetime) -> str:
         """Return what stands for the test that ``person`` was sent in the second of ``sent_at``."""
@@ -53,7 +77,7 @@ class ConfirmLinks:
 
 
 class ConfirmingMessenger:
-    """Gives each weekly test its link on the way out; implements ``alerts.ports.Messenger`` over ``messenger``."""
+    """Puts links into tests and pages of calls on their way out: ``alerts.ports.Messenger`` over ``messenger``."""
 
     def __init__(self, messenger: ClosableMessenger, links: ConfirmLinks) -> None:
         self._messenger = messenger

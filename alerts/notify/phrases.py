@@ -38,6 +38,8 @@ class Phrases:
     link: str
     test: str
     confirm: str
+    reply: str
+    """Of a page of an emergency call."""
     short_confirm: str
     drill: str
     """Stands before everything that is said of a drill."""
@@ -125,6 +127,7 @@ ZH = Phrases(
     link="详情：{link}",
     test="这是一条测试消息。收到它，说明这个通知渠道可用。发出时间：{at}",
     confirm="请点此链接并按下确认，24 小时内未确认会列入未响应名单：{link}",
+    reply="不用登录，点此回复“已出发”“不能来”“已到场”：{link}",
     short_confirm="测试消息，请点此确认 {link}",
     drill="【演练】",
     short="【{severity}】{opening}：{subject}",
@@ -180,6 +183,7 @@ EN = Phrases(
     link="Details: {link}",
     test="This is a test message. That you see it means that this channel works. Sent: {at}",
     confirm="Follow this link and press the button; who has not within 24 h is listed as unreached: {link}",
+    reply="Answer without signing in (on my way, cannot come, on site): {link}",
     short_confirm="Test message, please confirm: {link}",
     drill="[DRILL] ",
     short="[{severity}] {opening}: {subject}",

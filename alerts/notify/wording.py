@@ -79,6 +79,8 @@ class _Speaker:
         words = page.zh if self._chinese else page.en
         mark = self._phrases.drill if page.drill else ""
         person = f"\n{self._phrases.person.format(name=_one_line(intent.person))}" if intent.person else ""
+        if intent.confirm:
+            person += f"\n{self._phrases.reply.format(link=intent.confirm)}"
         return Notice(
             _marked(_one_line(words.title), mark),
             _marked(words.body, mark) + person,

@@ -13,7 +13,7 @@ from alerts.model import Severity
 from alerts.notify.confirming import ConfirmingMessenger, ConfirmLinks
 from alerts.notify.document import document_of
 from alerts.notify.wording import Language, Wording
-from tests.unit.alerts.notify.intents import START, intent
+from tests.unit.alerts.notify.intents import START, intent, page
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 LINKS = ConfirmLinks(b"k" * 32, "https://anju.example.org/")
@@ -44,6 +44,7 @@ class Ear:
 WITHOUT_LINK = {
     "an alert": intent(person="li"),
     "a trial of a receiver": test_of(None),
+    "a page of a call for a topic, or a chat that others read too": page(),
 }
 
 
@@ -103,3 +104,19 @@ async def test_the_words_ask_for_it_and_an_sms_only_where_the_whole_link_fits(la
     assert "https" not in short
     assert short
     assert document_of(ear.told[0], SHANGHAI, None).confirm == link
+
+
+async def test_the_page_of_a_call_has_a_link_by_which_its_person_answers() -> None:
+    ear = Ear()
+    await ConfirmingMessenger(ear, LINKS).deliver(page(person="li"))
+    link = ear.told[0].confirm
+    assert LINKS.read_reply(link.removeprefix("https://anju.example.org/r/")) == ("call-1", "li")
+    for language, words in ((Language.ZH, "不用登录"), (Language.EN, "without signing in")):
+        body = Wording(SHANGHAI).notice(ear.told[0], language).body
+        assert (words in body, link in body) == (True, True)
+
+
+@given(st.text(max_size=80))
+def test_no_other_token_answers_to_a_call(token: str) -> None:
+    assert LINKS.read_reply(token) is None
+    assert ConfirmLinks(b"another" * 8, None).read_reply(LINKS.reply_token("call-1", "li")) is None
