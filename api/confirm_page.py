@@ -27,8 +27,8 @@ def headers_of(style: str) -> dict[str, str]:
 
 
 def document_of(title: str, body: str, style: str, *, look_again_seconds: int | None = None) -> str:
-    """Return a whole page; the browser asks for it again by itself after ``look_again_seconds``."""
-    again = "" if look_again_seconds is None else f'<meta http-equiv="refresh" content="{look_again_seconds}">'
+    """Return a whole page; the browser asks for it again, without its query, after ``look_again_seconds``."""
+    again = "" if look_again_seconds is None else f'<meta http-equiv="refresh" content="{look_again_seconds};url=?">'
     return (
         f'<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1">{again}<style>{style}</style></head>'

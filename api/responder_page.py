@@ -25,7 +25,7 @@ _STYLE = (
 HEADERS = headers_of(_STYLE)
 SAID = {
     "on-the-way": ("已记录：您已出发。", "Recorded: you are on the way."),
-    "cannot-come": ("已记录：您不能来，已通知下一位。", "Recorded: you cannot come. The next person is told."),
+    "cannot-come": ("已记录：您无法前往，已通知下一位。", "Recorded: you cannot come. The next person is told."),
     "on-site": ("已记录：您已到场。", "Recorded: you are on site."),
     "refused": ("没有记录：求助的情况已变，请看下面。", "Not recorded: things have changed, see below."),
     "away": (
@@ -47,7 +47,7 @@ def answering(state: CallState, words: tuple[Words, Words], said: str) -> str:
         _on_the_way() + _button("on-site", "已到场", "I am on site", "there") if state is not CallState.FREED else ""
     )
     if state in _COMING:
-        answers += _button("cannot-come", "不能来", "I cannot come", "not")
+        answers += _button("cannot-come", "无法前往", "I cannot come", "not")
     lines = "".join(f"<li>{escape(line)}</li>" for line in zh.body.splitlines())
     english = "".join(f"<li>{escape(line)}</li>" for line in en.body.splitlines())
     return _page(f'{body}{answers}<ul>{lines}</ul><ul lang="en">{english}</ul>', again=True)
