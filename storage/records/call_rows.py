@@ -69,7 +69,7 @@ def page_row(entry: OutboxEntry) -> PageRow:
 def select_due(now: datetime, limit: int) -> Select[Any]:
     # Of an open call an earlier version could wait for nothing; this one always waits for somebody.
     due = select(calls).where(or_(calls.c.next_at <= now, calls.c.next_at.is_(None)), IS_OPEN)
-    return due.order_by(calls.c.next_at, calls.c.number).limit(limit)
+    return due.order_by(calls.c.next_at.asc().nulls_first(), calls.c.number).limit(limit)
 
 
 def select_calls(matching: CallFilter, before: int | None, limit: int) -> Select[Any]:

@@ -129,7 +129,7 @@ def test_taps_on_an_answered_call_page_for_another_phone_only(here: Estate) -> N
             wall.tap(player)
         assert len(wall.pages(call)) == before
         assert wall.tap(trapped)["id"] == call
-        assert [kind for _, kind, _ in wall.pages(call)[before:]] == ["update"]
+        assert [kind for _, kind, _ in wall.pages(call)[before:]] == ["again"]
         for _ in range(60):
             player.cookies.clear()
             wall.tap(player)
