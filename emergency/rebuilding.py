@@ -169,7 +169,9 @@ def _callers_of(history: Iterable[CallEvent]) -> tuple[str, ...]:
 def _caller_of(history: Iterable[CallEvent]) -> Caller:
     asking = [event for event in history if event.kind in (EventKind.RAISED, EventKind.JOINED, EventKind.DETAILS)]
     for event in asking:
-        said = Caller(_text(event.facts.get("name")), _text(event.facts.get("phone")), event.text)
+        # The text of what residents leave afterwards is their name and number once more, for people to read.
+        text = "" if event.kind is EventKind.DETAILS else event.text
+        said = Caller(_text(event.facts.get("name")), _text(event.facts.get("phone")), text)
         if said != Caller():
             return said
     return Caller()

@@ -67,7 +67,8 @@ class NotificationDocument(Struct, frozen=True, omit_defaults=True):
     ``version`` rises with each message of an ``incident``, so that what was shown before can be replaced. ``count`` is
     how many alerts the incident has; ``alerts`` holds at most 50 of them, the worst and newest first. ``call`` is there
     with the purpose ``call`` only: then ``incident`` is the call's id, and there are no alerts. ``confirm`` is there
-    with the weekly test of a person only: the link by which they say that it arrived.
+    where a person is meant, with the weekly test and with pages of calls: the link by which they answer without signing
+    in. Whoever has it can answer for them.
     """
 
     schema: Literal["anju-notification/1"]

@@ -102,7 +102,10 @@ async def answer_emergency_call(given: Given, actor: CurrentActor, call_id: Call
 async def dispatch_emergency_call(
     given: Given, actor: CurrentActor, call_id: CallId, said: Dispatching
 ) -> EmergencyCall:
-    """Record who was asked to go, and have the people of a step told of it. 409 once everybody is out."""
+    """Record who was asked to go, and have the people of a step told of it.
+
+    409 once everybody is out, and where nobody of `step` can be told at that moment: dial them then.
+    """
     what = acts.Dispatch(said.name, said.phone, said.contractor)
     if said.step is not None:
         what = _through(what, said.step, await _steps_of(given, call_id))

@@ -198,3 +198,9 @@ def test_nobody_is_on_site_after_it_was_taken_back() -> None:
     repaired = steps.repaired(again, LIFT, after(100), RULES)
     assert repaired is not None
     assert clock_state(repaired.call, after(4_000)) is ClockState.OVERDUE
+
+
+def test_what_a_resident_left_afterwards_is_a_name_and_a_number_and_no_message() -> None:
+    call, events = told([acts.Details("page-a", "张三", "138 0000")])
+    again = rebuilt(columns_of(call), events, "cut off")
+    assert (again.caller.name, again.caller.phone, again.caller.text) == ("张三", "138 0000", "")
