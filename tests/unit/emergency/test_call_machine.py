@@ -112,7 +112,9 @@ class Calls(RuleBasedStateMachine):
         before = self.chosen(number)
         after = self.does(self.board.switchboard.act(before.id, acts.Answer(), actor))
         who, now = before.responsible, self.board.clock.steady()
-        taken = who is not None and who.party is Party.STAFF and who.until > now and who.name != actor
+        taken = who is not None and who.party is Party.STAFF and who.until > now
+        # Who answered it before, and says so again, has answered it, whoever has sent somebody since.
+        taken = taken and actor not in (before.answered_by, who.name if who else "")
         over = before.state in (CallState.FREED, CallState.CLOSED)
         assert (after is None) == (over or taken)
         assert after is None or after.answered_by == actor

@@ -359,3 +359,12 @@ def test_a_call_that_was_taken_back_and_rescued_late_counts() -> None:
     trace.at(4_000, acts.OnSite())
     figures = figures_of([trace.call], after(5_000))
     assert (figures.taken_back, figures.overdue) == (0, 1)
+
+
+def test_who_sent_somebody_may_answer_as_well_and_who_answered_before_still_has() -> None:
+    trace = Trace()
+    trace.at(5, ANSWER, "li")
+    trace.at(6, acts.Dispatch("zhang"), "wang")
+    assert trace.at(7, ANSWER, "li") is None
+    assert trace.at(8, ANSWER, "wang") is not None
+    assert (trace.call.answered_by, trace.call.state) == ("wang", CallState.DISPATCHED)
