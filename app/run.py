@@ -48,6 +48,8 @@ class App:
             broker_name = await stack.enter_async_context(_broker(self._settings))
             services |= await stack.enter_async_context(self.ingest.opened())
             services |= await stack.enter_async_context(self.alerts.opened())
+            # A call that the API has kept is delivered at once, not when the deliverer looks next.
+            self.api.calling.switchboard.on_pages = self.alerts.notifying.deliverer.wake
             await self.ingest.ready()
             if self._simulation is not None:
                 community = load(self._simulation.community)

@@ -53,7 +53,6 @@ class WebhookMessenger:
         timestamp = int(self._clock.now().timestamp())
         return {
             "Content-Type": "application/json",
-            "User-Agent": "Anju",
             "Anju-Id": intent.id,
             "Anju-Timestamp": str(timestamp),
             "Anju-Signature": sign(self._secret, timestamp, body),

@@ -138,7 +138,7 @@ async def test_a_robot_that_is_away_is_worth_another_try() -> None:
     async with receiving() as receiver:
         url = receiver.url
     async with robot(f"wecombot://{TOKEN}", url) as messenger:
-        with pytest.raises(TemporaryError, match=r"^WeCom robot: ConnectError$"):
+        with pytest.raises(TemporaryError, match=r"^WeCom robot: ClientConnectorError$"):
             await messenger.deliver(intent())
 
 
