@@ -31,6 +31,10 @@ _OF_NEWS = (PageKind.AGAIN, PageKind.REMINDER, PageKind.HALF_TIME, PageKind.OVER
 """What somebody has to hear of, whoever it is."""
 
 
+class NobodyToTell(Conflict):
+    """A dispatch is to be told through a step of which nobody can be told now: no shift, no receiver, a drill."""
+
+
 class Switchboard:
     """Any number of them may work on the same records: in the API's process and in the service that climbs ladders.
 
@@ -208,12 +212,12 @@ class Switchboard:
     async def _with_pages(self, decided: Decision, now: Moment) -> tuple[Decision, tuple[Page, ...]]:
         """Address the tellings. After a step that reaches nobody, and that nobody is asked to dial, the next is told.
 
-        Raises `Conflict` where somebody was to be told to go, and cannot be.
+        Raises `NobodyToTell` where somebody was to be told to go, and cannot be.
         """
         rules, version = self.rules(decided.call), decided.call.version
         pages = await self._pages(decided.call, decided.tellings, rules, now)
         if _reached(PageKind.DISPATCH, decided.tellings, pages) is False:
-            raise Conflict(f"call {decided.call.id}: nobody of that step can be told now; dial them")
+            raise NobodyToTell(f"call {decided.call.id}: nobody of that step can be told now; dial them")
         while _reached(PageKind.CALL, decided.tellings, pages) is False and _may_climb(decided.call, rules, pages):
             further = steps.climbed(decided.call, now.steady, rules, ahead=now.ahead)
             call = msgspec.structs.replace(further.call, version=version)

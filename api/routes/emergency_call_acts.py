@@ -104,7 +104,8 @@ async def dispatch_emergency_call(
 ) -> EmergencyCall:
     """Record who was asked to go, and have the people of a step told of it.
 
-    409 once everybody is out, and where nobody of `step` can be told at that moment: dial them then.
+    409 once everybody is out; a 409 of type `urn:anju:problem:nobody-to-tell` where nobody of `step` can be told at
+    that moment: nothing is recorded then, dial them and dispatch without `step`.
     """
     what = acts.Dispatch(said.name, said.phone, said.contractor)
     if said.step is not None:

@@ -28,7 +28,7 @@ from api.feed import Feed
 from api.found import found
 from api.pagination import BIGGEST_NUMBER, DEFAULT_LIMIT, Cursor, Limit, Page, page, read_number_cursor
 from api.parameters import Community
-from api.problems import InvalidRequest
+from api.problems import InvalidRequest, NamedProblem
 from api.responses import NOT_FOUND, TOO_LARGE
 from api.routes.telemetry import TelemetrySeries
 from api.series import MAXIMUM_POINTS, choose_signals
@@ -41,6 +41,7 @@ from emergency.acts import Act
 from emergency.model import Call, Caller, Source
 from emergency.rescue import on_the_wall
 from emergency.steps import CallRequest
+from emergency.switchboard import NobodyToTell
 
 router = APIRouter(prefix="/emergency-calls", tags=["emergency calls"])
 # What a rescuer wants to see: how the car came to stand where it stands.
@@ -211,7 +212,10 @@ def shown(given: Dependencies, call: Call) -> EmergencyCall:
 
 async def done(given: Dependencies, call_id: str, what: Act, actor: str) -> EmergencyCall:
     """Do ``what`` and return the call after it; answers 404 where there is none."""
-    call = await given.emergency.calls.act(call_id, what, actor)
+    try:
+        call = await given.emergency.calls.act(call_id, what, actor)
+    except NobodyToTell as error:
+        raise NamedProblem(409, "Nobody To Tell", str(error)) from error
     return shown(given, found(call, f"emergency call {call_id}"))
 
 

@@ -125,7 +125,8 @@ class DeskWorld:
         self.world.telemetry = _Telemetry()
         tell_by_messenger(self.world, "duty", "second", "kone", "shop")
         calling = self.world.calling
-        calling.switchboard = Switchboard(calling.records, DirectoryTwin(), clock, lambda: PLAN, _words)
+        self.directory = DirectoryTwin()
+        calling.switchboard = Switchboard(calling.records, self.directory, clock, lambda: PLAN, _words)
         self.calls = calling.switchboard
         self.world.records.device_rows[LIFT] = DeviceRow(
             DeviceKey.from_path(LIFT), clock.now(), clock.now(), True, None, {}, 0

@@ -133,6 +133,29 @@ async def test_a_refusal_is_in_the_readers_language(
         await expect(page.locator(".act-form")).to_have_count(0)
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        pytest.param("zh", "没有派出：系统现在通知不到这一级的任何人。请打电话", id="Chinese"),
+        pytest.param("en", "Not dispatched: the system can tell nobody of that step now. Call them", id="English"),
+    ],
+)
+async def test_a_dispatch_that_reaches_nobody_says_what_to_do_instead(
+    browser: Browser, host: str, world: DeskWorld, language: str, said: str
+) -> None:
+    async with desk_page(browser, host, language=language) as page:
+        call = await world.does(await world.rings(), Answer())
+        world.directory.away = {"kone"}
+        await page.locator("#act-dispatch").click()
+        await page.locator("#confirm").click()
+        await expect(page.locator(".todo p.problem")).to_contain_text(said)
+        await page.locator("#field-tell_too").uncheck()
+        await page.locator("#confirm").click()
+        await page.locator(".call.state-dispatched").wait_for()
+        await expect(page.locator(".todo p.problem")).to_have_count(0)
+    assert await world.told(call.id, "dispatch") == []
+
+
 async def test_a_field_that_cannot_be_used_is_named_in_the_readers_language(
     browser: Browser, host: str, world: DeskWorld
 ) -> None:

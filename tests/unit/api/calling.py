@@ -63,11 +63,15 @@ WHO_HELPS = msgspec.convert(
 
 
 class DirectoryTwin:
-    """`emergency.ports.Directory`: a target is a receiver of its own name."""
+    """`emergency.ports.Directory`: a target is a receiver of its own name, unless it is ``away``."""
+
+    def __init__(self) -> None:
+        self.away: set[str] = set()
 
     async def resolve(self, targets: Sequence[str], now: datetime, *, rota_only: bool) -> Sequence[Recipient]:
         named = (target.partition(":") for target in targets)
-        return [Recipient(name) for sort, _, name in named if sort == "rota" or not rota_only]
+        told = [name for sort, _, name in named if sort == "rota" or not rota_only]
+        return [Recipient(name) for name in told if name not in self.away]
 
 
 class PlacesTwin:
@@ -82,9 +86,9 @@ def _words(call: Call, kind: PageKind, step: LadderStep | None, _: Sequence[Ladd
     return words, words
 
 
-def switchboard(records: CallRecords, clock: Clock) -> Switchboard:
+def switchboard(records: CallRecords, clock: Clock, directory: DirectoryTwin | None = None) -> Switchboard:
     """Return a switchboard over ``records`` that goes by `WHO_HELPS`."""
-    return Switchboard(records, DirectoryTwin(), clock, lambda: WHO_HELPS, _words)
+    return Switchboard(records, directory or DirectoryTwin(), clock, lambda: WHO_HELPS, _words)
 
 
 class Calling:
@@ -95,7 +99,8 @@ class Calling:
         self.points = MemoryCallPoints()
         self.codes = MemoryControllerCodes()
         self.plan_problem = ""
-        self.switchboard = switchboard(self.records, clock)
+        self.directory = DirectoryTwin()
+        self.switchboard = switchboard(self.records, clock, self.directory)
 
     def parts(self) -> EmergencyParts:
         """Return what the API is given."""

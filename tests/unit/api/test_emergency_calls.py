@@ -230,6 +230,14 @@ async def test_a_step_says_whom_it_reaches(lan: httpx.AsyncClient) -> None:
     assert unreached == [{"community": "*", "lift": "", "step": "property", "title": {"zh": "物业", "en": "Property"}}]
 
 
+async def test_a_dispatch_that_reaches_nobody_is_a_problem_of_its_own(lan: httpx.AsyncClient, world: World) -> None:
+    call_id = (await raise_call(lan)).json()["id"]
+    world.calling.directory.away = {"kone"}
+    answer = await lan.post(f"{CALLS}/{call_id}/dispatch", json={"name": "kone", "step": "maintainer"})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:anju:problem:nobody-to-tell")
+    assert (await lan.get(f"{CALLS}/{call_id}")).json()["state"] == "ringing"
+
+
 async def test_the_caller_takes_it_back(lan: httpx.AsyncClient) -> None:
     call_id = (await raise_call(lan)).json()["id"]
     taken_back = await done(lan, call_id, "abandon")
