@@ -136,11 +136,12 @@ class CallContact(BaseModel):
     told_by_system: bool = Field(
         description="Anju tells a person; false where topics and webhooks alone are told, or somebody has to dial."
     )
+    declined: bool = Field(description="They said that they cannot come, and were not asked again since.")
 
     @classmethod
-    def of(cls, contact: Contact, people: Collection[str], *, drill: bool) -> Self:
+    def of(cls, contact: Contact, call: Call, people: Collection[str]) -> Self:
         # A drill pages people of rotas only.
-        told = (target for target in contact.tell if not drill or target.startswith("rota:"))
+        told = (target for target in contact.tell if not call.drill or target.startswith("rota:"))
         return cls(
             name=contact.name,
             title_zh=contact.title.zh,
@@ -148,7 +149,16 @@ class CallContact(BaseModel):
             phone=contact.phone,
             contractor=contact.contractor,
             told_by_system=any(target in people for target in told),
+            declined=_declined(contact, call, people),
         )
+
+
+def _declined(contact: Contact, call: Call, people: Collection[str]) -> bool:
+    """Tell whether the contact said no, by a name of its own or by those of everybody whom it reaches."""
+    if not {contact.name, contact.title.zh, contact.title.en}.isdisjoint(call.declined):
+        return True
+    reached = [target.removeprefix("person:") for target in contact.tell if target in people]
+    return bool(reached) and set(reached).issubset(call.declined)
 
 
 class CallDialled(BaseModel):
@@ -194,7 +204,7 @@ class CallLadderStep(BaseModel):
             due=due,
             told=due and not step.dial,
             dialled=dialled and CallDialled.of(dialled),
-            contacts=[CallContact.of(contact, people, drill=call.drill) for contact in step.contacts],
+            contacts=[CallContact.of(contact, call, people) for contact in step.contacts],
         )
 
 
@@ -240,6 +250,7 @@ class EmergencyCall(BaseModel):
     answered_by: str = Field(description="Who took it; empty while nobody has, or after they left it to the ladder.")
     responder: CallResponder | None
     further: list[str] = Field(description="Who was asked to go as well, beside the responder.")
+    declined: list[str] = Field(description="Who said that they cannot come, and was not asked again since.")
     responsible: CallResponsible | None = Field(description="Null once it is closed.")
     alarm: bool = Field(description="An alarm button belongs to it: it is closed only after the end of alarm.")
     joined: list[str] = Field(description="Alerts and requests that told of the same need.")
@@ -272,6 +283,7 @@ class EmergencyCall(BaseModel):
             answered_by=call.answered_by,
             responder=call.responder and CallResponder.of(call.responder),
             further=list(call.further),
+            declined=list(call.declined),
             responsible=call.responsible and CallResponsible.of(call.responsible),
             alarm=call.alarm,
             joined=list(call.joined),
@@ -281,7 +293,7 @@ class EmergencyCall(BaseModel):
             open=call.open,
             damaged=call.damaged,
             ladder=CallLadder.of(call, rules.steps, people),
-            nearby=[CallContact.of(contact, people, drill=call.drill) for contact in rules.nearby],
+            nearby=[CallContact.of(contact, call, people) for contact in rules.nearby],
             rescue=RescueClock.of(call, now),
         )
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.async_api import Browser, Page, Route, expect
 
-from emergency.acts import Act, Answer, Close, Dispatch, Freed, OnSite
+from emergency.acts import Act, Answer, CannotCome, Close, Dispatch, Freed, OnSite
 from emergency.model import Cause
 from tests.browser.plugin import IN_SESSION_LOOP
 from tests.integration.desk_world import PLACE, DeskWorld, desk_page
@@ -42,6 +42,32 @@ async def test_a_dispatch_begins_with_the_lifts_maintainer_or_nobody(
         await expect(names).to_have_count(len(chosen))
         for name in chosen:
             await expect(names).to_contain_text(name)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        pytest.param("zh", "已表示不能前往", id="Chinese"),
+        pytest.param("en", "said they cannot come", id="English"),
+    ],
+)
+async def test_who_cannot_come_is_marked_and_not_chosen(
+    browser: Browser, host: str, world: DeskWorld, language: str, said: str
+) -> None:
+    async with desk_page(browser, host, language=language) as page:
+        call = await world.does(await world.rings(), Answer(), CannotCome("通力维保 24 小时"))
+        await page.locator("#act-dispatch").click()
+        choices = page.locator(".choice:has(input[name=who])")
+        await expect(choices.filter(has_text="400 800 0003")).to_contain_text(said)
+        await expect(page.locator(".declined")).to_have_count(1)
+        await expect(page.locator("input[name=who]:checked")).to_have_count(0)
+        await choices.filter(has_text="400 800 0003").click()
+        await page.locator("#confirm").click()
+        await page.locator(".call.state-dispatched").wait_for()
+    kept = await world.world.calling.records.call(call.id)
+    assert kept is not None
+    assert kept.responder is not None
+    assert kept.responder.phone == "400 800 0003"
 
 
 async def test_a_dispatch_to_nobody_is_not_sent(browser: Browser, host: str, world: DeskWorld) -> None:

@@ -118,7 +118,7 @@ function known(call) {
       const name = titled(contact);
       if (found.has(name)) continue;
       const contractor = contact.contractor ? contact.name : '';
-      found.set(name, { name, phone: contact.phone ?? '', contractor, step: contact.told_by_system ? step.name : '' });
+      found.set(name, { name, phone: contact.phone ?? '', contractor, step: contact.told_by_system ? step.name : '', declined: contact.declined });
     }
   }
   const { name, phone, contractor } = call.responder ?? {};
@@ -127,12 +127,12 @@ function known(call) {
   return name && !there ? [{ name, phone, contractor, step: '' }, ...found.values()] : [...found.values()];
 }
 
-/** Name of the contact that maintains the lift, unless they were asked already; '' for none. */
+/** Name of the contact that maintains the lift, unless they were asked already or cannot come; '' for none. */
 function maintainer(call) {
   const firms = call.ladder.steps.flatMap((step) => step.contacts).filter((contact) => contact.contractor);
   const { contractor } = call.place;
   const own = contractor ? firms.find((contact) => contact.name === contractor) : firms.length === 1 && firms[0];
-  return own && titled(own) !== call.responder?.name ? titled(own) : '';
+  return own && !own.declined && titled(own) !== call.responder?.name ? titled(own) : '';
 }
 
 /** Whom the act is about: the one called `first` is chosen already, or nobody. */
@@ -142,7 +142,8 @@ function people(call, first, { word = 'who', numbers = true } = {}) {
   const free = h('input', { name: 'free_name', id: 'free_name', maxlength: 200, placeholder: t('name'), 'aria-label': t('name') });
   free.addEventListener('input', () => { free.form.querySelector('#who-other').click(); });
   return h('fieldset', { onchange: () => { free.required = free.form.querySelector('#who-other').checked; } }, h('legend', {}, t(word)),
-    known(call).map((one, index) => radio(String(index), [one.name, one.phone && h('small', {}, one.phone)].filter(Boolean), one.name === first)),
+    known(call).map((one, index) => radio(String(index), [one.name, one.phone && h('small', {}, one.phone),
+      one.declined && h('em', { class: 'declined' }, t('declined'))].filter(Boolean), one.name === first)),
     radio('other', t('someone_else'), false),
     h('div', { class: 'free' }, free,
       numbers && h('input', { name: 'free_phone', type: 'tel', maxlength: 32, placeholder: t('phone'), 'aria-label': t('phone') })));
@@ -166,7 +167,10 @@ function tellToo(call) {
 
 function chosen(form, call) {
   const who = form.get('who');
-  if (who !== 'other') return kept(known(call)[Number(who)]);
+  if (who !== 'other') {
+    const { declined, ...one } = known(call)[Number(who)];
+    return kept(one);
+  }
   return kept({ name: form.get('free_name').trim(), phone: form.get('free_phone') });
 }
 

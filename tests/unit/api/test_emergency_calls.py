@@ -6,10 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.calls import CallContact
 from core.telemetry import Sample
 from emergency.model import CallPoint
-from emergency.plan import Contact, Title
 from tests.unit.api.calling import CALLED
 from tests.unit.api.twins import START
 from tests.unit.api.world import World
@@ -60,6 +58,7 @@ async def test_a_call_is_raised_with_all_that_is_known_of_the_place(lan: httpx.A
             "phone": "0571 2",
             "contractor": True,
             "told_by_system": False,
+            "declined": False,
         }
     ]
     assert [one["name"] for one in call["nearby"]] == ["shop"]
@@ -387,19 +386,3 @@ async def test_a_telemetry_store_that_is_away_takes_nothing_but_the_signals(
 @pytest.mark.parametrize("of", ["", "/events", "/signals"])
 async def test_an_unknown_call(lan: httpx.AsyncClient, of: str) -> None:
     assert (await lan.get(f"{CALLS}/nowhere{of}")).status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("tell", "drill", "told"),
-    [
-        pytest.param(["receiver:phone"], False, True, id="a messenger"),
-        pytest.param(["receiver:phone"], True, False, id="a messenger, in a drill"),
-        pytest.param(["receiver:topic"], False, False, id="a topic"),
-        pytest.param(["person:li", "rota:night"], True, True, id="a rota, in a drill"),
-        pytest.param([], False, False, id="a phone only"),
-    ],
-)
-def test_a_contact_says_whether_the_system_tells_them(tell: list[str], drill: bool, told: bool) -> None:
-    contact = Contact("duty", Title("值班", "Duty"), "119", tell)
-    people = {"receiver:phone", "person:li", "rota:night"}
-    assert CallContact.of(contact, people, drill=drill).told_by_system is told
