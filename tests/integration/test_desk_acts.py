@@ -95,6 +95,49 @@ async def test_acts_stand_by_stage(
             await expect(page.locator(f"#act-{act}")).to_be_hidden()
 
 
+@pytest.mark.parametrize("fresh", ["a colleague's act", "another language"])
+async def test_the_menu_stays_open_until_it_was_used(browser: Browser, host: str, world: DeskWorld, fresh: str) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.does(await world.rings(), Answer())
+        await page.locator("#menu").click()
+        if fresh == "another language":
+            await page.locator("#language").click()
+            await expect(page.locator("#menu")).to_have_text("More actions")
+        else:
+            await world.does(call, OnSite("王强"))
+            await expect(page.locator(".menu button")).to_have_count(2)
+        await expect(page.locator("#act-close")).to_be_visible()
+        await page.locator("#act-close").click()
+        await page.locator("#cancel").click()
+        await expect(page.locator("#act-close")).to_be_visible()
+        await page.locator("#menu").click()
+        before = await page.locator("#menu").inner_text()
+        await page.locator("#language").click()
+        await expect(page.locator("#menu")).not_to_have_text(before)
+        await expect(page.locator("#act-close")).to_be_hidden()
+
+
+async def test_who_was_told_stays_unfolded(browser: Browser, host: str, world: DeskWorld) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.rings()
+        told = page.locator("#pages")
+        await expect(told.locator("summary")).to_have_text("通知送达 (1)")
+        await told.locator("summary").click()
+        await world.does(call, Dispatch("通力维保 24 小时", step=2))
+        await expect(told.locator("summary")).to_have_text("通知送达 (2)")
+        await expect(told.locator("li").last).to_be_visible()
+
+
+async def test_the_menu_folds_when_its_act_was_done(browser: Browser, host: str, world: DeskWorld) -> None:
+    async with desk_page(browser, host) as page:
+        await world.does(await world.rings(), *_THERE)
+        await page.locator("#menu").click()
+        await page.locator("#act-not_on_site").click()
+        await page.locator("#confirm").click()
+        await page.locator(".call.state-ringing").wait_for()
+        await expect(page.locator(".menu[open]")).to_have_count(0)
+
+
 async def test_the_menu_opens_by_the_keyboard_and_closes_with_escape(
     browser: Browser, host: str, world: DeskWorld
 ) -> None:

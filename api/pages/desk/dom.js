@@ -35,13 +35,18 @@ export function tick() {
   document.querySelectorAll('.live').forEach((element) => element.tick());
 }
 
-/** Fill `place` where what it shows, `key`, has changed; the focus stays where it was, or goes to what comes first. */
+/**
+ * Fill `place` where what it shows, `key`, has changed. The focus stays where it was, or goes to what comes first; a `details` with an id
+ * that was unfolded stays so.
+ */
 export function renew(place, key, build) {
   const wanted = JSON.stringify(key);
   if (place.shown === wanted) return;
   const focused = place.contains(document.activeElement) ? document.activeElement.id : '';
+  const unfolded = [...place.querySelectorAll('details[id][open]')].map((one) => one.id);
   place.shown = wanted;
   place.replaceChildren(...[build()].flat(9).filter(Boolean));
+  for (const one of place.querySelectorAll('details[id]')) one.open ||= unfolded.includes(one.id);
   if (focused) (document.getElementById(focused) ?? place.querySelector('button, input'))?.focus();
 }
 

@@ -188,7 +188,7 @@ async function act(id, name, body) {
   render();
   try {
     const done = await ask('POST', `/emergency-calls/${id}/${PATHS[name] ?? name}`, body);
-    if (mine.open === name) mine.open = '';
+    if (mine.open === name) Object.assign(mine, { open: '', menu: false });
     keep(done);
   } catch (error) {
     lost(error);

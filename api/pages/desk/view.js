@@ -95,13 +95,14 @@ function showTodo(part, call, desk, language) {
   renew(part('menu'), [risky, mine.open, mine.busy, language], () => risky.length > 0 && menu(risky, call, desk));
 }
 
-/** What ends something or takes it back: two presses away, and in sight while its form is open. */
+/** What ends something or takes it back: two presses away, and in sight while it was opened, or its form is. */
 function menu(acts, call, desk) {
-  const details = h('details', { class: 'menu', open: acts.includes(desk.work(call.id).open), onkeydown: (event) => {
+  const mine = desk.work(call.id);
+  const details = h('details', { class: 'menu', open: mine.menu || acts.includes(mine.open), onkeydown: (event) => {
     if (event.key !== 'Escape') return;
-    details.open = false;
+    mine.menu = details.open = false;
     details.firstChild.focus();
-  } }, h('summary', { id: 'menu' }, t('more')), buttons(acts, call, desk, 'danger'));
+  } }, h('summary', { id: 'menu', onclick: () => { mine.menu = !details.open; } }, t('more')), buttons(acts, call, desk, 'danger'));
   return details;
 }
 
@@ -187,7 +188,7 @@ function who(seen, desk) {
   return [h('h2', {}, t('contacts')), climbing || (call.open && h('p', { class: 'climb calm' }, t(call.state === 'abandoned' ? 'climb_taken_back' : 'climb_stopped'))),
     h('ol', { class: 'ladder' }, ladder.steps.map((step, index) => rung(call, step, index === present, () => desk.begin(call.id, 'dialled', step.name)))),
     call.nearby.length > 0 && [h('h3', {}, t('nearby')), h('ul', { class: 'ladder' }, call.nearby.map((one) => h('li', {}, contact(one))))],
-    pages.length > 0 && h('details', {}, h('summary', {}, `${t('pages')} (${pages.length})`), h('ul', { class: 'pages' }, pages.map(told)))];
+    pages.length > 0 && h('details', { id: 'pages' }, h('summary', {}, `${t('pages')} (${pages.length})`), h('ul', { class: 'pages' }, pages.map(told)))];
 }
 
 function rung(call, step, present, dial) {

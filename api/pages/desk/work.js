@@ -1,10 +1,10 @@
-// What is being done to each call: which form is open, what is asked of the server now, and what of it did not succeed.
+// What is being done to each call: which form and whether the menu is open, what is asked of the server, what did not succeed.
 
 const begun = new Map();
 
 /** The work on one call; it is the same object until `forget`. */
 export function work(id) {
-  if (!begun.has(id)) begun.set(id, { open: '', about: '', problem: null, busy: false });
+  if (!begun.has(id)) begun.set(id, { open: '', about: '', menu: false, problem: null, busy: false });
   return begun.get(id);
 }
 
