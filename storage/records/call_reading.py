@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from emergency.changes import adopted
 from emergency.model import Call, CallEvent, EventRow
-from emergency.rebuilding import CallColumns, rebuilt
+from storage.records.call_rebuilding import CallColumns, rebuilt
 from storage.records.call_rows import IS_OPEN
 from storage.records.call_tables import call_events, calls
 from storage.records.put_aside import PutAside

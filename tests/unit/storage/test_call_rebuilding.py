@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from emergency import acts, steps
 from emergency.model import Call, CallEvent, CallState, Cause, Place, Source
 from emergency.own_rules import DAMAGED, OVERDUE, UNANSWERED
-from emergency.rebuilding import CallColumns, rebuilt
 from emergency.rescue import ClockState, clock_state
+from storage.records.call_rebuilding import CallColumns, rebuilt
 from tests.unit.emergency.calls import LIFT, RULES, T0, after, raised
 
 GOING = acts.OnTheWay("赵", None, "139", "tonghui")
