@@ -51,8 +51,8 @@ from api.routes import (
     voice_seat,
     weekly_test,
 )
+from api.take_backs import TakeBacks
 from api.voice_exchange import VoiceExchange
-from emergency.take_backs import TakeBacks
 
 _PARTS = (
     devices,

@@ -12,8 +12,8 @@ from msgspec import Struct
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from api.take_backs import Tapper, network_of
 from emergency.model import Call
-from emergency.take_backs import Tapper, network_of
 
 COOKIE = "anju_page"
 _VALUE = re.compile(r"[\w-]{22}", re.ASCII)

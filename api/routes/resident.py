@@ -26,6 +26,7 @@ from api.resident_identity import Identities, Identity, give
 from api.resident_page import Phone, Progress, Shown, belongs, phones_of, policy, rendered, voice, worker
 from api.resident_progress import Delivery, delivery, progress
 from api.routes.emergency_calls import key_of
+from api.take_backs import TakeBacks
 from api.voice_exchange import VoiceExchange
 from core.clock import wall_ahead
 from core.errors import Conflict, TemporaryError
@@ -34,7 +35,6 @@ from emergency.joining import DETAILS_KEPT
 from emergency.model import Call, CallPoint, CallState, Place, ScannedCode, Source
 from emergency.rescue import on_the_wall
 from emergency.steps import CALLER, CallRequest
-from emergency.take_backs import TakeBacks
 
 router = APIRouter(prefix="/c", include_in_schema=False)
 # No parameter here has bounds: whatever a browser sends, a call is not refused for it.

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.problems import problem_response
-from emergency.take_backs import network_of
+from api.take_backs import network_of
 
 _RETRY_AFTER_SECONDS = 5
 

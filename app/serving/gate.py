@@ -18,7 +18,7 @@ from enum import Enum, auto
 from itertools import chain
 from typing import Protocol
 
-from emergency.take_backs import network_of
+from api.take_backs import network_of
 
 # A sweep counts this at most, however late it comes: what our own process slept through is no fault of the clients.
 LONGEST_STEP_SECONDS = 2.0

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api.take_backs import TakeBacks, Tapper, network_of
 from emergency.model import TakenBack
-from emergency.take_backs import TakeBacks, Tapper, network_of
 
 T0 = datetime(2026, 3, 1, 22, 15, tzinfo=UTC)
 PLAYER = Tapper("p1", "net-1", "page-1")
