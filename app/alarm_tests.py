@@ -1,7 +1,7 @@
 """The asking for tests of car alarms, put together: lifts from the records, tests from the telemetry store."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import aiomqtt
@@ -10,19 +10,21 @@ from api.ports import Records, RegistryStore, TelemetryReader
 from app.settings import MqttSettings, Settings
 from core.clock import Clock, from_microseconds
 from core.devices import DeviceKey, DeviceKind
-from core.errors import StartupError
+from core.errors import StartupError, TemporaryError
 from core.mqtt_client import MqttClient
+from core.wire import commands
+from core.wire.commands import ElevatorCommand, ElevatorCommandType
 from core.wire.payloads import ElevatorEventType
-from emergency.asking import AlarmTestAsking, KnownLift
-from emergency.commanding import PUBACK_SECONDS, MqttLiftAsker
+from emergency.selftest import AlarmTestAsking, KnownLift
 
 _TESTS = (ElevatorEventType.ALARM_TESTED.value, ElevatorEventType.ALARM_TEST_FAILED.value)
 _PAGE = 500
 _EVENTS_AT_ONCE = 1_000
+_PUBACK_SECONDS = 5.0
 
 
 class LiftsInService:
-    """`emergency.asking.Lifts` over the records."""
+    """`emergency.selftest.Lifts` over the records."""
 
     def __init__(self, records: Records, registry: RegistryStore) -> None:
         self._records = records
@@ -40,7 +42,7 @@ class LiftsInService:
 
 
 class TestsInTelemetry:
-    """`emergency.asking.HeardTests` over the telemetry store."""
+    """`emergency.selftest.LastTest` over the telemetry store."""
 
     __test__ = False  # The name must not make pytest collect it.
 
@@ -62,13 +64,33 @@ class TestsInTelemetry:
             since = _instant(max(sample.at_nanoseconds for sample in samples)) + timedelta(microseconds=1)
 
 
+class CommandsToLifts:
+    """`emergency.selftest.Ask` over MQTT, with a connection for each asking, for that is seldom.
+
+    ``connect`` makes a client for the broker that devices speak to, not connected yet.
+    """
+
+    def __init__(self, connect: Callable[[], aiomqtt.Client]) -> None:
+        self._connect = connect
+
+    async def ask(self, lifts: Sequence[DeviceKey], at: datetime) -> None:
+        """Publish with QoS 1, not retained: a lift that comes back after days must not act on what was asked before."""
+        payload = commands.encode(ElevatorCommand(command=ElevatorCommandType.ALARM_TEST, at=at))
+        try:
+            async with self._connect() as client:
+                for lift in lifts:
+                    await client.publish(commands.build(lift), payload, qos=1, timeout=_PUBACK_SECONDS)
+        except aiomqtt.MqttError as error:
+            raise TemporaryError(f"commands to lifts: {error}") from error
+
+
 def alarm_test_asking(
     settings: Settings, clock: Clock, records: Records, registry: RegistryStore, telemetry: TelemetryReader
 ) -> AlarmTestAsking:
     """Return the service, to be run beside the emergency service; raises `StartupError` for a bad certificate file."""
     tls = _tls(settings.mqtt) if settings.mqtt.tls else None
-    asker = MqttLiftAsker(lambda: _client(settings.mqtt, tls))
-    return AlarmTestAsking(LiftsInService(records, registry), TestsInTelemetry(telemetry), asker, clock)
+    lifts, commanding = LiftsInService(records, registry), CommandsToLifts(lambda: _client(settings.mqtt, tls))
+    return AlarmTestAsking(lifts.in_service, TestsInTelemetry(telemetry).last_test, commanding.ask, clock)
 
 
 def _client(mqtt: MqttSettings, tls: ssl.SSLContext | None) -> aiomqtt.Client:
@@ -78,7 +100,7 @@ def _client(mqtt: MqttSettings, tls: ssl.SSLContext | None) -> aiomqtt.Client:
         username=mqtt.username,
         password=mqtt.password.get_secret_value() if mqtt.password else None,
         tls_context=tls,
-        timeout=PUBACK_SECONDS,
+        timeout=_PUBACK_SECONDS,
     )
 
 

@@ -12,8 +12,8 @@ from app.places import KnownPlaces
 from app.settings import Settings
 from core.clock import Clock
 from core.configuration import EMERGENCY
-from emergency.asking import Lifts
 from emergency.drills import DrillCalendar
+from emergency.selftest import Lifts
 from emergency.service import EmergencyService
 from emergency.switchboard import Switchboard
 from emergency.watch import RULES

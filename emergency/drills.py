@@ -11,7 +11,7 @@ import calendar
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, tzinfo
 
 import structlog
@@ -19,11 +19,11 @@ import structlog
 from core.clock import Clock
 from core.errors import TemporaryError
 from emergency.acts import Close
-from emergency.asking import Lifts
 from emergency.ladder import community_of
 from emergency.model import CallFilter, Cause, Source
 from emergency.plan import DAYS, DrillHours, EmergencyPlan
 from emergency.ports import CallRecords, Places
+from emergency.selftest import Lifts
 from emergency.steps import CallRequest
 from emergency.switchboard import Switchboard
 
@@ -71,8 +71,6 @@ class DrillCalendar:
         places: Places,
         clock: Clock,
         zone: tzinfo,
-        *,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._switchboard = switchboard
         self._records = records
@@ -80,7 +78,6 @@ class DrillCalendar:
         self._places = places
         self._clock = clock
         self._zone = zone
-        self._pause = pause
         self.detail = ""
         """What is in the way, empty when nothing is."""
 
@@ -94,7 +91,7 @@ class DrillCalendar:
                 if not self.detail:
                     _log.warning("drill.away", reason=str(error))
                 self.detail = str(error)
-            await self._pause(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
         """Begin what is due now, at most one drill in each community. Raises `TemporaryError`; may be repeated."""
@@ -104,7 +101,7 @@ class DrillCalendar:
         if not any(each.drills is not None and is_time(each.drills, now) for each in plan.communities):
             return
         by_community = defaultdict[str, list[str]](list)
-        for known in await self._lifts.in_service():
+        for known in await self._lifts():
             by_community[known.lift.community].append(known.lift.path)
         for community, lifts in by_community.items():
             hours = community_of(plan, community).drills

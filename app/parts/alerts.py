@@ -20,8 +20,8 @@ from app.services import Service, Supervisor
 from app.settings import Settings
 from app.steady_clock import ClockWatch
 from core.clock import Clock
-from emergency.asking import AlarmTestAsking
 from emergency.drills import DrillCalendar
+from emergency.selftest import AlarmTestAsking
 from emergency.service import EmergencyService
 from storage.journal.sqlite import SqliteJournal
 from storage.records import (
@@ -94,7 +94,7 @@ class Alerts:
                 self.calling.switchboard.on_pages = self.notifying.deliverer.wake
                 self.emergency = self.calling.service()
                 self.asking = alarm_test_asking(settings, clock, RecordsAdapter(database), registry, telemetry)
-                self.drills = self.calling.drills(LiftsInService(RecordsAdapter(database), registry))
+                self.drills = self.calling.drills(LiftsInService(RecordsAdapter(database), registry).in_service)
                 yield {
                     "alert engine": Service(self.service.run, vital=True),
                     "emergency calls": Service(self.emergency.run),

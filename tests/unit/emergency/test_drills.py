@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from core.devices import DeviceKey
 from emergency import acts
-from emergency.asking import KnownLift
 from emergency.drills import DrillCalendar, due, is_time
 from emergency.model import CallFilter, Cause, Place, Source
 from emergency.plan import DrillHours
+from emergency.selftest import KnownLift
 from emergency.steps import CallRequest
 from tests.unit.emergency.boards import Board
 from tests.unit.emergency.calls import T0, plan
@@ -54,11 +54,9 @@ def test_what_was_missed_is_spread_over_the_days_that_are_left() -> None:
     assert len(drilled) == 5
 
 
-class Standing:
-    """`emergency.asking.Lifts`: nine lifts."""
-
-    async def in_service(self) -> Sequence[KnownLift]:
-        return [KnownLift(DeviceKey.from_path(path), T0) for path in LIFTS]
+async def nine_lifts() -> Sequence[KnownLift]:
+    """`emergency.selftest.Lifts`."""
+    return [KnownLift(DeviceKey.from_path(path), T0) for path in LIFTS]
 
 
 class Nowhere:
@@ -76,7 +74,7 @@ class Scene:
         self.board = Board(replace(plan(), communities=[community]))
         self.board.clock.advance(TUESDAY.astimezone(UTC) - T0)
         board = self.board
-        self.calendar = DrillCalendar(board.switchboard, board.records, Standing(), Nowhere(), board.clock, ZONE)
+        self.calendar = DrillCalendar(board.switchboard, board.records, nine_lifts, Nowhere(), board.clock, ZONE)
 
     async def drills(self) -> list[str]:
         await self.calendar.look()

@@ -8,8 +8,7 @@ import pytest
 from core.clock import ManualClock
 from core.devices import DeviceKey, DeviceKind
 from core.errors import TemporaryError
-from emergency.asking import AlarmTestAsking, KnownLift
-from emergency.selftest import AlarmTests, due
+from emergency.selftest import AlarmTestAsking, AlarmTests, KnownLift, due
 
 START = datetime(2026, 8, 14, 7, 0, tzinfo=UTC)
 
@@ -72,7 +71,7 @@ class Estate:
 
 def asking(estate: Estate, hours: float) -> tuple[AlarmTestAsking, ManualClock]:
     clock = ManualClock(at(hours))
-    return AlarmTestAsking(estate, estate, estate, clock), clock
+    return AlarmTestAsking(estate.in_service, estate.last_test, estate.ask, clock), clock
 
 
 async def minutes(service: AlarmTestAsking, clock: ManualClock, count: int) -> None:
