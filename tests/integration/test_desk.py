@@ -410,6 +410,14 @@ async def test_the_keyboard_will_do(browser: Browser, host: str, world: DeskWorl
         await expect(page.locator(".history")).to_contain_text("派 王强 前往")
 
 
+async def test_a_token_stays_when_the_language_is_switched(browser: Browser, host: str) -> None:
+    async with opened(browser, f"http://{host}/desk") as page:
+        await page.locator("#token").fill(TOKEN)
+        await page.locator("#language").click()
+        await expect(page.locator("#sign-in")).to_have_text("Sign in")
+        await expect(page.locator("#token")).to_have_value(TOKEN)
+
+
 async def test_signing_in_and_out(browser: Browser, host: str) -> None:
     async with opened(browser, f"http://{host}/desk") as page:
         await page.locator("#token").fill("nobody's")

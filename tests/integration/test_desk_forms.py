@@ -112,6 +112,64 @@ async def test_no_arrival_is_promised_that_nobody_gave(browser: Browser, host: s
         await expect(page.locator(".head")).not_to_contain_text("预计")
 
 
+async def test_what_was_entered_stays_when_the_language_is_switched(
+    browser: Browser, host: str, world: DeskWorld
+) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.does(await world.rings(), Answer())
+        await page.locator("#act-dispatch").click()
+        await page.locator("#who-other").check()
+        await page.locator("#free_name").fill("张师傅")
+        await page.locator("[name=free_phone]").fill("138 1")
+        await _other_language(page, "Whom to send")
+        assert await _sends(page, "dispatch") == {"name": "张师傅", "phone": "138 1"}
+        await page.locator(".call.state-dispatched").wait_for()
+        await page.locator("#act-dispatch").click()
+        await page.locator("label", has_text="139 0000 0002").click()
+        await page.locator("#field-tell_too").uncheck()
+        await _other_language(page, "派谁去")
+        await expect(page.locator("#field-tell_too")).not_to_be_checked()
+        assert await _sends(page, "dispatch") == {"name": "王强", "phone": "139 0000 0002"}
+        await page.locator("#act-note").click()
+        await page.locator("#field-text").fill("半句")
+        await page.locator("#act-close").evaluate("(button) => button.click()")
+        await expect(page.locator("#field-text")).to_have_value("")
+        await page.locator("#field-cause").select_option("human")
+        await page.locator("#field-text").fill("误按")
+        await _other_language(page, "Cause")
+        assert await _sends(page, "close") == {"cause": "human", "text": "误按"}
+    assert await world.told(call.id, "dispatch") == []
+
+
+async def _other_language(page: Page, then: str) -> None:
+    await page.locator("#language").click()
+    await expect(page.locator(".act-form")).to_contain_text(then)
+
+
+async def test_what_was_entered_stays_when_somebody_says_that_they_cannot_come(
+    browser: Browser, host: str, world: DeskWorld
+) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.does(await world.rings(), Answer())
+        await page.locator("#act-dispatch").click()
+        await page.locator("#who-other").check()
+        await page.locator("#free_name").fill("张师")
+        await world.does(call, CannotCome("通力维保 24 小时"))
+        await expect(page.locator(".declined")).to_have_text("已表示不能前往")
+        await page.locator("#free_name").press_sequentially("傅")
+        assert await _sends(page, "dispatch") == {"name": "张师傅"}
+
+
+async def test_who_was_asked_in_one_language_is_the_same_in_the_other(
+    browser: Browser, host: str, world: DeskWorld
+) -> None:
+    async with desk_page(browser, host, language="en") as page:
+        await world.does(await world.rings(), Answer(), Dispatch("王强", "138 1"))
+        await page.locator("#act-on_the_way").click()
+        await expect(page.locator("input[name=who]")).to_have_count(6)
+        assert await _sends(page, "on-the-way") == {"name": "王强", "phone": "138 1"}
+
+
 @pytest.mark.parametrize(
     ("act", "colleague", "said"),
     [

@@ -93,6 +93,21 @@ async def test_what_cannot_be_used_is_said_and_what_was_written_stays(
         await expect(page.locator("#raise-phone")).to_have_value("没有")
 
 
+async def test_what_was_entered_stays_when_the_language_is_switched(
+    browser: Browser, host: str, world: DeskWorld
+) -> None:
+    await _registered(world)
+    async with desk_page(browser, host) as page:
+        await page.locator("#raise-open").click()
+        await page.locator("#raise-community").select_option("xingfu")
+        await page.locator("#raise-lift").select_option(LIFT)
+        await page.locator("#raise-name").fill("陈女士")
+        await page.locator("#language").click()
+        await expect(page.locator("#raise-send")).to_have_text("Call for help")
+        await expect(page.locator("#raise-name")).to_have_value("陈女士")
+        await expect(page.locator("#raise-lift option:checked")).to_have_text("Lift of block 3 · 3 号楼")
+
+
 async def test_the_form_stays_while_calls_come_in_and_opens_beside_one(
     browser: Browser, host: str, world: DeskWorld
 ) -> None:

@@ -64,18 +64,20 @@ export const asks = (act) => act !== 'answer';
 /** The form of `act`, which begins with `about`; `send(body)` does it. */
 export function form(act, call, about, send, cancel) {
   const fields = FIELDS[act](call, about);
-  return h('form', { class: 'act-form', 'aria-label': t(`act_${act}`), onsubmit: (event) => {
+  const filled = h('form', { class: 'act-form', 'data-form': `${act} ${about}`, 'aria-label': t(`act_${act}`), onsubmit: (event) => {
     event.preventDefault();
     send(BODIES[act](new FormData(event.target), call));
-  } },
+  }, onchange: (event) => { if (event.target.name === 'who') tellChosen(filled, call); } },
   h('h3', {}, t(`act_${act}`)), fields,
   h('div', { class: 'row' },
     h('button', { class: 'primary', type: 'submit', id: 'confirm' }, t('confirm')),
     h('button', { type: 'button', id: 'cancel', onclick: cancel }, t('cancel'))));
+  tellChosen(filled, call);
+  return filled;
 }
 
 const FIELDS = {
-  dispatch: (call) => [people(call, maintainer(call)), tellToo(call)],
+  dispatch: (call) => [people(call, maintainer(call)), tellToo()],
   on_the_way: (call) => [people(call, call.responder?.name, { word: 'who_goes' }), minutes()],
   cannot_come: (call) => [people(call, call.responder?.name, { word: 'who_cannot', numbers: false }), field('reason')],
   on_site: (call) => [field('name', { value: call.responder?.name ?? '', maxlength: 200 })],
@@ -110,29 +112,32 @@ const BODIES = {
 
 const kept = (body) => Object.fromEntries(Object.entries(body).filter(([, value]) => value));
 
-/** Everybody on the ladder once, with the step they stand on, and who was asked already before them. */
+/** Everybody on the ladder once, with the step they stand on, and who was asked already, under the name by which they were. */
 function known(call) {
-  const found = new Map();
+  const found = new Map(), { name, phone, contractor } = call.responder ?? {};
   for (const step of call.ladder.steps) {
     for (const contact of step.contacts) {
-      const name = titled(contact);
-      if (found.has(name)) continue;
-      const contractor = contact.contractor ? contact.name : '';
-      found.set(name, { name, phone: contact.phone ?? '', contractor, step: contact.told_by_system ? step.name : '', declined: contact.declined });
+      if (found.has(titled(contact))) continue;
+      const asked = isCalled(contact, name);
+      found.set(titled(contact), {
+        key: `contact ${contact.name}`, name: asked ? name : titled(contact), phone: (asked && phone) || (contact.phone ?? ''),
+        contractor: contact.contractor ? contact.name : '', step: contact.told_by_system ? step.name : '', declined: contact.declined,
+      });
     }
   }
-  const { name, phone, contractor } = call.responder ?? {};
-  const there = found.get(name);
-  if (there) there.phone = phone || there.phone;
-  return name && !there ? [{ name, phone, contractor, step: '' }, ...found.values()] : [...found.values()];
+  const all = [...found.values()];
+  return !name || all.some((one) => one.name === name) ? all : [{ key: `responder ${name}`, name, phone, contractor, step: '' }, ...all];
 }
+
+/** Whether the contact is meant by `name`, in either language: colleagues may read the other one. */
+const isCalled = (contact, name) => Boolean(name) && [contact.title_zh, contact.title_en, contact.name].includes(name);
 
 /** Name of the contact that maintains the lift, unless they were asked already or cannot come; '' for none. */
 function maintainer(call) {
   const firms = call.ladder.steps.flatMap((step) => step.contacts).filter((contact) => contact.contractor);
   const { contractor } = call.place;
   const own = contractor ? firms.find((contact) => contact.name === contractor) : firms.length === 1 && firms[0];
-  return own && !own.declined && titled(own) !== call.responder?.name ? titled(own) : '';
+  return own && !own.declined && !isCalled(own, call.responder?.name) ? titled(own) : '';
 }
 
 /** Whom the act is about: the one called `first` is chosen already, or nobody. */
@@ -142,33 +147,32 @@ function people(call, first, { word = 'who', numbers = true } = {}) {
   const free = h('input', { name: 'free_name', id: 'free_name', maxlength: 200, placeholder: t('name'), 'aria-label': t('name') });
   free.addEventListener('input', () => { free.form.querySelector('#who-other').click(); });
   return h('fieldset', { onchange: () => { free.required = free.form.querySelector('#who-other').checked; } }, h('legend', {}, t(word)),
-    known(call).map((one, index) => radio(String(index), [one.name, one.phone && h('small', {}, one.phone),
-      one.declined && h('em', { class: 'declined' }, t('declined'))].filter(Boolean), one.name === first)),
+    known(call).map((one) => radio(one.key, [one.name, one.phone && h('small', {}, one.phone),
+      one.declined && h('em', { class: 'declined' }, t('declined'))].filter(Boolean), one.name === first && !one.declined)),
     radio('other', t('someone_else'), false),
     h('div', { class: 'free' }, free,
       numbers && h('input', { name: 'free_phone', type: 'tel', maxlength: 32, placeholder: t('phone'), 'aria-label': t('phone') })));
 }
 
-/** Whether the system pages who was chosen as well: ticked where it can, and not to be ticked where it cannot. */
-function tellToo(call) {
-  const box = h('input', { name: 'tell_too', id: 'field-tell_too', type: 'checkbox' });
-  const said = h('span', {});
-  const follow = () => {
-    const form = box.form && new FormData(box.form), who = form?.get('who');
-    const step = who && chosen(form, call).step;
-    box.disabled = !step;
-    box.checked = Boolean(step);
-    said.textContent = t(step ? 'tell_too' : who ? 'tell_by_phone' : 'tell_nobody_yet');
-  };
-  const label = h('label', { class: 'choice' }, box, said);
-  queueMicrotask(() => { box.form?.addEventListener('change', (event) => { if (event.target.name === 'who') follow(); }); follow(); });
-  return label;
+/** Whether the system pages who was chosen as well. */
+function tellToo() {
+  return h('label', { class: 'choice' }, h('input', { name: 'tell_too', id: 'field-tell_too', type: 'checkbox' }), h('span', {}));
+}
+
+/** Ticked where the system can tell who is chosen in `form`, and not to be ticked where it cannot. */
+function tellChosen(form, call) {
+  const box = form.elements.tell_too;
+  if (!box) return;
+  const entered = new FormData(form), who = entered.get('who'), step = who && chosen(entered, call).step;
+  box.disabled = !step;
+  box.checked = Boolean(step);
+  box.nextSibling.textContent = t(step ? 'tell_too' : who ? 'tell_by_phone' : 'tell_nobody_yet');
 }
 
 function chosen(form, call) {
   const who = form.get('who');
   if (who !== 'other') {
-    const { declined, ...one } = known(call)[Number(who)];
+    const { key, declined, ...one } = known(call).find((each) => each.key === who);
     return kept(one);
   }
   return kept({ name: form.get('free_name').trim(), phone: form.get('free_phone') });

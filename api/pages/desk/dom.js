@@ -37,17 +37,30 @@ export function tick() {
 
 /**
  * Fill `place` where what it shows, `key`, has changed. The focus stays where it was, or goes to what comes first; a `details` with an id
- * that was unfolded stays so.
+ * that was unfolded stays so; a form with the same `data-form` keeps what was entered.
  */
 export function renew(place, key, build) {
   const wanted = JSON.stringify(key);
   if (place.shown === wanted) return;
   const focused = place.contains(document.activeElement) ? document.activeElement.id : '';
   const unfolded = [...place.querySelectorAll('details[id][open]')].map((one) => one.id);
+  const entered = new Map([...place.querySelectorAll('form[data-form]')].map((form) => [form.dataset.form, new FormData(form)]));
   place.shown = wanted;
   place.replaceChildren(...[build()].flat(9).filter(Boolean));
   for (const one of place.querySelectorAll('details[id]')) one.open ||= unfolded.includes(one.id);
+  for (const form of place.querySelectorAll('form[data-form]')) refill(form, entered.get(form.dataset.form));
   if (focused) (document.getElementById(focused) ?? place.querySelector('button, input'))?.focus();
+}
+
+/** Enter again what was there, in the order of the fields: one may fill the choices of the next. */
+function refill(form, entered) {
+  for (const field of entered ? form.elements : []) {
+    if (!field.name || field.disabled) continue;
+    if (field.type === 'radio') field.checked = entered.get(field.name) === field.value;
+    else if (field.type === 'checkbox') field.checked = entered.has(field.name);
+    else field.value = entered.get(field.name) ?? field.value;
+    field.dispatchEvent(new Event('change', { bubbles: true }));
+  }
 }
 
 export function phone(number, text = number) {

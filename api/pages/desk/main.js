@@ -310,7 +310,7 @@ function backButton(call) {
 }
 
 function signInForm() {
-  return h('form', { class: 'sign-in', onsubmit: signIn }, h('h1', {}, t('desk')),
+  return h('form', { class: 'sign-in', 'data-form': 'sign-in', onsubmit: signIn }, h('h1', {}, t('desk')),
     h('label', { class: 'field' }, t('token'), h('input', { name: 'token', id: 'token', type: 'password', required: true, autocomplete: 'current-password' })),
     h('p', { class: 'hint' }, t('token_hint')), h('p', { class: 'problem', role: 'alert' }),
     h('button', { type: 'submit', class: 'primary big', id: 'sign-in' }, t('sign_in')));

@@ -80,7 +80,7 @@ function form(raise) {
   community.addEventListener('change', fill);
   fill();
   const line = (word, given) => h('label', { class: 'field' }, t(word), h('input', given));
-  return h('form', { class: 'act-form raise', 'aria-label': t('raise'), onsubmit: (event) => { event.preventDefault(); raise.send(new FormData(event.target)); } },
+  return h('form', { class: 'act-form raise', 'data-form': raise.key, 'aria-label': t('raise'), onsubmit: (event) => { event.preventDefault(); raise.send(new FormData(event.target)); } },
     h('h3', {}, t('raise')), h('p', { class: 'problem', role: 'alert' }),
     h('div', { class: 'fields' },
       h('label', { class: 'field' }, t('community'), community), h('label', { class: 'field' }, t('lift'), lift),

@@ -84,7 +84,7 @@ function showTodo(part, call, desk, language) {
   renew(part('todo'), [], () => TODO.map((name) => h('div', { class: name, 'data-part': name })));
   renew(part('problem'), [mine.problem?.()], () => mine.problem && h('p', { class: 'problem', role: 'alert' }, mine.problem()));
   renew(part('buttons'), [next, mine.open, mine.busy, call.source, language], () => buttons(next, call, desk, 'big'));
-  renew(part('form'), [mine.open, mine.about, language], () => mine.open
+  renew(part('form'), [mine.open, mine.about, call.declined, language], () => mine.open
     && form(mine.open, call, mine.about, (body) => desk.act(call.id, mine.open, body), () => desk.begin(call.id, '')));
   renew(part('talk'), [call.open, call.state === 'ringing', desk.talk.key(call), language], () => {
     const shown = desk.talk.view(call);
