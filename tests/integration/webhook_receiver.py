@@ -57,7 +57,7 @@ class WebhookReceiver:
         self.open_at_once = self.most_open_at_once = 0
         self._port = 0
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     @property
     def url(self) -> str:
@@ -76,6 +76,7 @@ class WebhookReceiver:
             for writer in list(self._connections):
                 writer.transport.abort()
             await self._server.wait_closed()
+            await asyncio.gather(*filter(None, self._connections.values()), return_exceptions=True)
         self._server = None
 
     async def until(self, count: int, seconds: float = 10.0) -> list[Request]:
@@ -85,11 +86,11 @@ class WebhookReceiver:
         return self.requests
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
+        self._connections[writer] = asyncio.current_task()
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while await self._take(reader, writer):
                 pass
-        self._connections.discard(writer)
+        self._connections.pop(writer, None)
         writer.close()
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
