@@ -1,9 +1,8 @@
 """What pages of calls say: whole pages, what each situation adds, and what holds for any of them."""
 
-import string
-from dataclasses import fields
+import re
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.wire.payloads import Direction, DoorState
+from emergency import wording
 from emergency.ladder import LadderStep
 from emergency.model import Call, Caller, CallState, PageKind, Place, Responder, Source, Stamps, Value, Words
-from emergency.phrases import EN, ZH, Phrases
 from emergency.plan import Contact, Title
-from emergency.wording import SHORT_CHARACTERS, PageWording
+from emergency.wording import SHORT_CHARACTERS, PageWording, load_words, missing_words
 
 T0 = datetime(2026, 8, 14, 7, 2, 26, tzinfo=UTC)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -238,26 +236,38 @@ def test_whatever_is_told_a_sms_fits_a_title_is_a_line_and_a_drill_is_marked(tol
     assert both(told, kind) == both(told, kind)
 
 
-@pytest.mark.parametrize("phrases", [ZH, EN], ids=["zh", "en"])
-def test_there_is_a_word_for_everything(phrases: Phrases) -> None:
-    wanted: list[tuple[dict[Any, str], type[StrEnum]]] = [
-        (phrases.openings, PageKind),
-        (phrases.doors, DoorState),
-        (phrases.directions, Direction),
-        (phrases.sources, Source),
-    ]
-    for words, names in wanted:
-        assert words.keys() == set(names)
-    for states in (phrases.updates, phrases.update_steps):
-        assert states.keys() == set(CallState) - {CallState.RINGING}
+SHIPPED = load_words()
+MISSING: dict[str, tuple[str, str, str | None, list[str]]] = {
+    # Language, key, its word, what is missing then.
+    "a word of one language": ("en", "where", None, ["where: no word in en"]),
+    "the word of a state": ("zh", "update_freed", None, ["update_freed: no word in zh"]),
+    "the word of a kind of page": ("en", "opening_dial", None, ["opening_dial: no word in en"]),
+    "a fact": ("zh", "where", "地点", ["where: not the same braces"]),
+    "nothing": ("zh", "where", "在 {place}", []),
+}
 
 
-def test_both_languages_fill_in_the_same() -> None:
-    for field in fields(Phrases):
-        zh, en = getattr(ZH, field.name), getattr(EN, field.name)
-        if isinstance(zh, str):
-            assert _keys(zh) == _keys(en), field.name
+@pytest.mark.parametrize(("language", "key", "word", "missing"), MISSING.values(), ids=MISSING)
+def test_what_is_missing_among_the_words_is_named(
+    language: str, key: str, word: str | None, missing: list[str]
+) -> None:
+    words = {spoken: dict(table) for spoken, table in SHIPPED.items()}
+    del words[language][key]
+    if word is not None:
+        words[language][key] = word
+    assert missing_words(words) == missing
 
 
-def _keys(text: str) -> set[str]:
-    return {key for _, key, _, _ in string.Formatter().parse(text) if key}
+def test_a_value_without_a_word_in_any_language_is_named() -> None:
+    words = {spoken: dict(table) for spoken, table in SHIPPED.items()}
+    for table in words.values():
+        del table["door_open"]
+    assert missing_words(words) == ["door_open: no word in zh", "door_open: no word in en"]
+
+
+def test_every_word_is_used_and_every_word_that_is_used_is_there() -> None:
+    source = Path(wording.__file__).read_text(encoding="utf-8")
+    stems = tuple(f"{stem}_" for stem in re.findall(r'f"(\w+)_\{', source))
+    literal = set(re.findall(r'"(\w+)"', source))
+    assert [key for key in SHIPPED["zh"] if key not in literal and not key.startswith(stems)] == []
+    assert set(re.findall(r'_say\("(\w+)"', source)) <= SHIPPED["zh"].keys()
