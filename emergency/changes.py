@@ -21,7 +21,7 @@ from emergency.model import (
     Telling,
     Value,
 )
-from emergency.own_rules import UNANSWERED, device_about
+from emergency.own_rules import DAMAGED, UNANSWERED, device_about
 from emergency.rescue import half_at
 
 LADDER = "ladder"
@@ -162,7 +162,8 @@ class Change:
 
     def _alert(self, rule: str, at: datetime, zh: str, en: str, *, firing: bool) -> OwnAlert:
         call = self.call
-        since = call.rescue_from or call.stamps.raised
+        # A rescue clock that begins anew ends the alerts of the one before, but not that of a damaged record.
+        since = call.stamps.raised if rule == DAMAGED else call.rescue_from or call.stamps.raised
         return OwnAlert(rule, device_about(call.place), since, self.wall(at), firing, zh, en)
 
     def decided(self) -> Decision:

@@ -160,6 +160,19 @@ def test_the_repair_sets_the_rescue_clock_and_alerts_once() -> None:
     assert steps.repaired(call, LIFT, after(40), RULES) is None
 
 
+def test_the_alert_of_a_damaged_record_ends_with_the_call_whatever_clock_runs_by_then() -> None:
+    call, events = told([acts.Abandon()])
+    begun = steps.repaired(rebuilt(columns_of(call), events, "cut off"), LIFT, after(40), RULES)
+    assert begun is not None
+    answered = steps.act(begun.call, acts.Answer(), "li", after(50), RULES)
+    assert answered is not None
+    assert answered.call.rescue_from == after(50)
+    closed = steps.act(answered.call, acts.Close(Cause.OTHER), "li", after(60), RULES)
+    assert closed is not None
+    ended = [(alert.rule, alert.device, alert.since) for alert in closed.alerts if not alert.firing]
+    assert ended == [(alert.rule, alert.device, alert.since) for alert in begun.alerts]
+
+
 def test_a_drill_is_repaired_without_an_alert() -> None:
     call, events = told([])
     damaged = replace(rebuilt(columns_of(call), events, "cut off"), drill=True)
