@@ -341,7 +341,7 @@ def _abandon(change: Change, what: acts.Abandon, actor: str, now: datetime) -> N
         return
     change.set(answered_by="")
     _stop(change, CallState.ABANDONED, Party.LADDER, now)
-    change.note(EventKind.ABANDONED, now, actor)
+    change.note(EventKind.ABANDONED, now, actor, stopped=True)
     for rule in (UNANSWERED, OVERDUE):
         change.end_alert(rule, now, "求助人已取消", "the caller took it back")
     change.tell_those_told(PageKind.UPDATE)

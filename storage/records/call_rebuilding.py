@@ -7,6 +7,7 @@ once.
 
 Who asks for help again where all seemed over begins another *round*: ladder, rescue clock and stamps begin anew
 (`steps`). A call stands as its last round does: of what happened before, only callers, alarm and place still count.
+Who looks after a call that was taken back begins the rescue clock anew, within the round.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,6 +38,7 @@ from emergency.own_rules import OVERDUE, UNANSWERED
 
 _UNKNOWN_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
 _STEPS = (EventKind.STEP_TOLD, EventKind.TO_BE_DIALLED)
+_OF_CLOCK = (EventKind.HALF_TIME, EventKind.OVERDUE)
 _STAMPS = {
     EventKind.STEP_TOLD: "rang",
     EventKind.ANSWERED: "answered",
@@ -73,7 +75,8 @@ def rebuilt(known: CallColumns, history: Sequence[CallEvent], reason: str) -> Ca
     raised_at = known.raised_at or min((event.at for event in history), default=_UNKNOWN_INSTANT)
     source = _word(Source, known.source) or _first_source(history) or Source.STAFF
     start = _last_round(history)
-    latest = history[start:]
+    latest, clock = history[start:], _clock_begins(history, start)
+    stamping = [*(event for event in history[start:clock] if event.kind not in _OF_CLOCK), *history[clock:]]
     one_caller = _is_one_caller(source, history)
     ended = CallState.CLOSED if _says(latest, EventKind.CLOSED) else CallState.RINGING
     state = _word(CallState, known.state) or ended
@@ -85,20 +88,20 @@ def rebuilt(known: CallColumns, history: Sequence[CallEvent], reason: str) -> Ca
         state=state,
         drill=known.drill,
         place=_place_of(known),
-        stamps=_stamps_of(raised_at, history, latest if one_caller else _without_take_backs(latest)),
+        stamps=_stamps_of(raised_at, history, stamping if one_caller else _without_take_backs(stamping)),
         caller=_caller_of(history),
         callers=_callers_of(history),
         told=_told(latest),
         next_at=None if state is CallState.CLOSED else known.next_at,
-        rescue_from=latest[0].at if start else None,
-        was_overdue=_says(history[:start], EventKind.OVERDUE),
+        rescue_from=history[clock].at if clock else None,
+        was_overdue=_says(history[:clock], EventKind.OVERDUE),
         alarm=source is Source.CAR_BUTTON or _says(history, EventKind.JOINED, source=Source.CAR_BUTTON.value),
         joined=tuple(str(event.facts["ref"]) for event in history if event.facts.get("ref")),
         people=_people_of(history),
         dialled=tuple(_dialled(latest)),
         damaged=reason,
     )
-    return replace(call, alerts=_alerts_of(call, latest), **_taken(latest))
+    return replace(call, alerts=_alerts_of(call, history[clock:]), **_taken(latest))
 
 
 def _last_round(history: Sequence[CallEvent]) -> int:
@@ -106,6 +109,22 @@ def _last_round(history: Sequence[CallEvent]) -> int:
     firsts = (at for at, event in enumerate(history) if event.kind in _STEPS and event.facts.get("step") == 1)
     again = (at - 1 for at in firsts if at and history[at - 1].kind is EventKind.JOINED)
     return max(again, default=0)
+
+
+def _clock_begins(history: Sequence[CallEvent], start: int) -> int:
+    """Return where the present rescue clock begins: with the round, or with who took the call after it was taken back.
+
+    Who frees everybody, or closes the call, has answered it as well, and begins no clock.
+    """
+    begins, stopped = start, False
+    for at in range(start, len(history)):
+        if history[at].kind is EventKind.ABANDONED:
+            stopped = stopped or _says(history[at : at + 1], EventKind.ABANDONED, stopped=True)
+        elif stopped and history[at].kind is EventKind.ANSWERED:
+            then, stopped = history[at + 1 : at + 2], False
+            over = _says(then, EventKind.FREED) or _says(then, EventKind.CLOSED)
+            begins = begins if over else at
+    return begins
 
 
 def _word(words: Any, stored: str) -> Any:

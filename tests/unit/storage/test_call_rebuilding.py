@@ -33,6 +33,10 @@ STORIES: dict[str, list[acts.Act | float]] = {
     "asked again after it was overdue": [acts.Answer(), 3_600, acts.OnSite("赵"), acts.Freed(1), ASKED_AGAIN],
     "asked again after it was taken back": [acts.Abandon("page-1"), ASKED_AGAIN],
     "asked again, and another one took it": [acts.Answer(), GOING, acts.Freed(2), ASKED_AGAIN, acts.Answer()],
+    "answered after it was taken back": [acts.Abandon(), acts.Answer()],
+    "answered after it was late and taken back": [3_600, acts.Abandon(), acts.Answer()],
+    "late once more after it was taken back": [acts.Abandon(), GOING, 3_600],
+    "freed after it was taken back": [acts.Abandon(), acts.Freed(2)],
     "pressed again after the end of alarm": [PRESSED, acts.EndAlarm("code"), acts.Join(Source.CAR_BUTTON, "a/8", "")],
 }
 KEPT = (
