@@ -2,8 +2,9 @@
 
 Definitions are ours (no national formula was found), so print them beside the figures:
 
-- *begin* of a call: when its first step was told, or when it was raised where nobody could be told. A call that rang
-  again after it was taken back, or after all were out, begins anew, as its rescue clock does.
+- *begin* of a call: when its first step was told, or when it was raised where nobody could be told before somebody
+  answered. A call that rang again after it was taken back, or after all were out, begins anew, as its rescue
+  clock does.
 - *answer time*: begin to answered. *Arrival time*: begin to on site, or to freed where nobody said that they were there
   before. *Release time*: on site to freed.
 - A call that a person took back within `ANSWER_TARGET`, before anybody answered, is counted in ``calls`` and
@@ -20,7 +21,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
-from emergency.model import Call, Cause, Source
+from emergency.model import Call, Cause, Source, Stamps
 from emergency.rescue import ClockState, clock_state
 
 # Hangzhou draft: the property answers within 30 s.
@@ -179,7 +180,14 @@ def _spread(
 
 
 def _began(call: Call) -> datetime:
-    return call.measured.rang or call.measured.raised
+    return _begin(call.measured, call.clock_from)
+
+
+def _begin(stamps: Stamps, clock_from: datetime | None) -> datetime:
+    """Return the begin by ``stamps``: a step that was told behind the answer or the taking back did not begin it."""
+    first = min((each for each in (stamps.answered, stamps.abandoned) if each is not None), default=None)
+    begins = (each for each in (stamps.rang, clock_from) if each is not None and (first is None or each <= first))
+    return next(begins, stamps.raised)
 
 
 def _seconds(since: datetime | None, until: datetime | None) -> float | None:
@@ -212,7 +220,7 @@ def _is_overdue(call: Call, now: datetime) -> bool:
 
 
 def _overdue(call: Call) -> OverdueCall:
-    began = call.stamps.rang or call.stamps.raised
+    began = _begin(call.stamps, call.rescue_from)
     return OverdueCall(
         id=call.id,
         number=call.number,

@@ -8,7 +8,9 @@ import pytest
 
 from emergency import acts, steps
 from emergency.figures import Figures, Spread, contractor_of, figures_of, month_figures, month_of
+from emergency.ladder import Rules
 from emergency.model import Call, Cause, Source
+from emergency.plan import Contact, Title
 from emergency.steps import CallRequest
 from tests.unit.emergency.calls import LIFT, RULES, T0, after
 
@@ -17,6 +19,7 @@ Done = tuple[float, acts.Act]
 """Seconds after the call was raised, and what was done then."""
 ANSWER, FREE = acts.Answer(), acts.Freed()
 CLOSE = acts.Close(Cause.DOOR_SYSTEM)
+HOTLINE = (Contact("hotline", Title("热线", "hotline"), phone="96333"),)
 
 
 def told(
@@ -26,20 +29,21 @@ def told(
     drill: bool = False,
     contractor: str = "",
     until: float = 0,
+    rules: Rules = RULES,
 ) -> Call:
     """Return a call that went so, with all that came due by itself between."""
     place = msgspec.structs.replace(LIFT, contractor=contractor)
-    call = steps.raised(CallRequest(source, place, drill=drill), f"c{number}", "caller", T0, RULES).call
+    call = steps.raised(CallRequest(source, place, drill=drill), f"c{number}", "caller", T0, rules).call
     call = msgspec.structs.replace(call, number=number)
     for seconds, what in done:
-        call = _later(call, seconds)
-        decided = steps.act(call, what, "li", after(seconds), RULES)
+        call = _later(call, seconds, rules)
+        decided = steps.act(call, what, "li", after(seconds), rules)
         call = decided.call if decided else call
-    return _later(call, until)
+    return _later(call, until, rules)
 
 
-def _later(call: Call, seconds: float) -> Call:
-    decided = steps.tick(call, after(seconds), RULES)
+def _later(call: Call, seconds: float, rules: Rules) -> Call:
+    decided = steps.tick(call, after(seconds), rules)
     return decided.call if decided else call
 
 
@@ -93,6 +97,22 @@ ANSWERS = {
 @pytest.mark.parametrize(("calls", "expected"), ANSWERS.values(), ids=ANSWERS.keys())
 def test_answer_times(calls: list[Call], expected: Spread) -> None:
     assert figures_of(calls, NOW).answer == expected
+
+
+DIAL_FIRST = msgspec.structs.replace(
+    RULES, steps=(msgspec.structs.replace(RULES.steps[0], contacts=HOTLINE, dial=True), *RULES.steps[1:])
+)
+
+
+def test_a_step_told_behind_the_answer_does_not_begin_the_call() -> None:
+    """Nobody of the first step can be told; the next one is once who answered does not go on."""
+    call = told(1, (20, ANSWER), (600, acts.OnSite("wang")), rules=DIAL_FIRST)
+    assert call.stamps.rang == after(200)
+    figures = figures_of([call], NOW)
+    assert (figures.answer.median_seconds, figures.arrival.median_seconds) == (20.0, 600.0)
+    tap = acts.Join(Source.RESIDENT, "second-tap")
+    again = told(1, (20, ANSWER), (30, FREE), (5_000, tap), (5_010, ANSWER), rules=DIAL_FIRST)
+    assert figures_of([again], NOW).answer.median_seconds == 10.0
 
 
 def test_whoever_still_has_time_is_neither_in_time_nor_late() -> None:
