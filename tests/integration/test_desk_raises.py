@@ -1,5 +1,6 @@
 """A call that somebody on duty raises by hand at the desk."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -91,6 +92,41 @@ async def test_what_cannot_be_used_is_said_and_what_was_written_stays(
         await page.locator("#raise-send").click()
         await expect(page.locator("#raise .problem")).to_have_text("没有成功：请检查“电话”。")
         await expect(page.locator("#raise-phone")).to_have_value("没有")
+
+
+async def test_the_form_opens_at_once_and_its_lists_come_later(browser: Browser, host: str, world: DeskWorld) -> None:
+    await _registered(world)
+    listed = asyncio.Event()
+
+    async def slow(route: Route) -> None:
+        await listed.wait()
+        await route.continue_()
+
+    async with desk_page(browser, host) as page:
+        await page.route("**/devices?*", slow)
+        await page.locator("#raise-open").click()
+        await expect(page.locator("#raise-community")).to_be_focused()
+        await expect(page.locator("#raise-community option")).to_have_text(["正在读取…"])
+        await page.locator("#raise-name").fill("陈女士")
+        listed.set()
+        await expect(page.locator("#raise-community option")).to_have_text(["—", "lakeside", "xingfu"])
+        await expect(page.locator("#raise-name")).to_be_focused()
+        await expect(page.locator("#raise-name")).to_have_value("陈女士")
+        await page.locator("#raise-community").select_option("lakeside")
+        await page.locator("#raise-send").click()
+        await page.locator(".call.state-ringing").wait_for()
+    assert await _calls(world) == [(Source.STAFF, "lakeside", "", Caller("陈女士"), None)]
+
+
+async def test_without_a_list_of_lifts_the_community_is_written(browser: Browser, host: str, world: DeskWorld) -> None:
+    async with desk_page(browser, host) as page:
+        await page.route("**/devices?*", lambda route: route.abort())
+        await page.locator("#raise-open").click()
+        await expect(page.locator("input#raise-community")).to_be_focused()
+        await page.locator("#raise-community").fill("xingfu")
+        await page.locator("#raise-send").click()
+        await page.locator(".call.state-ringing").wait_for()
+    assert await _calls(world) == [(Source.STAFF, "xingfu", "", Caller(), None)]
 
 
 async def test_what_was_entered_stays_when_the_language_is_switched(
