@@ -65,7 +65,7 @@ class EmergencyPlanCommunity(BaseModel):
 
 
 class EmergencyPlanUnreached(BaseModel):
-    """A step that reaches no person: topics and webhooks alone, and no number to dial."""
+    """A step that reaches no person: topics and webhooks alone, and nobody is asked to dial."""
 
     community: str
     lift: str = Field(description="Empty where it is so for every lift of the community.")

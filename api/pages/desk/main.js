@@ -2,6 +2,7 @@
 import { asks, because } from './acts.js';
 import { toDial } from './dial.js';
 import { h, renew, tick } from './dom.js';
+import { gaps, unreached } from './gaps.js';
 import { deviceOf, heightsOfDay } from './lift.js';
 import { Raise } from './raise.js';
 import { refusal } from './refusals.js';
@@ -15,12 +16,13 @@ import { forget, work } from './work.js';
 
 const LIST_MILLISECONDS = 10_000; // The stream tells at once; the list finds out that the stream is dead.
 const SIGNALS_MILLISECONDS = 3000;
+const PLAN_MILLISECONDS = 30_000;
 const RECENT = 12;
 const PATHS = { on_the_way: 'on-the-way', cannot_come: 'cannot-come', on_site: 'on-site', not_on_site: 'not-on-site', end_of_alarm: 'end-of-alarm' };
 
 const find = (id) => document.getElementById(id);
 const calls = new Map();
-let me = null, ended = false, leaving = false, online = true, selected = '', recent = null, unfollow = null, listing = false;
+let me = null, ended = false, leaving = false, online = true, selected = '', recent = null, missing = [], unfollow = null, listing = false;
 const nothing = () => ({ events: [], signals: [], heights: [], pages: [], device: null });
 let seen = nothing();
 const silenced = new Set(), rung = new Set();
@@ -97,6 +99,17 @@ function arrived(call) {
   if (!working) select(ordered(calls.values())[0].id);
 }
 
+/** Look for steps that reach no person; what stands wrong is to be mended while nobody calls. */
+async function lookAtPlan() {
+  if (me === null || calls.size || document.hidden) return;
+  try {
+    missing = await unreached();
+  } catch (error) {
+    lost(error);
+  }
+  render();
+}
+
 async function refresh(id) {
   try {
     const { pages, ...call } = await ask('GET', `/emergency-calls/${id}`);
@@ -155,6 +168,7 @@ function leave() {
   selected = '';
   settle();
   load();
+  lookAtPlan();
 }
 
 function reached(now) {
@@ -233,6 +247,7 @@ function signedOut({ byItself }) {
   raising.open = false;
   unfollow?.();
   unfollow = me = recent = null;
+  missing = [];
   for (const known of [calls, silenced, rung]) known.clear();
   forget();
   selected = '';
@@ -243,6 +258,7 @@ function signedOut({ byItself }) {
 function begun() {
   unfollow ??= follow((event) => refresh(event.call), load, () => { online = false; render(); });
   load();
+  lookAtPlan();
 }
 
 // ---- what is shown
@@ -265,7 +281,7 @@ function render() {
 function showNoCall() {
   const page = find('main');
   if (page.call !== null) { page.call = null; page.replaceChildren(h('div', {})); }
-  renew(page.firstChild, [me, recent, speaks()], me === null ? signInForm : idle);
+  renew(page.firstChild, [me, recent, missing, speaks()], me === null ? signInForm : idle);
 }
 
 function bar() {
@@ -319,6 +335,7 @@ function signInForm() {
 function idle() {
   return [h('div', { class: 'quiet' }, h('h1', {}, t('quiet')), h('p', {}, t('quiet_hint')),
     h('button', { type: 'button', class: 'big', id: 'raise-idle', onclick: () => raising.open || raising.toggle() }, t('raise'))),
+    gaps(missing),
     recent && h('section', { class: 'recent' }, h('h2', {}, t('recent')),
       recent.length ? h('ul', {}, recent.map(recentCall)) : h('p', { class: 'hint' }, t('none_yet')))];
 }
@@ -364,6 +381,7 @@ async function start() {
 setInterval(tick, 250);
 setInterval(load, LIST_MILLISECONDS);
 setInterval(lookAtLift, SIGNALS_MILLISECONDS);
+setInterval(lookAtPlan, PLAN_MILLISECONDS);
 // Not at the press of the pointer: a button that is drawn anew between press and release gets no click.
 addEventListener('click', () => { if (wanted() && !audible()) allow(render); });
 start();
