@@ -100,7 +100,7 @@ def _is_over(board: Board, working: Iterable[Future[None]]) -> bool:
 
 
 def _open(board: Board) -> str:
-    return f"open: {[(each.id, each.call['state'], each.ended) for each in board.open.values()]}"
+    return f"open: {[(each.id, each.call['state'], each.ended_at) for each in board.open.values()]}"
 
 
 def _wait_until_quiet(here: Estate) -> None:

@@ -11,7 +11,7 @@ import httpx
 
 from tests.acceptance.bad_days.call_day.estate import Estate
 from tests.acceptance.bad_days.call_day.plans import COMMUNITIES
-from tests.acceptance.bad_days.call_day.records import Act, Json
+from tests.acceptance.bad_days.call_day.records import BUSY_SECONDS, Act, Json
 
 LIFTS, ENTRANCES = 60, 6
 MOST_OPEN = 40
@@ -20,6 +20,7 @@ LISTED = 100
 # A press that was never taken would keep its place for ever; the checks of the day name it.
 _RAISING_SECONDS = 60.0
 _AGAIN_SECONDS = 0.3
+_LONG_SHARE = 0.07
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,20 @@ class Working:
     next_at: float
     alone: bool = False
     """Nobody does anything about it until the evening."""
-    ended: bool = False
+    ended_at: float | None = None
+    """When it was closed, by the answer."""
     pages: list[str] = field(default_factory=list)
     """The cookies of the residents who tapped."""
 
     @property
     def id(self) -> str:
         return str(self.call["id"])
+
+    def look(self, call: Json, began: float) -> None:
+        """Take how it stands now; one that was closed, and is open long after, is worked on again."""
+        self.call = call
+        if self.ended_at is not None and began > self.ended_at + BUSY_SECONDS:
+            self.ended_at = None
 
 
 def insist(send: Callable[[], httpx.Response]) -> tuple[httpx.Response, bool]:
@@ -133,7 +141,7 @@ class Board:
             if self._raising.get(key, began) < began:
                 del self._raising[key]
             if call["id"] in self.open:
-                self.open[call["id"]].call = call
+                self.open[call["id"]].look(call, began)
             else:
                 self.open[call["id"]] = self._begun(call, key)
                 self.known.add(call["id"])
@@ -173,14 +181,20 @@ class Board:
         now = time.time()
         with self._lock:
             for each in sorted(self.open.values(), key=lambda working: working.next_at):
-                if each.ended or (each.alone and not self.evening.is_set()):
+                if each.ended_at is not None or (each.alone and not self.evening.is_set()):
                     continue
                 if each.next_at > now:
                     return None
-                pause = 0.5 if each.left <= 0 else each.chance.expovariate(0.4)
-                each.next_at = now + min(pause, 1.0 if self.evening.is_set() else 25.0)
+                each.next_at = now + self._pause(each)
                 return each
         return None
+
+    def _pause(self, working: Working) -> float:
+        """Return how long nobody does anything about the call: now and then longer than people may be waited for."""
+        if working.left <= 0 or self.evening.is_set():
+            return 0.5
+        chance = working.chance
+        return chance.uniform(14.0, 22.0) if chance.random() < _LONG_SHARE else min(chance.expovariate(0.45), 12.0)
 
     def act(
         self,

@@ -42,7 +42,7 @@ _UNDONE_BY = {
     "answered": _LEFT,
     "dispatched": (*_LEFT, "not_on_site"),
     "on_the_way": (*_LEFT, "not_on_site"),
-    "on_site": ("not_on_site", "joined"),
+    "on_site": ("not_on_site",),
     "freed": ("joined",),
     "cannot_come": ("answered", "dispatched", "on_the_way"),
 }
@@ -121,7 +121,9 @@ def _is_repeat(act: Act, kind: str, story: Story) -> bool:
 
 
 def _says_the_same(act: Act, kind: str, event: Event) -> bool:
-    if event.kind != kind or (kind in ("answered", "noted") and event.actor != act.actor):
+    # Who goes already is not asked to go again.
+    kinds = ("dispatched", "on_the_way") if kind == "dispatched" else (kind,)
+    if event.kind not in kinds or (kind in ("answered", "noted") and event.actor != act.actor):
         return False
     named = act.said.get("name")
     return named is None or kind == "on_site" or event.facts.get("name") == named

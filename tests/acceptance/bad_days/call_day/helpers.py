@@ -103,7 +103,7 @@ class Helpers:
             client: httpx.Client = self._staff[actor]
             act = self._board.act(lambda: client.post(url, json=body), working.id, name, actor, said)
         if act.done:
-            working.ended = working.ended or act.answer["state"] == "closed"
+            working.ended_at = time.time() if act.answer["state"] == "closed" else None
         return act
 
     def _by_link(self, working: Working) -> None:
