@@ -60,7 +60,7 @@ class Calling:
     def service(self) -> EmergencyService:
         """Return the service that climbs ladders and follows alerts."""
         steps = AlertStepsAdapter(self._database, sorted(RULES))
-        return EmergencyService(self.switchboard, self.records, steps, self.places, self._clock)
+        return EmergencyService(self.switchboard, self.records, steps, self.places)
 
     def drills(self, lifts: Lifts) -> DrillCalendar:
         """Return the service that begins the drills of the plan's calendar."""

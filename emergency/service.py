@@ -1,12 +1,11 @@
 """The part that never sleeps: climbs the ladders of all calls, and turns alerts of lifts into calls."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from core.clock import Clock
 from core.errors import Conflict, Stale, TemporaryError
 from emergency.acts import EndAlarm, Join
 from emergency.pending import Asked, PendingSteps, coalesced, pressed_after
@@ -31,11 +30,8 @@ _REPAIR_EVERY_TURNS = 50
 class EmergencyStats:
     """What was done since the start; ``detail`` says what is in the way, empty when nothing is."""
 
-    followed: int = 0
     raised: int = 0
     joined: int = 0
-    repaired: int = 0
-    retries: int = 0
     detail: str = ""
 
 
@@ -48,16 +44,11 @@ class EmergencyService:
         records: CallRecords,
         alert_steps: AlertSteps,
         places: KnownLifts,
-        clock: Clock,
-        *,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._switchboard = switchboard
         self._records = records
         self._steps = alert_steps
         self._places = places
-        self._clock = clock
-        self._pause = pause
         self._after: int | None = None
         self._kept = 0
         self._pending = PendingSteps()
@@ -71,10 +62,10 @@ class EmergencyService:
                 await self.turn()
             except (TemporaryError, Stale) as error:
                 self._away(str(error))
-                await self._pause(_RETRY_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
             else:
                 self._back()
-                await self._pause(LOOK_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def turn(self) -> None:
         """Do all there is to do: ladders first, and again between lifts, for they are about people who wait already."""
@@ -91,7 +82,6 @@ class EmergencyService:
     async def _repair(self) -> None:
         if self._turns % _REPAIR_EVERY_TURNS == 0 or self._switchboard.damaged_due:
             for call in await self._switchboard.repair(self._places):
-                self.stats.repaired += 1
                 _log.error("call.record_damaged", call=call)
         self._turns += 1
 
@@ -135,7 +125,6 @@ class EmergencyService:
         if concerned or reached - self._kept > _PASSED_OVER_AT_MOST:
             await self._records.commit([], Followed(self._kept, reached))
             self._kept = reached
-        self.stats.followed = after
 
     async def _take_or_pass(self, steps: Sequence[AlertStep]) -> None:
         try:
@@ -172,7 +161,6 @@ class EmergencyService:
     def _away(self, reason: str) -> None:
         self._after = None  # Another one may have followed meanwhile.
         self._pending = PendingSteps()
-        self.stats.retries += 1
         self._note_problem(reason)
 
     def _note_problem(self, reason: str) -> None:

@@ -5,8 +5,9 @@ import contextlib
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -18,7 +19,7 @@ from emergency.acts import Act, Join
 from emergency.ladder import LadderStep, Rules, rules_of
 from emergency.model import Call, Decision, Page, PageKind, Place, Telling, Value, Words
 from emergency.plan import EmergencyPlan
-from emergency.ports import CallCommit, CallRecords, Directory, Followed, Places, Recipient
+from emergency.ports import CallCommit, CallRecords, Directory, Places, Recipient
 from emergency.rescue import on_the_wall
 from emergency.steps import CallRequest
 
@@ -33,6 +34,12 @@ _OF_NEWS = (PageKind.AGAIN, PageKind.REMINDER, PageKind.HALF_TIME, PageKind.OVER
 
 class NobodyToTell(Conflict):
     """A dispatch is to be told through a step of which nobody can be told now: no shift, no receiver, a drill."""
+
+
+class _Decide(Protocol):
+    """One of the functions of `emergency.steps`, everything else that it needs given already."""
+
+    def __call__(self, call: Call, *, now: datetime, rules: Rules, ahead: timedelta) -> Decision | None: ...
 
 
 class Switchboard:
@@ -76,32 +83,27 @@ class Switchboard:
         shown = on_the_wall(call, moment(self._clock).ahead)
         return self._wording(shown, kind, None, self.rules(call).to_dial(call))
 
-    async def raise_call(
-        self, request: CallRequest, actor: str, *, key: str = "", followed: Followed | None = None
-    ) -> tuple[Call, bool]:
+    async def raise_call(self, request: CallRequest, actor: str, *, key: str = "") -> tuple[Call, bool]:
         """Raise a call, or join into the one that is open there; return it, and whether it is a new one.
 
         The same ``key`` again returns the same call, whatever has become of it. The first step's pages are kept with
-        it. ``followed`` is kept in the same commit.
+        it.
         """
         call_id = secrets.token_hex(16)
         if not request.place.lift and not request.place.point:
             apart = msgspec.structs.replace(request.place, apart=key or call_id)
             request = msgspec.structs.replace(request, place=apart)
-        raising = partial(self._raise_once, request, actor, key, call_id, followed)
+        raising = partial(self._raise_once, request, actor, key, call_id)
         return await self._in_turn(request.place.key, raising, "the call could not be kept")
 
-    async def _raise_once(
-        self, request: CallRequest, actor: str, key: str, call_id: str, followed: Followed | None
-    ) -> tuple[Call, bool]:
+    async def _raise_once(self, request: CallRequest, actor: str, key: str, call_id: str) -> tuple[Call, bool]:
         if (kept := await self._kept_before(key, call_id)) is not None:
             return kept, kept.id == call_id
         there = await self._records.open_at(request.place.key, drill=request.drill)
         decided = self._raised(there, request, actor, key or call_id, call_id)
         if decided is None:
-            await self._pass_over(followed)
             return cast(Call, there), False  # Only a call that was there can be left as it was.
-        await self._keep(decided, key=key, followed=followed)
+        await self._keep(decided, key=key)
         return await self._records.call(decided.call.id) or decided.call, there is None
 
     async def _in_turn(self, key: str, attempt: Callable[[], Awaitable[_Result]], failure: str) -> _Result:
@@ -123,10 +125,6 @@ class Switchboard:
         kept = await self._records.by_key(key) if key else None
         return kept or await self._records.call(call_id)
 
-    async def _pass_over(self, followed: Followed | None) -> None:
-        if followed is not None:
-            await self._records.commit([], followed)
-
     def _raised(self, there: Call | None, request: CallRequest, actor: str, ref: str, call_id: str) -> Decision | None:
         now = moment(self._clock)
         if there is None:
@@ -136,13 +134,9 @@ class Switchboard:
         join = Join(request.source, its_ref, caller.text, request.people, caller, request.shared)
         return steps.act(there, join, actor, now.steady, self.rules(there), ahead=now.ahead)
 
-    async def act(self, call_id: str, what: Act, actor: str, *, followed: Followed | None = None) -> Call | None:
+    async def act(self, call_id: str, what: Act, actor: str) -> Call | None:
         """Do ``what`` to a call; ``None`` where there is no such call. `Conflict` where it does not stand so."""
-        return await self._change(
-            call_id,
-            lambda call, now: steps.act(call, what, actor, now.steady, self.rules(call), ahead=now.ahead),
-            followed,
-        )
+        return await self._change(call_id, partial(steps.act, what=what, actor=actor))
 
     async def repair(self, places: Places) -> list[str]:
         """Give calls that were rebuilt from a damaged record their place, clock and alert; return their ids.
@@ -152,7 +146,7 @@ class Switchboard:
         repaired, unrepaired, self.damaged_due = list[str](), dict[str, str](), False
         for call in filter(steps.needs_repair, await self._records.damaged()):
             try:
-                await self._change(call.id, partial(self._repaired, await _place_anew(call, places)))
+                await self._change(call.id, partial(steps.repaired, place=await _place_anew(call, places)))
                 repaired.append(call.id)
             except TemporaryError:
                 raise
@@ -161,25 +155,17 @@ class Switchboard:
         self.unrepaired = unrepaired
         return repaired
 
-    def _repaired(self, place: Place, call: Call, now: Moment) -> Decision | None:
-        return steps.repaired(call, place, now.steady, self.rules(call), ahead=now.ahead)
+    async def _change(self, call_id: str, decide: _Decide) -> Call | None:
+        return await self._in_turn(call_id, partial(self._change_once, call_id, decide), f"call {call_id}")
 
-    async def _change(
-        self, call_id: str, decide: Callable[[Call, Moment], Decision | None], followed: Followed | None = None
-    ) -> Call | None:
-        return await self._in_turn(call_id, partial(self._change_once, call_id, decide, followed), f"call {call_id}")
-
-    async def _change_once(
-        self, call_id: str, decide: Callable[[Call, Moment], Decision | None], followed: Followed | None
-    ) -> Call | None:
-        call = await self._records.call(call_id)
+    async def _change_once(self, call_id: str, decide: _Decide) -> Call | None:
+        call, now = await self._records.call(call_id), moment(self._clock)
         if call is None:
             return None
-        decided = decide(call, moment(self._clock))
+        decided = decide(call, now=now.steady, rules=self.rules(call), ahead=now.ahead)
         if decided is None:
-            await self._pass_over(followed)
             return call
-        await self._keep(decided, followed=followed)
+        await self._keep(decided)
         return decided.call
 
     async def tick(self) -> None:
@@ -190,7 +176,7 @@ class Switchboard:
         stuck: dict[str, str] = {}
         while due := await self._records.due(self._clock.steady(), _DUE_AT_ONCE):
             self.damaged_due = self.damaged_due or any(map(steps.needs_repair, due))
-            ticking = (self._change(call.id, self._ticked) for call in due)
+            ticking = (self._change(call.id, steps.tick) for call in due)
             for call, came in zip(due, await asyncio.gather(*ticking, return_exceptions=True), strict=True):
                 if isinstance(came, TemporaryError) or (came is not None and not isinstance(came, Call | Exception)):
                     raise came
@@ -200,12 +186,9 @@ class Switchboard:
                 break
         self.stuck = stuck
 
-    def _ticked(self, call: Call, now: Moment) -> Decision | None:
-        return steps.tick(call, now.steady, self.rules(call), ahead=now.ahead)
-
-    async def _keep(self, decided: Decision, *, key: str = "", followed: Followed | None = None) -> None:
+    async def _keep(self, decided: Decision, *, key: str = "") -> None:
         whole, pages = await self._with_pages(decided, moment(self._clock))
-        await self._records.commit([CallCommit(whole.call, whole.events, pages, whole.alerts, key)], followed)
+        await self._records.commit([CallCommit(whole.call, whole.events, pages, whole.alerts, key)])
         if pages:
             self.on_pages()
 

@@ -55,7 +55,7 @@ class World:
         self.records = CallRecordsAdapter(database, self.clock)
         self.switchboard = Switchboard(self.records, Everybody(), self.clock, lambda: PLAN, words)
         steps = AlertStepsAdapter(database, ["car-alarm-button"])
-        self.service = EmergencyService(self.switchboard, self.records, steps, Registry(), self.clock)
+        self.service = EmergencyService(self.switchboard, self.records, steps, Registry())
 
     async def press(self, place: Place) -> Call:
         request = CallRequest(Source.RESIDENT, place, Caller("王", "139", "救命"), people=2)

@@ -56,7 +56,7 @@ class Lifts:
 
 
 def service(board: Board, timeline: Timeline, lifts: Lifts | None = None) -> EmergencyService:
-    return EmergencyService(board.switchboard, board.records, timeline, lifts or Lifts(), board.clock)
+    return EmergencyService(board.switchboard, board.records, timeline, lifts or Lifts())
 
 
 async def calls(board: Board) -> list[Call]:
