@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from api.call_ports import CallReader
 from api.calls import EmergencyCallEvent
 from api.feed import Frame, event_of
-from api.ports import CallReader
 from emergency.model import Call, EventRow
 
 # Nobody sees less than a tenth of a second, and a second feed beside that of the alerts must not cost as much again.

@@ -11,11 +11,10 @@ from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
 from alerts.notify.confirming import ConfirmLinks
+from api.call_ports import CallPoints, CallReader, ControllerCodes
 from api.ports import (
     AlertActs,
     Backtester,
-    CallReader,
-    Calls,
     FailingReceivers,
     JournalView,
     OutboxView,
@@ -35,7 +34,8 @@ from api.ports import (
 )
 from api.voice_ice import IceSettings
 from core.clock import Clock
-from emergency.ports import CallPoints, ControllerCodes, Places
+from emergency.ports import Places
+from emergency.switchboard import Switchboard
 from emergency.tokens import PointTokens
 
 
@@ -66,8 +66,7 @@ HealthCheck = Callable[[], Awaitable[ComponentState]]
 class EmergencyParts:
     """What emergency calls are answered through."""
 
-    calls: Calls
-    """The switchboard: whatever is done to calls."""
+    calls: Switchboard
     reader: CallReader
     points: CallPoints
     tokens: PointTokens

@@ -18,11 +18,6 @@ from alerts.inventory import DeviceFacts, Inventory
 from alerts.rules.book import RuleInForce
 from core.devices import DeviceKey
 from core.telemetry import Aggregate, Series
-from emergency.acts import Act
-from emergency.ladder import Rules
-from emergency.model import Call, CallFilter, EventRow, PageKind, PageRow, Words
-from emergency.plan import EmergencyPlan
-from emergency.steps import CallRequest
 
 
 class Records(Protocol):
@@ -422,60 +417,4 @@ class JournalView(Protocol):
 
     def last_position(self) -> int:
         """Return the newest position, 0 when there is none."""
-        ...
-
-
-class Calls(Protocol):
-    """The switchboard. What is returned is kept; everything asynchronous raises `TemporaryError`."""
-
-    @property
-    def plan(self) -> EmergencyPlan:
-        """The emergency plan in force."""
-        ...
-
-    def rules(self, call: Call) -> Rules:
-        """Return ladder, times and people for the place of ``call``, by the plan in force."""
-        ...
-
-    def words(self, call: Call, kind: PageKind) -> tuple[Words, Words]:
-        """Return what a page of ``call`` says now, in Chinese and in English."""
-        ...
-
-    async def raise_call(self, request: CallRequest, actor: str, *, key: str = "") -> tuple[Call, bool]:
-        """Raise a call, or join into the one that is open there; return it, and whether it is a new one.
-
-        The same ``key`` again returns the same call.
-        """
-        ...
-
-    async def act(self, call_id: str, what: Act, actor: str) -> Call | None:
-        """Do ``what``; ``None`` where there is no such call. `Conflict` where it does not stand as that needs it."""
-        ...
-
-
-class CallReader(Protocol):
-    """Reads on the calls, as `emergency.ports.CallRecords` promises them. Everything raises `TemporaryError`."""
-
-    async def call(self, call_id: str) -> Call | None:
-        """Return one call."""
-        ...
-
-    async def calls(self, matching: CallFilter, before: int | None, limit: int) -> list[Call]:
-        """Return calls, newest number first, with numbers below ``before``."""
-        ...
-
-    async def events(self, call_id: str) -> list[EventRow]:
-        """Return a call's history in order."""
-        ...
-
-    async def pages(self, call_id: str) -> list[PageRow]:
-        """Return whom the call was told to, in the order decided, as long as the outbox keeps it."""
-        ...
-
-    async def events_after(self, number: int, limit: int) -> list[EventRow]:
-        """Return events of all calls with numbers above ``number``, in order; a number never appears late."""
-        ...
-
-    async def last_event(self) -> int:
-        """Return the newest event's number, 0 when there is none."""
         ...

@@ -31,7 +31,7 @@ _log = structlog.get_logger()
 
 
 class OpenCalls(Protocol):
-    """Where an exchange learns whether a call is still open; `emergency.ports.CallRecords` has it."""
+    """Where an exchange learns whether a call is still open; `api.call_ports.CallReader` has it."""
 
     async def call(self, call_id: str) -> Call | None:
         """Return one call. Raises `TemporaryError`."""

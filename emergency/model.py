@@ -467,3 +467,10 @@ class ScannedCode(Struct, frozen=True):
     def ended(self, now: datetime) -> bool:
         """Whether the token was revoked, or its time of grace has passed: it raises no calls then."""
         return self.until is not None and self.until <= now
+
+
+class KeptCode(Struct, frozen=True):
+    """That the code of a lift's controller is kept: who set it, and when."""
+
+    actor: str
+    at: datetime

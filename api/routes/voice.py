@@ -28,7 +28,7 @@ TakeOver = Annotated[bool, Query(description="Take the seat of a colleague who t
 
 
 class PointTokens(Protocol):
-    """Whose a token on a wall is; `emergency.ports.CallPoints` has it."""
+    """Whose a token on a wall is; `api.call_ports.CallPoints` has it."""
 
     async def by_token(self, token: str) -> ScannedCode | None:
         """Return what the token leads to, one that has ended as well. Raises `TemporaryError`."""

@@ -7,8 +7,18 @@ from msgspec.structs import replace
 
 from core.clock import Clock, SystemClock, moment
 from core.errors import TemporaryError
-from emergency.model import Call, CallEvent, CallFilter, CallPoint, EventRow, OwnAlert, PageRow, ScannedCode
-from emergency.ports import AlertStep, CallCommit, Followed, KeptCode
+from emergency.model import (
+    Call,
+    CallEvent,
+    CallFilter,
+    CallPoint,
+    EventRow,
+    KeptCode,
+    OwnAlert,
+    PageRow,
+    ScannedCode,
+)
+from emergency.ports import AlertStep, CallCommit, Followed
 from emergency.tokens import PointTokens
 from storage.memory.desk import MemoryDeskRecords
 from storage.records.call_judging import Standing, Submission, judge, opening_of
@@ -22,7 +32,7 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class MemoryCallRecords:
-    """Implements ``emergency.ports.CallRecords`` until the process ends.
+    """Implements ``emergency.ports.CallRecords`` and ``api.call_ports.CallReader`` until the process ends.
 
     Pages go into ``desk.outbox`` and own alerts into ``desk``, as those of a commit of the desk do.
     """
@@ -160,7 +170,7 @@ class MemoryAlertSteps:
 
 
 class MemoryCallPoints:
-    """Implements ``emergency.ports.CallPoints`` until the process ends."""
+    """Implements ``api.call_ports.CallPoints`` until the process ends."""
 
     def __init__(self, tokens: PointTokens | None = None) -> None:
         self.tokens = tokens or PointTokens(b"k" * 32)
@@ -200,7 +210,7 @@ class MemoryCallPoints:
 
 
 class MemoryControllerCodes:
-    """Implements ``emergency.ports.ControllerCodes`` until the process ends."""
+    """Implements ``api.call_ports.ControllerCodes`` until the process ends."""
 
     def __init__(self) -> None:
         self.acts: list[tuple[datetime, str, str]] = []

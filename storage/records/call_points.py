@@ -20,7 +20,7 @@ _IN_USE = call_points.c.removed_at.is_(None)
 
 
 class CallPointsAdapter:
-    """`emergency.ports.CallPoints` on the records database. Everything raises `TemporaryError` when it is away."""
+    """`api.call_ports.CallPoints` on the records database. Everything raises `TemporaryError` when it is away."""
 
     def __init__(self, database: RecordsDatabase, tokens: PointTokens) -> None:
         self._database = database

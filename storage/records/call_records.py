@@ -32,7 +32,7 @@ _IDS_AT_ONCE = 500  # Well below what either database takes as parameters of one
 
 
 class CallRecordsAdapter:
-    """`emergency.ports.CallRecords` on the records database; ``clock`` says when a step was recorded.
+    """What calls need kept (`emergency.ports.CallRecords`, `api.call_ports.CallReader`); ``clock`` stamps the steps.
 
     Commits that come in while another is being written share the next transaction: each is judged by itself, in the
     order in which they came. Look-ups that come at once share a question.

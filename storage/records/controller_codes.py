@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from emergency.ports import KeptCode
+from emergency.model import KeptCode
 from storage.records.call_tables import controller_codes
 from storage.records.database import RecordsDatabase
 from storage.records.statements import upsert_into
@@ -24,7 +24,7 @@ _COST, _BLOCK, _LANES = 1 << 14, 8, 1
 
 
 class ControllerCodesAdapter:
-    """`emergency.ports.ControllerCodes` on the records database. Everything raises `TemporaryError` when it is away."""
+    """`api.call_ports.ControllerCodes` on the records database. Everything raises `TemporaryError` when it is away."""
 
     def __init__(self, database: RecordsDatabase) -> None:
         self._database = database

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from api.call_ports import CallPoints, CallReader, ControllerCodes
 from emergency.model import (
     Call,
     CallEvent,
@@ -23,7 +24,7 @@ from emergency.model import (
     Value,
     Words,
 )
-from emergency.ports import AlertSteps, CallCommit, CallPoints, CallRecords, ControllerCodes
+from emergency.ports import AlertSteps, CallCommit, CallRecords
 from emergency.tokens import PointTokens
 from tests.contract.records_cases import START, after
 from tests.contract.records_desk_cases import Bench
@@ -34,11 +35,15 @@ TOKENS = PointTokens(b"key" * 11)
 PLACE = Place("garden", LIFT_PATH, name_zh="3 号楼电梯", name_en="Lift of block 3", contractor="tonghui")
 
 
+class KeptCalls(CallRecords, CallReader, Protocol):
+    """All that is promised of calls, to the emergency service and to the API."""
+
+
 class CallBench(Struct):
     """Every side of the emergency service's records, on one database or twin."""
 
-    records: CallRecords
-    elsewhere: CallRecords
+    records: KeptCalls
+    elsewhere: KeptCalls
     """The same records seen by another process."""
     steps: AlertSteps
     points: CallPoints

@@ -5,8 +5,8 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from alerts.model import TransitionKind
-from emergency.model import CallPoint, ScannedCode
-from emergency.ports import AlertStep, Followed, KeptCode
+from emergency.model import CallPoint, KeptCode, ScannedCode
+from emergency.ports import AlertStep, Followed
 from emergency.tokens import PointTokens
 from storage.records import CallPointsAdapter, ControllerCodesAdapter, RecordsDatabase
 from storage.records.call_tables import call_point_tokens, call_points, controller_codes

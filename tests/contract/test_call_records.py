@@ -1,4 +1,4 @@
-"""The contract of `emergency.ports.CallRecords`: what every implementation of it promises."""
+"""The contract of `emergency.ports.CallRecords` and `api.call_ports.CallReader`, for every implementation of both."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,11 +10,12 @@ from alerts.dispatch.model import OutboxStatus, Purpose
 from alerts.model import Severity, TransitionKind
 from core.errors import Stale
 from emergency.model import Call, CallFilter, CallState, EventKind, EventRow, PageRow, Source, Stamps
-from emergency.ports import CallCommit, CallRecords, Followed
+from emergency.ports import CallCommit, Followed
 from storage.records.call_pages import own_alert_id
 from tests.contract.records_call_cases import (
     LIFT_PATH,
     CallBench,
+    KeptCalls,
     acting,
     call,
     closing,
@@ -28,7 +29,7 @@ from tests.contract.records_cases import START, after
 pytestmark = pytest.mark.timeout(60)
 
 
-async def _kept(records: CallRecords, call_id: str = "c1") -> Call:
+async def _kept(records: KeptCalls, call_id: str = "c1") -> Call:
     found = await records.call(call_id)
     assert found is not None
     return found
@@ -82,7 +83,7 @@ async def test_who_has_read_something_older_must_read_again(calls: CallBench) ->
     assert await calls.records.last_event() == 2
 
 
-async def _answer(records: CallRecords, name: str) -> int:
+async def _answer(records: KeptCalls, name: str) -> int:
     """Take the call as often as it takes, and say how often somebody else was first."""
     beaten = 0
     while True:
@@ -105,7 +106,7 @@ async def test_of_two_committers_that_race_one_is_first_and_nothing_is_lost(call
     assert [row.number for row in await calls.records.events_after(0, 100)] == list(range(1, 14))
 
 
-def _sides(calls: CallBench) -> list[tuple[str, CallRecords]]:
+def _sides(calls: CallBench) -> list[tuple[str, KeptCalls]]:
     return [("here", calls.records), ("there", calls.elsewhere)]
 
 
@@ -177,7 +178,7 @@ async def test_numbers_of_events_are_without_gaps_and_never_appear_late(calls: C
             seen.extend(row.number for row in await calls.elsewhere.events_after(seen[-1] if seen else 0, 7))
             await asyncio.sleep(0)
 
-    async def write(records: CallRecords, side: str) -> None:
+    async def write(records: KeptCalls, side: str) -> None:
         for turn in range(15):
             await records.commit([raising(f"{side}{turn}", lift=f"garden/elevator/{side}-{turn}")])
             known = await _kept(records, f"{side}{turn}")
