@@ -211,19 +211,20 @@ class Switchboard:
     async def _pages(self, call: Call, tellings: Sequence[Telling], rules: Rules, now: Moment) -> tuple[Page, ...]:
         call, pages = on_the_wall(call, now.ahead), dict[tuple[PageKind, str], Page]()
         for telling in tellings:
-            before = len(pages)
-            for index, recipient in await self._recipients(telling.steps, call, rules, now):
+            told = await self._recipients(telling.steps, call, rules, now)
+            if not told and telling.kind in _OF_NEWS:
+                told = await self._first_reached(call, rules, now)
+            for index, recipient in told:
                 page = self._page(call, telling.kind, rules, index, recipient, now)
                 pages.setdefault((telling.kind, recipient.receiver), page)
-            if len(pages) == before and telling.kind in _OF_NEWS:
-                # Nobody of those can be told now: the first who can be hears of it.
-                for index in range(len(rules.steps)):
-                    for _, recipient in await self._recipients([index], call, rules, now):
-                        page = self._page(call, telling.kind, rules, index, recipient, now)
-                        pages.setdefault((telling.kind, recipient.receiver), page)
-                    if len(pages) > before:
-                        break
         return tuple(pages.values())
+
+    async def _first_reached(self, call: Call, rules: Rules, now: Moment) -> list[tuple[int, Recipient]]:
+        """Return the people of the first step of whom anybody can be told now."""
+        for index in range(len(rules.steps)):
+            if found := await self._recipients([index], call, rules, now):
+                return found
+        return []
 
     async def _recipients(
         self, steps: Iterable[int], call: Call, rules: Rules, now: Moment

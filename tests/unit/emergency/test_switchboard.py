@@ -260,6 +260,16 @@ async def test_news_that_nobody_told_so_far_can_get_goes_to_the_first_who_can() 
     assert pages[2:] == [("second", "reminder")]
 
 
+async def test_reminders_that_nobody_looked_at_are_one_page_to_whoever_was_told_first() -> None:
+    board = Board()
+    call, _ = await board.switchboard.raise_call(REQUEST, "app")
+    await board.switchboard.act(call.id, acts.OnSite("zhang"), "li")
+    board.clock.advance(timedelta(hours=5))
+    await board.switchboard.tick()
+    pages = [(page.receiver, page.kind) for page in await board.records.pages(call.id)]
+    assert pages == [("property", "call"), ("property", "reminder")]
+
+
 @pytest.mark.parametrize(
     ("by_hand", "away", "expected", "told_steps"),
     [
