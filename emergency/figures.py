@@ -100,12 +100,12 @@ def month_figures(calls: Iterable[Call], now: datetime) -> MonthFigures:
     """
     every = sorted(calls, key=lambda call: call.number)
     real = [call for call in every if not call.drill]
-    overdue = sorted((call for call in real if _is_overdue(call, now)), key=contractor_of)
+    overdue = sorted((call for call in real if _is_overdue(call, now)), key=lambda call: call.contractor)
     return MonthFigures(
         total=figures_of(real, now),
         drills=figures_of([call for call in every if call.drill], now),
         by_source=_by(lambda call: call.source.value, real, now),
-        by_contractor=_by(contractor_of, real, now),
+        by_contractor=_by(lambda call: call.contractor, real, now),
         overdue=tuple(_overdue(call) for call in overdue),
     )
 
@@ -124,11 +124,6 @@ def figures_of(calls: Sequence[Call], now: datetime) -> Figures:
         arrival=_arrivals(counted, now),
         release=_spread([_seconds(call.measured.on_site, call.measured.freed) for call in counted]),
     )
-
-
-def contractor_of(call: Call) -> str:
-    """Return in whose record the call stands; empty for nobody's."""
-    return (call.responder.contractor if call.responder else "") or call.place.contractor
 
 
 def month_of(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
@@ -225,7 +220,7 @@ def _overdue(call: Call) -> OverdueCall:
         id=call.id,
         number=call.number,
         lift=call.place.lift,
-        contractor=contractor_of(call),
+        contractor=call.contractor,
         began=began,
         rescue_by=call.rescue_by or began,
         on_site=call.stamps.on_site or call.stamps.freed,

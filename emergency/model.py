@@ -290,6 +290,11 @@ class Call(Struct, frozen=True):
         return self.timed or self.stamps
 
     @property
+    def contractor(self) -> str:
+        """In whose record it stands: of who was asked to go, else of who maintains the lift; empty for nobody's."""
+        return (self.responder.contractor if self.responder else "") or self.place.contractor
+
+    @property
     def open(self) -> bool:
         """Whether somebody still has to do something."""
         return self.state is not CallState.CLOSED

@@ -112,8 +112,9 @@ def act(
     taking = isinstance(what, _TAKING) and call.state not in STOPPED
     pass_time(change, now, climbing=not (ending or taking))
     before = change.call
-    if before.state in _REFUSED.get(type(what), ()):
-        raise Conflict(f"call {call.id} is {before.state.value}: {_TOO_LATE[type(what)]}")
+    refused, why = _REFUSED.get(type(what), ((), ""))
+    if before.state in refused:
+        raise Conflict(f"call {call.id} is {before.state.value}: {why}")
     if before.state is CallState.ABANDONED and isinstance(what, _RESUMING):
         change.set(state=CallState.RINGING)
         change.run_clock(now)
@@ -165,8 +166,7 @@ def repaired(call: Call, place: Place, now: datetime, rules: Rules, *, ahead: ti
 
 def _answer(change: Change, _what: acts.Answer, actor: str, now: datetime) -> None:
     """Who answers holds the call for a while; who is on the way or on site goes on holding it."""
-    call, who = change.call, change.call.responsible
-    held = who is not None and who.party is not Party.LADDER and who.until > now
+    call, who, held = change.call, change.call.responsible, _is_held(change.call, now)
     if held and call.answered_by == actor:
         return
     if who is not None and held and who.party is Party.STAFF and who.name != actor:
@@ -408,23 +408,14 @@ _TAKING = (acts.Answer, acts.Dispatch, acts.OnTheWay, acts.OnSite, acts.Freed, a
 # Who does one of these to a call that was taken back looks after it all the same.
 _RESUMING = (acts.Answer, acts.Dispatch, acts.OnTheWay, acts.OnSite)
 _ENDING = (acts.OnSite, acts.Freed, acts.Close)
-_LATER = (CallState.FREED,)
-# Where an act is refused; docs/reference/emergency-call-states.md shows what follows where it is not.
-_REFUSED: dict[type, tuple[CallState, ...]] = {
-    acts.Answer: _LATER,
-    acts.Dispatch: _LATER,
-    acts.OnTheWay: _LATER,
-    acts.CannotCome: (CallState.ON_SITE, CallState.FREED, CallState.ABANDONED),
-    acts.OnSite: _LATER,
-    acts.NotOnSite: tuple(state for state in CallState if state is not CallState.ON_SITE),
-}
-_TOO_LATE = {
-    acts.Answer: "everybody is out",
-    acts.Dispatch: "too late to dispatch",
-    acts.OnTheWay: "too late to set out",
-    acts.CannotCome: "nobody has to come",
-    acts.OnSite: "too late to arrive",
-    acts.NotOnSite: "nobody is on site",
+# Where an act is refused, and why; docs/reference/emergency-call-states.md shows what follows where it is not.
+_REFUSED: dict[type, tuple[set[CallState], str]] = {
+    acts.Answer: ({CallState.FREED}, "everybody is out"),
+    acts.Dispatch: ({CallState.FREED}, "too late to dispatch"),
+    acts.OnTheWay: ({CallState.FREED}, "too late to set out"),
+    acts.CannotCome: ({CallState.ON_SITE, CallState.FREED, CallState.ABANDONED}, "nobody has to come"),
+    acts.OnSite: ({CallState.FREED}, "too late to arrive"),
+    acts.NotOnSite: (set(CallState) - {CallState.ON_SITE}, "nobody is on site"),
 }
 _ACTS: dict[type, Callable[[Change, Any, str, datetime], None]] = {
     acts.Join: join,

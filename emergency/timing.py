@@ -78,13 +78,9 @@ def _half_time(change: Change, at: datetime, _now: datetime) -> None:
 def _overdue(change: Change, at: datetime, _now: datetime) -> None:
     """Nobody is there in time: an alert, everybody told so far hears of it, and the ladder goes on at once."""
     change.stamp("overdue", at)
-    change.note(EventKind.OVERDUE, at, CLOCK, contractor=_contractor(change.call))
+    change.note(EventKind.OVERDUE, at, CLOCK, contractor=change.call.contractor)
     change.tell_those_told(PageKind.OVERDUE)
     change.raise_alert(OVERDUE, at, "救援人员未在规定时间内到场", "nobody was on site within the time for rescue")
     who = change.call.responsible
     if who is not None:
         change.set(responsible=msgspec.structs.replace(who, until=min(who.until, at)))
-
-
-def _contractor(call: Call) -> str:
-    return (call.responder.contractor if call.responder else "") or call.place.contractor

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from emergency import acts, steps
-from emergency.figures import Figures, Spread, contractor_of, figures_of, month_figures, month_of
+from emergency.figures import Figures, Spread, figures_of, month_figures, month_of
 from emergency.ladder import Rules
 from emergency.model import Call, Cause, Source
 from emergency.plan import Contact, Title
@@ -168,9 +168,9 @@ def test_sources_contractors_and_drills_stand_apart() -> None:
 
 
 def test_a_call_belongs_to_who_was_asked_to_go_else_to_who_maintains_the_lift() -> None:
-    assert contractor_of(told(1, contractor=OTIS)) == OTIS
-    assert contractor_of(told(1, (1, acts.OnTheWay("zhang")), contractor=OTIS)) == OTIS
-    assert contractor_of(told(1, (1, acts.OnTheWay("zhang", contractor=KONE)), contractor=OTIS)) == KONE
+    assert told(1, contractor=OTIS).contractor == OTIS
+    assert told(1, (1, acts.OnTheWay("zhang")), contractor=OTIS).contractor == OTIS
+    assert told(1, (1, acts.OnTheWay("zhang", contractor=KONE)), contractor=OTIS).contractor == KONE
 
 
 def test_the_whole_is_the_sum_of_its_contractors() -> None:
