@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.times import Utc
 from emergency import figures as domain
+from emergency.model import Call
 
 
 class GroupedBy(StrEnum):
@@ -73,8 +74,17 @@ class OverdueCall(BaseModel):
     on_site: Utc | None = Field(description="Null where nobody came until now, or before it was closed.")
 
     @classmethod
-    def of(cls, call: domain.OverdueCall) -> Self:
-        return cls(**asdict(call))
+    def of(cls, call: Call) -> Self:
+        began = domain.shown_begin(call)
+        return cls(
+            id=call.id,
+            number=call.number,
+            lift=call.place.lift,
+            contractor=call.contractor,
+            began=began,
+            rescue_by=call.rescue_by or began,
+            on_site=call.stamps.on_site or call.stamps.freed,
+        )
 
 
 class MonthOfCalls(BaseModel):

@@ -68,20 +68,6 @@ class Figures(Struct, frozen=True):
     release: Spread
 
 
-class OverdueCall(Struct, frozen=True):
-    """A call whose rescue clock ran out: it stands in the contractor's record."""
-
-    id: str
-    number: int
-    lift: str
-    contractor: str
-    """Empty where nobody is known."""
-    began: datetime
-    rescue_by: datetime
-    on_site: datetime | None
-    """``None`` where nobody came until now, or before it was closed."""
-
-
 class MonthFigures(Struct, frozen=True):
     """All of a month. The lists of figures are by name; the contractor ``""`` is that of calls without one."""
 
@@ -89,8 +75,8 @@ class MonthFigures(Struct, frozen=True):
     drills: Figures
     by_source: dict[str, Figures]
     by_contractor: dict[str, Figures]
-    overdue: tuple[OverdueCall, ...]
-    """By contractor, then in the order of the calls."""
+    overdue: tuple[Call, ...]
+    """Those whose rescue clock ran out, by contractor, then in their order."""
 
 
 def month_figures(calls: Iterable[Call], now: datetime) -> MonthFigures:
@@ -100,13 +86,12 @@ def month_figures(calls: Iterable[Call], now: datetime) -> MonthFigures:
     """
     every = sorted(calls, key=lambda call: call.number)
     real = [call for call in every if not call.drill]
-    overdue = sorted((call for call in real if _is_overdue(call, now)), key=lambda call: call.contractor)
     return MonthFigures(
         total=figures_of(real, now),
         drills=figures_of([call for call in every if call.drill], now),
         by_source=_by(lambda call: call.source.value, real, now),
         by_contractor=_by(lambda call: call.contractor, real, now),
-        overdue=tuple(_overdue(call) for call in overdue),
+        overdue=tuple(sorted((each for each in real if _is_overdue(each, now)), key=lambda call: call.contractor)),
     )
 
 
@@ -174,6 +159,11 @@ def _spread(
     )
 
 
+def shown_begin(call: Call) -> datetime:
+    """Return the begin of ``call`` by the wall clock, as people see it."""
+    return _begin(call.stamps, call.rescue_from)
+
+
 def _began(call: Call) -> datetime:
     return _begin(call.measured, call.clock_from)
 
@@ -212,16 +202,3 @@ def _is_overdue(call: Call, now: datetime) -> bool:
     state = clock_state(call, now)
     now_late = state in _LATE or (call.measured.overdue is not None and state is not ClockState.ON_TIME)
     return now_late or call.was_overdue
-
-
-def _overdue(call: Call) -> OverdueCall:
-    began = _begin(call.stamps, call.rescue_from)
-    return OverdueCall(
-        id=call.id,
-        number=call.number,
-        lift=call.place.lift,
-        contractor=call.contractor,
-        began=began,
-        rescue_by=call.rescue_by or began,
-        on_site=call.stamps.on_site or call.stamps.freed,
-    )
