@@ -1,5 +1,7 @@
 """The alerts that the emergency service raises itself: what they are called, how bad they are, what to do first."""
 
+import hashlib
+
 from msgspec import Struct
 
 from emergency.model import Place
@@ -48,5 +50,13 @@ def own_rule(rule: str) -> OwnRule:
 
 
 def device_about(place: Place) -> str:
-    """Return the path of what an own alert about a call at ``place`` is about: its lift, or a part of Anju."""
-    return place.lift or f"{place.community}/system/{place.point or 'emergency-calls'}"
+    """Return the path of what an own alert about a call at ``place`` is about: its lift, or a part of Anju.
+
+    One alert of a rule fires at a time about a device: so calls that may be open at once have different ones.
+    """
+    return place.lift or f"{place.community}/system/{place.point or _part_of(place)}"
+
+
+def _part_of(place: Place) -> str:
+    apart = hashlib.blake2b(place.apart.encode(), digest_size=6).hexdigest() if place.apart else ""
+    return "-".join(filter(None, ("emergency-calls", apart)))

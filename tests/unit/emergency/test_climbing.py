@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.devices import DeviceKey
 from emergency import acts, steps
-from emergency.model import Call, CallState, Decision, EventKind, PageKind, Source
+from emergency.model import Call, CallState, Decision, EventKind, PageKind, Place, Source
 from emergency.own_rules import OVERDUE, UNANSWERED
 from emergency.rescue import ClockState, clock_state, half_at
-from tests.unit.emergency.calls import RULES, T0, after, call
+from emergency.steps import CallRequest
+from tests.unit.emergency.calls import LIFT, RULES, T0, after, call
 
 HALF, WHOLE = timedelta(minutes=15), timedelta(minutes=30)
 
@@ -53,6 +55,20 @@ def test_the_alert_ends_when_somebody_takes_it() -> None:
     decided = steps.act(ticked(call(), 240).call, acts.Answer(), "li", after(250), RULES)
     assert decided is not None
     assert [(each.rule, each.firing) for each in decided.alerts] == [(UNANSWERED, False)]
+
+
+def test_calls_that_may_be_open_at_once_have_alerts_of_their_own() -> None:
+    places = [
+        Place("court"),
+        Place("court", apart="k1"),
+        Place("court", apart="k2"),
+        Place("court", point="gate-1"),
+        LIFT,
+    ]
+    begun = [steps.raised(CallRequest(Source.STAFF, place), "c1", "li", T0, RULES).call for place in places]
+    about = {alert.device for each in begun for alert in ticked(each, 240).alerts}
+    assert len(about) == len(places)
+    assert all(DeviceKey.from_path(each).path == each and len(each) <= 64 for each in about)
 
 
 @pytest.mark.parametrize(
