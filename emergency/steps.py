@@ -196,17 +196,22 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
         raise Conflict(f"step {what.step} of call {call.id} is not one whose people Anju can tell")
     asked = Responder(what.name, what.phone, None, what.contractor, asked_at=change.wall(now))
     held, goes = _is_held(call, now), known is not None and known.on_the_way_at is not None
-    said = known is not None and (known.name, known.phone, known.contractor) == (what.name, what.phone, what.contractor)
-    if what.step is None and held and (said or what.name in call.further):
+    same = known if known is not None and known.name == what.name else None
+    corrected = same and _corrected(same, what)
+    if what.step is None and held and (what.name in call.further or (same is not None and corrected == same)):
         return
     _taken(change, actor, now)
     change.stamp("dispatched", now)
-    if call.state is CallState.ON_SITE or (goes and held):
-        if known is None or known.name != what.name:
-            change.set(further=tuple(dict.fromkeys((*call.further, what.name)))[-CALLERS_KEPT:])
+    beside = call.state is CallState.ON_SITE or (goes and held)
+    if same is not None and (goes or beside):
+        change.set(responder=corrected)
+    elif beside:
+        change.set(further=tuple(dict.fromkeys((*call.further, what.name)))[-CALLERS_KEPT:])
     else:
-        if not (goes and known is not None and known.name == what.name):
-            change.set(responder=asked, further=_without(call.further, what.name))
+        # Who is late on their way goes on all the same.
+        others = (known.name,) if goes and known is not None else ()
+        change.set(responder=asked, further=(*_without(call.further, what.name), *others)[-CALLERS_KEPT:])
+    if not beside:
         change.entrust(Party.STAFF, now, now + change.rules.dispatch_wait, actor)
     _undecline(change, what.name)
     change.note(EventKind.DISPATCHED, now, actor, name=what.name, phone=what.phone, contractor=what.contractor)
@@ -214,6 +219,12 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
         skipped = {*call.passed, *range(call.told, what.step)} - {what.step}
         change.set(told=max(call.told, what.step + 1), passed=tuple(sorted(skipped)))
         change.tell(PageKind.DISPATCH, range(what.step, what.step + 1))
+
+
+def _corrected(known: Responder, what: acts.Dispatch | acts.OnTheWay) -> Responder:
+    """Return ``known`` with the number and the contractor that are said now; a blank one changes nothing."""
+    phone, contractor = what.phone or known.phone, what.contractor or known.contractor
+    return msgspec.structs.replace(known, phone=phone, contractor=contractor)
 
 
 def _can_tell(rules: Rules, step: int) -> bool:
@@ -243,20 +254,21 @@ def _on_the_way(change: Change, what: acts.OnTheWay, actor: str, now: datetime) 
     known = change.call.responder
     same = known if known is not None and known.name == what.name else Responder(what.name)
     goes = msgspec.structs.replace(
-        same,
-        phone=what.phone or same.phone,
-        contractor=what.contractor or same.contractor,
-        arrives_at=arrives_at,
-        on_the_way_at=same.on_the_way_at or change.wall(now),
+        _corrected(same, what), arrives_at=arrives_at, on_the_way_at=same.on_the_way_at or change.wall(now)
     )
-    if goes == known and _is_held(change.call, now):
+    there, further = change.call.state is CallState.ON_SITE, change.call.further
+    if (goes == known and _is_held(change.call, now)) or (there and what.name in further):
         return
     _taken(change, actor, now)
     change.stamp("on_the_way", now)
-    if change.call.state is not CallState.ON_SITE:
+    if there and same is not known:
+        change.set(further=(*further, what.name)[-CALLERS_KEPT:])
+    elif there:
+        change.set(responder=goes)
+    else:
         # Who was on the way before them still is.
         others = (known.name,) if known is not None and known.on_the_way_at and known.name != what.name else ()
-        change.set(responder=goes, further=(*_without(change.call.further, what.name), *others)[-CALLERS_KEPT:])
+        change.set(responder=goes, further=(*_without(further, what.name), *others)[-CALLERS_KEPT:])
         until = None if arrives_at is None else max(arrives_at, now) + LATE_AGAIN
         change.entrust(Party.RESPONDER, now, until, what.name)
     _undecline(change, what.name)

@@ -240,6 +240,7 @@ def _taken(history: Sequence[CallEvent]) -> dict[str, Any]:
         name = _text(event.facts.get("name"))
         known: Responder | None = taken["responder"]
         others = tuple(each for each in taken["further"] if each != name)
+        same, goes = known is not None and known.name == name, known is not None and known.on_the_way_at is not None
         match event.kind:
             case EventKind.ANSWERED:
                 taken["answered_by"] = event.actor
@@ -247,15 +248,17 @@ def _taken(history: Sequence[CallEvent]) -> dict[str, Any]:
                 taken["answered_by"] = ""
             case EventKind.ON_SITE | EventKind.FREED:
                 arrived = True
-            case EventKind.ON_THE_WAY if arrived:
-                pass
-            case EventKind.DISPATCHED if arrived or (known is not None and known.on_the_way_at and known.name != name):
+            case EventKind.DISPATCHED | EventKind.ON_THE_WAY if arrived and not same:
+                taken["further"] = (*others, name)
+            case EventKind.DISPATCHED if goes and not same:
                 taken["further"] = (*others, name)
             case EventKind.DISPATCHED | EventKind.ON_THE_WAY:
                 phone, contractor = (_text(event.facts.get(fact)) for fact in ("phone", "contractor"))
                 set_out = event.at if event.kind is EventKind.ON_THE_WAY else None
-                if known is not None and known.name == name:
+                if known is not None and same:
                     set_out = known.on_the_way_at or set_out
+                elif known is not None and goes:
+                    others = (*others, known.name)
                 taken |= {"responder": Responder(name, phone, contractor=contractor, on_the_way_at=set_out)}
                 taken["further"] = others
             case EventKind.CANNOT_COME:

@@ -314,6 +314,34 @@ def test_who_sets_out_beside_another_does_not_make_that_one_forgotten() -> None:
     assert (trace.call.responder.name, trace.call.further) == ("wang", ("zhang",))
 
 
+def test_who_is_late_is_not_forgotten_where_another_is_sent() -> None:
+    trace = Trace()
+    trace.at(5, going(), "zhang")
+    trace.at(1_900)
+    trace.at(1_901, acts.Dispatch("wang"))
+    assert trace.call.responder is not None
+    assert (trace.call.responder.name, trace.call.further) == ("wang", ("zhang",))
+
+
+@pytest.mark.parametrize(
+    ("before", "what", "goes", "further"),
+    [
+        pytest.param(going(), acts.Dispatch("zhang", "139", "otis"), ("zhang", "139", "otis"), (), id="another number"),
+        pytest.param(acts.OnSite("li"), going(), None, ("zhang",), id="sets out to where somebody is"),
+    ],
+)
+def test_what_is_said_of_who_goes_is_kept_and_written_once(
+    before: acts.Act, what: acts.Act, goes: tuple[str, str, str] | None, further: tuple[str, ...]
+) -> None:
+    trace = Trace()
+    trace.at(5, before)
+    state = trace.call.state
+    trace.at(6, what)
+    known = trace.call.responder
+    assert (known and (known.name, known.phone, known.contractor), trace.call.further) == (goes, further)
+    assert (trace.call.state, trace.at(7, what)) == (state, None)
+
+
 def test_everybody_of_the_last_round_hears_how_it_ended() -> None:
     trace = Trace()
     trace.at(5, acts.Dispatch("x", step=4))

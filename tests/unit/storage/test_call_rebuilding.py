@@ -193,7 +193,8 @@ SENT: dict[str, tuple[list[acts.Act | float], str, tuple[str, ...]]] = {
         "zhang",
         ("wang",),
     ),
-    "another says so on site": ([acts.OnTheWay("zhang"), acts.OnSite(), acts.OnTheWay("wang")], "zhang", ()),
+    "another says so on site": ([acts.OnTheWay("zhang"), acts.OnSite(), acts.OnTheWay("wang")], "zhang", ("wang",)),
+    "another sets out as well": ([acts.OnTheWay("zhang"), acts.OnTheWay("wang")], "wang", ("zhang",)),
 }
 
 
