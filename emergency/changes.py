@@ -90,8 +90,9 @@ class Change:
             self._tellings.append(Telling(kind, telling))
 
     def tell_those_told(self, kind: PageKind) -> None:
-        """Have everybody told who was told before."""
-        self.tell(kind, (step for step in self.call.due if step < len(self.rules.steps)))
+        """Have everybody told who was told before; where nobody is left of those, the first step hears of news."""
+        told = [step for step in self.call.due if step < len(self.rules.steps)]
+        self.tell(kind, told if told or kind is PageKind.UPDATE else [0])
 
     def entrust(self, party: Party, at: datetime, until: datetime | None = None, name: str = "") -> None:
         """Make ``party`` responsible until ``until``; without it, and at most, for as long as the clock allows.

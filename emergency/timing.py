@@ -59,11 +59,11 @@ def _has_ended(change: Change) -> bool:
 
 
 def _remind(change: Change, at: datetime, _now: datetime) -> None:
-    """Nobody closed it: who was told first is told again, each time after twice as long."""
+    """Nobody closed it: the first step is told again, each time after twice as long."""
     call, who = change.call, change.call.responsible
     since = getattr(call.measured, call.state.value) or at
     change.note(EventKind.REMINDED, at, CLOCK)
-    change.tell(PageKind.REMINDER, range(min(call.told, 1)))
+    change.tell(PageKind.REMINDER, [0])
     change.entrust(
         Party.LADDER if who is None else who.party, at, at + max(at - since, LEFT_OPEN), who.name if who else ""
     )

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from emergency import acts, steps
-from emergency.model import Call, CallEvent, CallState, Cause, Place, Source
+from emergency.model import Call, CallEvent, CallState, Cause, PageKind, Place, Source
 from emergency.own_rules import DAMAGED, OVERDUE, UNANSWERED
 from emergency.rescue import ClockState, clock_state
 from storage.records.call_rebuilding import CallColumns, rebuilt
@@ -141,6 +141,17 @@ def test_a_call_of_which_nothing_is_left_rings_and_is_due_at_once() -> None:
     climbed = steps.tick(decided.call, T0, RULES)
     assert climbed is not None
     assert climbed.tellings
+
+
+def test_news_of_a_call_without_history_goes_to_the_first_step() -> None:
+    call, _ = told([acts.Answer(), acts.OnSite("wang")])
+    again = rebuilt(columns_of(call), [], "a zeroed page")
+    pressed = steps.act(again, PRESSED, "lift", after(60), RULES)
+    reminded = steps.tick(again, after(3_600), RULES)
+    assert again.due == ()
+    for decided, kind in ((pressed, PageKind.AGAIN), (reminded, PageKind.REMINDER)):
+        assert decided is not None
+        assert [(telling.kind, telling.steps) for telling in decided.tellings][:1] == [(kind, (0,))]
 
 
 @pytest.mark.parametrize(
