@@ -156,9 +156,11 @@ class Change:
             self._alerts.append(self._alert(rule, at, zh, en, firing=True))
 
     def end_alert(self, rule: str, at: datetime, zh: str, en: str) -> None:
-        """End it, where it was raised."""
-        if rule in self.call.alerts:
+        """End it, where it was raised, or may have been: of a rebuilt call nobody knows."""
+        known = rule in self.call.alerts
+        if known:
             self.set(alerts=tuple(each for each in self.call.alerts if each != rule))
+        if known or self.call.damaged:
             self._alerts.append(self._alert(rule, at, zh, en, firing=False))
 
     def _alert(self, rule: str, at: datetime, zh: str, en: str, *, firing: bool) -> OwnAlert:

@@ -1,12 +1,12 @@
 """A call whose record is lost is rebuilt from columns and history as it stood, or as the louder case."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from emergency import acts, steps
-from emergency.model import Call, CallEvent, CallState, Cause, PageKind, Place, Source
+from emergency.model import Call, CallEvent, CallState, Cause, Decision, PageKind, Place, Source
 from emergency.own_rules import DAMAGED, OVERDUE, UNANSWERED
 from emergency.rescue import ClockState, clock_state
 from storage.records.call_rebuilding import CallColumns, rebuilt
@@ -184,8 +184,20 @@ def test_the_alert_of_a_damaged_record_ends_with_the_call_whatever_clock_runs_by
     assert answered.call.rescue_from == after(50)
     closed = steps.act(answered.call, acts.Close(Cause.OTHER), "li", after(60), RULES)
     assert closed is not None
-    ended = [(alert.rule, alert.device, alert.since) for alert in closed.alerts if not alert.firing]
-    assert ended == [(alert.rule, alert.device, alert.since) for alert in begun.alerts]
+    assert ended_by(closed) >= {(alert.rule, alert.device, alert.since) for alert in begun.alerts}
+
+
+def test_an_alert_that_only_the_lost_history_knew_of_ends_as_well() -> None:
+    call, _ = told([300])
+    assert call.alerts == (UNANSWERED,)
+    again = rebuilt(columns_of(call), [], "a zeroed page")
+    answered = steps.act(again, acts.Answer(), "li", after(310), RULES)
+    assert answered is not None
+    assert (UNANSWERED, LIFT.lift, T0) in ended_by(answered)
+
+
+def ended_by(decided: Decision) -> set[tuple[str, str, datetime]]:
+    return {(alert.rule, alert.device, alert.since) for alert in decided.alerts if not alert.firing}
 
 
 def test_a_drill_is_repaired_without_an_alert() -> None:
