@@ -10,9 +10,9 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from api.auth import REMEMBERED_FOR
 from emergency.acts import Answer, Dispatch, EndAlarm, Freed, Note, OnSite, OnTheWay
-from emergency.model import Caller, CallState, Cause, Place, Source
+from emergency.model import Caller, CallState, Cause, Source
 from tests.browser.plugin import IN_SESSION_LOOP
-from tests.integration.desk_world import CALLER, CONTROLLER_CODE, GARAGE, PLACE, WALL, DeskWorld, desk_page
+from tests.integration.desk_world import CALLER, GARAGE, PLACE, WALL, DeskWorld, desk_page
 from tests.integration.pages import opened
 from tests.unit.api.world import TOKEN
 
@@ -209,44 +209,6 @@ async def test_handing_on_asks_the_next_at_once(browser: Browser, host: str, wor
         await page.locator("#confirm").click()
         await expect(page.locator(".history")).to_contain_text("王强 不能来")
         await expect(page.locator(".rung.now")).to_contain_text("第二值班人")
-
-
-async def test_the_end_of_alarm_needs_the_code(browser: Browser, host: str, world: DeskWorld) -> None:
-    async with desk_page(browser, host) as page:
-        call = await world.rings(source=Source.CAR_BUTTON)
-        await world.does(call, Answer(), OnSite("王强"))
-        await _act(page, "freed")
-        await page.locator("#act-end_of_alarm").click()
-        await page.locator("#field-code").fill("000000")
-        await page.locator("#confirm").click()
-        await expect(page.locator(".todo p.problem")).to_contain_text("代码不对")
-        await page.locator("#field-code").fill(CONTROLLER_CODE)
-        await page.locator("#code-check").click()
-        await expect(page.locator("#code-kept")).to_contain_text("代码正确")
-        await page.locator("#confirm").click()
-        await expect(page.locator(".progress")).to_contain_text("报警解除")
-        await expect(page.locator("#act-close")).to_be_visible()
-
-
-@pytest.mark.parametrize(
-    ("language", "none", "done"), [("zh", "还没有登记代码", "代码已登记"), ("en", "No code is kept", "The code is set")]
-)
-async def test_where_no_code_is_kept_the_form_says_so_and_one_is_set_there(
-    browser: Browser, host: str, world: DeskWorld, language: str, none: str, done: str
-) -> None:
-    lift = "xingfu/elevator/lift-9"
-    async with desk_page(browser, host, language=language) as page:
-        call = await world.rings(Place("xingfu", lift), Source.CAR_BUTTON)
-        await world.does(call, Answer(), OnSite("王强"), Freed())
-        await page.locator("#act-end_of_alarm").click()
-        await expect(page.locator("#code-kept")).to_contain_text(none)
-        await expect(page.locator("#confirm")).to_be_disabled()
-        await page.locator("#field-code").fill("7341 88")
-        await page.locator("#code-set").click()
-        await expect(page.locator("#code-kept")).to_contain_text(done)
-        assert await world.world.calling.codes.code_matches(lift, "734188")
-        await page.locator("#confirm").click()
-        await expect(page.locator("#act-close")).to_be_visible()
 
 
 async def test_a_form_that_somebody_else_made_needless_goes_away(browser: Browser, host: str, world: DeskWorld) -> None:
