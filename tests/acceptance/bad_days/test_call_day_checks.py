@@ -1,0 +1,116 @@
+"""The checks of the day of calls find what they look for: a sound story passes all of them, a bent one fails its own."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.acceptance.bad_days.call_day import checks, pages
+from tests.acceptance.bad_days.call_day.history import Event, Story
+from tests.acceptance.bad_days.call_day.plans import LONGEST
+from tests.acceptance.bad_days.call_day.records import BUSY_SECONDS, Act, Day, Json, Seen
+
+Happened = tuple[float, str, str, Json]
+"""Seconds after the call was raised, kind, actor, facts."""
+RAISED: list[Happened] = [
+    (0.0, "raised", "caller", {"source": "resident"}),
+    (0.0, "step_told", "ladder", {"step": 1, "name": "guard"}),
+]
+ANSWERED: Happened = (2.0, "answered", "li", {})
+CLOSED: Happened = (4.0, "closed", "li", {"cause": "other"})
+NEXT: Happened = (2.0 + LONGEST.answered, "step_told", "ladder", {"step": 2, "name": "manager"})
+LATE_SECONDS = 3 * BUSY_SECONDS + LONGEST.answered
+
+
+def shown(day: Day, after: float) -> str:
+    return datetime.fromtimestamp(day.began + after, UTC).isoformat()
+
+
+def story(day: Day, *happened: Happened, acts: tuple[Act, ...] = (), told: tuple[Json, ...] = ()) -> Story:
+    events = [Event(kind, day.began + at, 0.0, by, facts, n) for n, (at, kind, by, facts) in enumerate(happened)]
+    closed = happened[-1][1] == "closed"
+    call: Json = {"id": "c", "source": "resident", "drill": False, "pages": list(told), "open": not closed}
+    return Story({**call, "state": "closed" if closed else "ringing", "responsible": None}, events, list(acts))
+
+
+def page(day: Day, receiver: str, after: float = 0.0, **fields: Any) -> Json:
+    said = {"kind": "call", "status": "delivered", "detail": "200", "at": shown(day, after)}
+    return {"receiver": receiver, **said, **fields}
+
+
+def act(day: Day, name: str, at: float, status: int = 200, **said: Any) -> Act:
+    return Act("c", name, "li", day.began + at - 0.1, day.began + at + 0.1, status, False, said)
+
+
+def seen(day: Day, state: str, until: float | None) -> Seen:
+    who = None if until is None else {"party": "staff", "until": shown(day, until)}
+    call: Json = {"id": "c", "state": state, "responsible": who, "rescue": {"by": shown(day, 1_800.0)}}
+    return Seen(day.began, day.began, call)
+
+
+def test_a_sound_story_passes_every_check() -> None:
+    day = Day()
+    acts = (act(day, "answer", 2.0), act(day, "close", 4.0))
+    sound = story(day, *RAISED, ANSWERED, CLOSED, acts=acts, told=(page(day, "gao"),))
+    for check in (checks.left_alone, checks.undone, pages.undecided):
+        assert list(check(sound, day)) == []
+    for alone in (checks.uninvited, checks.misordered):
+        assert list(alone(sound)) == []
+    assert list(checks.unwatched(seen(day, "answered", 5.0), day)) == []
+
+
+BENT: dict[str, tuple[tuple[Happened, ...], Callable[[Story, Day], Iterator[str]]]] = {
+    "nobody is told after an answer": ((*RAISED, ANSWERED, (LATE_SECONDS, *CLOSED[1:])), checks.left_alone),
+    "the second step is told late": ((*RAISED, ANSWERED, (LATE_SECONDS, *NEXT[1:])), checks.left_alone),
+    "not on site, and nobody is told": (
+        (*RAISED, (1.0, "on_site", "li", {}), (2.0, "not_on_site", "li", {}), (LATE_SECONDS, *CLOSED[1:])),
+        checks.left_alone,
+    ),
+    "a step is told without a page": ((*RAISED, CLOSED), pages.undecided),
+    "an instant goes back": ((*RAISED, CLOSED, ANSWERED, CLOSED), lambda told, _: checks.misordered(told)),
+    "it is open in the evening": ((*RAISED, ANSWERED), lambda told, _: checks.misordered(told)),
+    "an alarm goes on": (
+        (*RAISED, (1.0, "joined", "lift", {"source": "car_button"}), ANSWERED, CLOSED),
+        lambda told, _: checks.misordered(told),
+    ),
+    "staff did nothing": ((*RAISED, ANSWERED, CLOSED), lambda told, _: checks.uninvited(told)),
+}
+
+
+@pytest.mark.parametrize(("happened", "check"), BENT.values(), ids=BENT)
+def test_what_is_wrong_with_a_history_is_found(
+    happened: tuple[Happened, ...], check: Callable[[Story, Day], Iterator[str]]
+) -> None:
+    day = Day()
+    assert list(check(story(day, *happened), day))
+
+
+def test_an_act_that_was_answered_and_stands_nowhere_is_found() -> None:
+    day = Day()
+    assert list(checks.undone(story(day, *RAISED, CLOSED, acts=(act(day, "answer", 2.0),)), day))
+
+
+def test_an_act_that_was_refused_and_changed_something_is_found() -> None:
+    day = Day()
+    assert list(checks.undone(story(day, *RAISED, ANSWERED, acts=(act(day, "answer", 2.0, 409),)), day))
+
+
+@pytest.mark.parametrize(
+    ("state", "until"),
+    [("answered", None), ("answered", LONGEST.answered + 1.0), ("ringing", -BUSY_SECONDS - 1.0), ("on_the_way", 3_000)],
+    ids=["nobody", "for too long", "over", "behind the rescue clock"],
+)
+def test_what_is_wrong_with_who_is_responsible_is_found(state: str, until: float | None) -> None:
+    day = Day()
+    assert list(checks.unwatched(seen(day, state, until), day))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"status": "waiting"}, {"status": "failed", "detail": ""}],
+    ids=["unreceived", "waiting", "no reason"],
+)
+def test_a_page_that_nobody_got_is_found(fields: Json) -> None:
+    day = Day()
+    assert list(pages.unarrived(story(day, *RAISED, CLOSED, told=(page(day, "gao", **fields),)), day, {}))
