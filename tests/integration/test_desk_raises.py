@@ -59,6 +59,20 @@ async def test_staff_raise_a_call_for_a_lift(browser: Browser, host: str, world:
     assert await _calls(world) == [(Source.STAFF, "xingfu", LIFT, Caller("陈女士", "138 0000 0001", "门打不开"), 2)]
 
 
+async def test_the_call_that_was_raised_is_shown_while_another_one_is_worked_on(
+    browser: Browser, host: str, world: DeskWorld
+) -> None:
+    await _registered(world)
+    async with desk_page(browser, host) as page:
+        await world.does(await world.rings(), Answer(), by="lan")
+        await page.locator(".call.state-answered").wait_for()
+        await page.locator("#raise-open").click()
+        await page.locator("#raise-community").select_option("lakeside")
+        await page.locator("#raise-send").click()
+        await page.locator(".call.state-ringing").wait_for()
+        await expect(page.locator(".head .state")).to_contain_text("值班人员登记")
+
+
 async def test_an_answer_that_was_lost_raises_no_second_call(browser: Browser, host: str, world: DeskWorld) -> None:
     await _registered(world)
     async with desk_page(browser, host) as page:

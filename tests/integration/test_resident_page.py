@@ -324,11 +324,18 @@ async def test_only_what_a_messenger_confirmed_is_called_delivered(page: Page, h
     await page.goto(address)
     await tap(page)
     await seen(page, "正在通知值班人员…")
+    call = home.calls()[0]
+    async with page.expect_response(f"**/calls/{call.id}") as answer:  # What the tap was told knows of no delivery.
+        pass
+    await (await answer.value).finished()
+    rang = page.locator("[data-step=rang]")
     await expect(page.locator("#said")).not_to_contain_text("送达", use_inner_text=True)
+    await expect(rang).to_have_class("")
     await home.messenger_had()
     await seen(page, "已送达值班人员，等待接听。")
+    await expect(rang).to_have_class("now")
     await expect(page.locator("#phones.dial")).to_have_count(0)
-    await home.act(home.calls()[0].id, acts.Answer())
+    await home.act(call.id, acts.Answer())
     await seen(page, "值班人员已接听，正在安排救援")
 
 
@@ -347,6 +354,7 @@ async def test_a_call_that_reaches_nobody_says_so_above_the_phones(
     await seen(page, "尚未送达任何人，请同时拨打下面的电话。")
     above = "document.querySelector('#phones').offsetTop < document.querySelector('#progress').parentNode.offsetTop"
     assert await page.evaluate(above)
+    await expect(page.locator("[data-step=rang]")).to_have_class("")
     assert await page.locator("#phones.dial a").first.get_attribute("href") == "tel:05711"
 
 
