@@ -105,14 +105,12 @@ def _of_communities(plan: EmergencyPlan) -> Iterator[tuple[Path, str]]:
         if each.ladder not in ladders:
             yield (*at, "ladder"), f"no ladder {each.ladder}: expected one of {', '.join(sorted(ladders))}"
             continue
-        named = [(("roles", role), name) for role, name in each.roles.items()]
+        named: list[tuple[Path, str]] = [(("roles", role), name) for role, name in each.roles.items()]
         named += [(("contractors", lift), name) for lift, name in each.contractors.items()]
+        named += [(("nearby", place), name) for place, name in enumerate(each.nearby)]
         for where, name in named:
             if name not in contacts:
                 yield (*at, *where), f"no contact {name}: expected one of {', '.join(sorted(contacts))}"
-        for place, name in enumerate(each.nearby):
-            if name not in contacts:
-                yield (*at, "nearby", place), f"no contact {name}: expected one of {', '.join(sorted(contacts))}"
         if each.drills is not None:
             begin, end = each.drills.hours.split("-")
             if begin >= end:
