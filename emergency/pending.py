@@ -9,23 +9,13 @@ outcome (`coalesced`).
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from msgspec import Struct
-
-from emergency.acts import EndAlarm, Join
 from emergency.model import Call, Source
 from emergency.ports import AlertStep, Standing
-from emergency.watch import asks_for, sequence_of
+from emergency.watch import Asked, asked_by, sequence_of
 
 # A lift says this much at one look without being in a flood: button, trapped passenger, a second press, the reset.
 COALESCED_BEYOND = 4
 _NEVER_HEARD = datetime.max.replace(tzinfo=UTC)
-
-
-class Asked(Struct, frozen=True):
-    """What a step of an alert asks for."""
-
-    step: AlertStep
-    act: Join | EndAlarm
 
 
 class PendingSteps:
@@ -76,10 +66,10 @@ def coalesced(steps: Sequence[AlertStep]) -> list[Asked]:
     Beyond `COALESCED_BEYOND` acts only the newest press and the newest trapped passenger are left, and a reset where no
     press came after it: the call comes to stand as if all had been done, with a shorter history.
     """
-    asked = [Asked(step, act) for step in steps if (act := asks_for(step)) is not None]
+    asked = list(filter(None, map(asked_by, steps)))
     if len(asked) <= COALESCED_BEYOND:
         return asked
-    newest = {each.act.source if isinstance(each.act, Join) else None: each for each in asked}
+    newest = {each.source: each for each in asked}
     reset, press = newest.get(None), newest.get(Source.CAR_BUTTON)
     if reset is not None and press is not None and reset.step.sequence < press.step.sequence:
         del newest[None]

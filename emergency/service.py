@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import structlog
 
 from core.errors import Conflict, Stale, TemporaryError
-from emergency.acts import EndAlarm, Join
-from emergency.pending import Asked, PendingSteps, coalesced, pressed_after
+from emergency.acts import EndAlarm
+from emergency.model import Source
+from emergency.pending import PendingSteps, coalesced, pressed_after
 from emergency.ports import AlertStep, AlertSteps, CallRecords, Followed, KnownLifts, Standing
 from emergency.steps import CallRequest
 from emergency.switchboard import Switchboard
+from emergency.watch import Asked
 
 _log = structlog.get_logger()
 # A press has to become a page at once; looking costs about a millisecond.
@@ -129,32 +131,26 @@ class EmergencyService:
     async def _take_or_pass(self, steps: Sequence[AlertStep]) -> None:
         try:
             for asked in coalesced(steps):
-                await self._take(asked)
+                await (self._end_alarm(asked.step) if asked.source is None else self._raise(asked, asked.source))
         except (TemporaryError, Stale):
             raise
         except Exception as error:  # noqa: BLE001 - a task's border: one lift must not keep all others from being heard
             self._note_problem(f"alert {steps[0].alert} of {steps[0].device}: {error!r}")
 
-    async def _take(self, asked: Asked) -> None:
-        if isinstance(asked.act, EndAlarm):
-            await self._end_alarm(asked.step, asked.act)
-        else:
-            await self._raise(asked.step, asked.act)
-
-    async def _raise(self, step: AlertStep, asked: Join) -> None:
-        place = await self._places.of_lift(step.device)
-        request = CallRequest(asked.source, place, ref=asked.ref)
+    async def _raise(self, asked: Asked, source: Source) -> None:
+        step = asked.step
+        request = CallRequest(source, await self._places.of_lift(step.device), ref=asked.ref)
         call, new = await self._switchboard.raise_call(request, step.device, key=f"step/{asked.ref}")
         self.stats.raised += new
         self.stats.joined += not new
         _log.info("call.raised" if new else "call.joined", call=call.id, lift=step.device, rule=step.rule)
 
-    async def _end_alarm(self, step: AlertStep, asked: EndAlarm) -> None:
+    async def _end_alarm(self, step: AlertStep) -> None:
         call = await self._records.open_at(step.device, drill=False)
         if call is None or pressed_after(call, step.sequence):
             return
         try:
-            await self._switchboard.act(call.id, asked, step.device)
+            await self._switchboard.act(call.id, EndAlarm("device"), step.device)
         except Conflict as error:
             _log.info("call.reset_passed_over", call=call.id, lift=step.device, reason=str(error))
 

@@ -9,7 +9,6 @@ import re
 from msgspec import Struct
 
 from core.devices import DeviceKey, DeviceKind
-from emergency.acts import EndAlarm, Join
 from emergency.model import Call, CallEvent, EventKind, Source
 from emergency.ports import AlertStep, CallCommit
 
@@ -20,17 +19,29 @@ CALLING = frozenset({CAR_BUTTON, TRAPPED})
 """Rules whose alerts raise calls."""
 RULES = CALLING | {ALARM_RESET}
 RAISING = ("firing", "repeated")
-_WORDS = {CAR_BUTTON: "轿厢报警按钮 / alarm button in the car", TRAPPED: "电梯困人 / passenger trapped"}
+_ASKING = {CAR_BUTTON: Source.CAR_BUTTON, TRAPPED: Source.ALERT, ALARM_RESET: None}
 
 
-def asks_for(step: AlertStep) -> Join | EndAlarm | None:
-    """Return what ``step`` asks for, if anything. `Join` raises a call where none is open for the lift."""
-    if step.kind not in RAISING or DeviceKey.from_path(step.device).kind is not DeviceKind.ELEVATOR:
+class Asked(Struct, frozen=True):
+    """What a step of an alert asks for: help by way of ``source``, or, where that is ``None``, the end of an alarm.
+
+    Help raises a call where none is open for the lift.
+    """
+
+    step: AlertStep
+    source: Source | None
+
+    @property
+    def ref(self) -> str:
+        """The name by which it is joined into a call, once."""
+        return f"{self.step.alert}/{self.step.sequence}"
+
+
+def asked_by(step: AlertStep) -> Asked | None:
+    """Return what ``step`` asks for, if anything."""
+    if step.kind not in RAISING or step.rule not in _ASKING:
         return None
-    if step.rule == ALARM_RESET:
-        return EndAlarm("device")
-    source = {CAR_BUTTON: Source.CAR_BUTTON, TRAPPED: Source.ALERT}.get(step.rule)
-    return None if source is None else Join(source, f"{step.alert}/{step.sequence}", _WORDS[step.rule])
+    return Asked(step, _ASKING[step.rule]) if DeviceKey.from_path(step.device).kind is DeviceKind.ELEVATOR else None
 
 
 class Settling(Struct, frozen=True):
