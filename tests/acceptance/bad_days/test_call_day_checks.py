@@ -1,4 +1,4 @@
-"""The checks of the day of calls find what they look for: a sound story passes all of them, a bent one fails its own."""
+"""The checks of the day of calls find what they look for: a sound story passes all, a bent one fails its own."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
