@@ -131,7 +131,10 @@ class EmergencyService:
     async def _take_or_pass(self, steps: Sequence[AlertStep]) -> None:
         try:
             for asked in coalesced(steps):
-                await (self._end_alarm(asked.step) if asked.source is None else self._raise(asked, asked.source))
+                if asked.source is None:
+                    await self._end_alarm(asked.step)
+                else:
+                    await self._raise(asked, asked.source)
         except (TemporaryError, Stale):
             raise
         except Exception as error:  # noqa: BLE001 - a task's border: one lift must not keep all others from being heard
