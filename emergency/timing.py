@@ -25,6 +25,10 @@ def pass_time(change: Change, now: datetime, *, climbing: bool) -> None:
     """Do what has come due by ``now``; of the rescue clock alone unless ``climbing``."""
     while (due := _due(change.call, climbing=climbing)) is not None and due[0] <= now:
         due[1](change, due[0], now)
+    owed = change.call.tap_owed_at
+    if owed is not None and owed < now:
+        # Left undone before an act: it is told after it, and not at an instant before it.
+        change.set(tap_owed_at=now)
 
 
 def _due(call: Call, *, climbing: bool) -> Due | None:

@@ -183,6 +183,18 @@ def test_the_history_never_runs_backwards() -> None:
     assert trace.call.climb_at <= after(45 * MINUTE) + LATE_AGAIN
 
 
+def test_a_tap_that_nobody_was_told_of_in_time_is_told_after_what_was_done_meanwhile() -> None:
+    trace = Trace()
+    trace.at(5, ANSWER)
+    for second, page in ((6, "r2"), (10, "r3")):
+        trace.at(second, acts.Join(Source.RESIDENT, page), "caller")
+    trace.at(1_000, acts.OnSite("zhang"))
+    told = trace.ticked(1_000, 1_181)
+    assert told == [(1_000, PageKind.AGAIN), (1_180, PageKind.REMINDER)]
+    instants = [event.at for decided in trace.decided for event in decided.events]
+    assert instants == sorted(instants)
+
+
 def test_cannot_come_said_twice_tells_one_step() -> None:
     trace = Trace()
     assert trace.at(1, acts.CannotCome("wang"), "wang") is not None
