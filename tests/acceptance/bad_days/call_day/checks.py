@@ -44,7 +44,6 @@ _UNDONE_BY = {
     "on_the_way": (*_LEFT, "not_on_site"),
     "on_site": ("not_on_site",),
     "freed": ("joined",),
-    "cannot_come": ("answered", "dispatched", "on_the_way"),
 }
 """After these an act that was done before is done anew."""
 _MACHINE_SAYS = {"alarm_pressed": "car_button", "fault_raised": "alert"}
@@ -81,7 +80,8 @@ def _longest(call: Json, day: Day, now: float) -> float:
         case "answered":
             return float(LONGEST.answered)
         case "dispatched":
-            return float(LONGEST.dispatched)
+            # Who answers after somebody was sent, and left by the ladder, has the time of who answers.
+            return float(max(LONGEST.dispatched, LONGEST.answered))
         case "on_the_way":
             return min(RESCUE_SECONDS, max(day.back(call["rescue"]["by"]) - now, 0.0)) + BEHIND_SECONDS
     return max(HALF_AN_HOUR, now - day.began)
@@ -114,10 +114,16 @@ def _is_repeat(act: Act, kind: str, story: Story) -> bool:
         return True
     known = (each for each in story.events if each.at <= act.ended + ROUNDED_SECONDS)
     before = [each for each in known if _says_the_same(act, kind, each)]
-    undoing = _UNDONE_BY.get(kind, ())
     return bool(before) and not any(
-        each.kind in undoing and before[-1].at < each.at < act.began - ROUNDED_SECONDS for each in story.events
+        _undoes(act, kind, each) and before[-1].at < each.at < act.began - ROUNDED_SECONDS for each in story.events
     )
+
+
+def _undoes(act: Act, kind: str, event: Event) -> bool:
+    """Tell whether what was done before would be done anew after ``event``."""
+    if kind == "cannot_come":
+        return act.said.get("name", act.actor) in (event.actor, event.facts.get("name")) and event.kind != kind
+    return event.kind in _UNDONE_BY.get(kind, ())
 
 
 def _says_the_same(act: Act, kind: str, event: Event) -> bool:
