@@ -117,7 +117,8 @@ def _follow(duty: _Duty, event: Event, story: Story, day: Day) -> None:
             wait = LAST_SECONDS if again else LONGEST.steps[name]
             if not duty.stopped:
                 duty.give("ladder", at, BEHIND_SECONDS if again and duty.goes else wait)
-        case "answered" if not duty.held(at):
+        case "answered" if duty.holder == "staff" or not duty.held(at):
+            # By staff it was held for less than the longest wait, perhaps: whoever answers may have found it left.
             duty.give("staff", at, LONGEST.answered)
         case "dispatched":
             _dispatched(duty, at, name)
