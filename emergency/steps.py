@@ -413,6 +413,10 @@ def _close(change: Change, what: acts.Close, actor: str, now: datetime) -> None:
     change.note(EventKind.CLOSED, now, actor, what.text, cause=what.cause.value)
     for rule in (OVERDUE, DAMAGED):
         change.end_alert(rule, now, "求助已结束", "the call is closed")
+    known = call.state in (CallState.FREED, CallState.ABANDONED)
+    if not known and (call.told > 1 or call.responder is not None):
+        # Whoever was asked to go, or may have set out, need not.
+        change.tell_those_told(PageKind.UPDATE)
 
 
 # Whoever does one of these has taken the call.

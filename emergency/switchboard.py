@@ -199,9 +199,9 @@ class Switchboard:
         """
         rules, version = self.rules(decided.call), decided.call.version
         pages = await self._pages(decided.call, decided.tellings, rules, now)
-        if _reached(PageKind.DISPATCH, decided.tellings, pages) is False:
+        if _has(PageKind.DISPATCH, decided.tellings) and not _has(PageKind.DISPATCH, pages):
             raise NobodyToTell(f"call {decided.call.id}: nobody of that step can be told now; dial them")
-        while _reached(PageKind.CALL, decided.tellings, pages) is False and _may_climb(decided.call, rules, pages):
+        while decided.call.told < len(rules.steps) and _reaches_nobody(decided.tellings, pages):
             further = steps.climbed(decided.call, now.steady, rules, ahead=now.ahead)
             call = msgspec.structs.replace(further.call, version=version)
             pages += await self._pages(call, further.tellings, rules, now)
@@ -292,13 +292,18 @@ def facts_of(call: Call, steps: Sequence[LadderStep]) -> dict[str, Value]:
     }
 
 
-def _reached(kind: PageKind, tellings: Sequence[Telling], pages: Sequence[Page]) -> bool | None:
-    """Tell whether anybody was reached by what ``tellings`` say of ``kind``; ``None`` where they say nothing of it."""
-    if all(telling.kind is not kind for telling in tellings):
-        return None
-    return any(page.kind is kind for page in pages)
+def _has(kind: PageKind, told: Iterable[Telling | Page]) -> bool:
+    return any(each.kind is kind for each in told)
 
 
-def _may_climb(call: Call, rules: Rules, pages: Sequence[Page]) -> bool:
-    asked = any(page.kind is PageKind.DIAL for page in pages)
-    return call.told < len(rules.steps) and not asked
+def _reaches_nobody(tellings: Sequence[Telling], pages: Sequence[Page]) -> bool:
+    """Tell whether the newest step of the ladder has no page, and nobody is asked to dial its number.
+
+    Steps before it in the same decision, of a call that nobody looked at for long, do not count for it.
+    """
+    if not _has(PageKind.CALL, tellings):
+        return False
+    newest = max(at for at, telling in enumerate(tellings) if telling.kind is PageKind.CALL)
+    told = any(page.kind is PageKind.CALL and page.step in tellings[newest].steps for page in pages)
+    asked = _has(PageKind.DIAL, tellings[newest:]) and _has(PageKind.DIAL, pages)
+    return not told and not asked

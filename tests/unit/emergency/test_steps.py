@@ -212,6 +212,24 @@ def test_those_told_before_learn_that_it_is_taken() -> None:
     assert [(each.kind, each.steps) for each in decided.tellings] == [(PageKind.UPDATE, (0, 1))]
 
 
+@pytest.mark.parametrize(
+    ("done", "told"),
+    [
+        pytest.param([ANSWER], [], id="nobody else knows of it"),
+        pytest.param([ANSWER, acts.Dispatch("zhang", step=2)], [(PageKind.UPDATE, (0, 2))], id="somebody was sent"),
+        pytest.param([acts.OnTheWay("zhang")], [(PageKind.UPDATE, (0,))], id="somebody is on the way"),
+        pytest.param([acts.OnTheWay("zhang"), acts.Freed()], [], id="they know already that everybody is out"),
+        pytest.param([ANSWER, acts.Abandon("page")], [], id="they know already that it was taken back"),
+    ],
+)
+def test_who_was_asked_to_go_learns_that_the_call_is_closed(
+    done: list[acts.Act], told: list[tuple[PageKind, tuple[int, ...]]]
+) -> None:
+    closed = steps.act(call(Source.RESIDENT, *done), CLOSE, "li", after(20), RULES)
+    assert closed is not None
+    assert [(each.kind, each.steps) for each in closed.tellings] == told
+
+
 def test_a_drill_is_closed_as_a_drill_and_raises_no_alert() -> None:
     drill = call(Source.DRILL, drill=True)
     late = steps.tick(drill, T0 + timedelta(hours=1), RULES)

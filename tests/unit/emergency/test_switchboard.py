@@ -129,6 +129,15 @@ async def test_a_step_that_reaches_nobody_is_passed_over_at_once() -> None:
     assert steps == [1, 2, 3]
 
 
+async def test_a_step_that_reaches_nobody_is_passed_over_behind_one_that_came_due_with_it() -> None:
+    board = Board()
+    call, _ = await board.switchboard.raise_call(REQUEST, "app")
+    board.directory.away = {"maintainer"}
+    board.clock.advance(timedelta(seconds=61))
+    await board.switchboard.tick()
+    assert await told(board, call) == ["property", "second", "station"]
+
+
 async def test_at_the_end_of_the_clock_too_a_step_that_reaches_nobody_is_passed_over() -> None:
     board = Board()
     call, _ = await board.switchboard.raise_call(REQUEST, "app")
