@@ -100,6 +100,9 @@ def undone(story: Story, day: Day) -> Iterator[str]:
         own = [each for each in story.events if each.kind == kind and act.covers(each.at) and _is_by(act, each)]
         if act.done and not own and not _is_repeat(act, kind, story):
             yield f"{act} stands nowhere; {story.told_as()}"
+        # What one's own act just before or behind it wrote is not of the one that was refused.
+        others = [each for each in story.acts if each.actor == act.actor and each.done]
+        own = [each for each in own if not any(other.covers(each.at) for other in others)]
         if not act.done and own and not act.lost:
             yield f"{act} was refused, and changed something; {story.told_as()}"
 
@@ -110,8 +113,9 @@ def _is_by(act: Act, event: Event) -> bool:
 
 def _is_repeat(act: Act, kind: str, story: Story) -> bool:
     """Tell whether it was so already: then nothing is written, as the reference says."""
-    if act.name == "page abandon" and act.answer.get("state") == "closed":
-        return True
+    ended = min((each.at for each in story.events if each.kind == "closed"), default=None)
+    if act.name == "page abandon" and ended is not None and ended <= act.ended + ROUNDED_SECONDS:
+        return True  # It was closed meanwhile, and what has gone too far is not taken back.
     known = (each for each in story.events if each.at <= act.ended + ROUNDED_SECONDS)
     before = [each for each in known if _says_the_same(act, kind, each)]
     return bool(before) and not any(
