@@ -198,7 +198,9 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
     held, goes = _is_held(call, now), known is not None and known.on_the_way_at is not None
     same = known if known is not None and known.name == what.name else None
     corrected = same and _corrected(same, what)
-    if what.step is None and held and (what.name in call.further or (same is not None and corrected == same)):
+    # Beside nobody, as after whoever went cannot come, one more is the one who was asked.
+    further = what.name in call.further and (known is not None or call.state is CallState.ON_SITE)
+    if what.step is None and held and (further or (same is not None and corrected == same)):
         return
     _taken(change, actor, now)
     change.stamp("dispatched", now)

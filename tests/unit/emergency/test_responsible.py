@@ -162,6 +162,17 @@ def test_who_was_only_sent_is_never_called_on_the_way() -> None:
     assert trace.call.responder.on_the_way_at == after(90)
 
 
+def test_who_was_sent_beside_one_who_cannot_come_can_be_sent_again() -> None:
+    trace = Trace()
+    trace.at(1, going("zhang"), "zhang")
+    trace.at(2, acts.Dispatch("chen"))
+    trace.at(3, acts.CannotCome("zhang"), "zhang")
+    trace.at(4, ANSWER)
+    trace.at(5, acts.Dispatch("chen"))
+    assert trace.call.responder is not None
+    assert (trace.call.state, trace.call.responder.name, trace.call.further) == (CallState.DISPATCHED, "chen", ())
+
+
 def test_a_take_back_that_stopped_nothing_is_none_in_the_figures() -> None:
     trace = Trace()
     trace.at(1, acts.Join(Source.RESIDENT, "r2"), "caller")
