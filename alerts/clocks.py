@@ -13,7 +13,7 @@ Or the device's clock is wrong: the message is new. Both look alike in one messa
 Example: a camera is away for 30 min. 29 min, 27 min, 25 min behind, all within a second: stored, from the second on.
 6 min behind every 2 s: a slow clock. What is in doubt counts for rules that go by arrival; once it is proven to have
 been stored, what only it has made pending is taken back. Running numbers prove nothing: a device that starts anew
-starts them anew.
+starts them anew. Nor do lags on both sides of an instant at which our own wall clock was set.
 """
 
 from collections.abc import Iterable, Mapping
@@ -90,7 +90,7 @@ def judge(state: DeviceState, observation: Observation, newest: datetime | None,
     plain = not (observation.late or overtaken) and observation.skew is None
     if state.track is None and plain and (at <= received_at or at - received_at <= _AHEAD):
         return Verdict.LIVE
-    track, lag = _track(state, received, returns=returns), _lag(observation, received)
+    track, lag = _track(state, observation, received, returns=returns), _lag(observation, received)
     verdict = _weigh(state, track, observation, lag, received, overtaken=overtaken)
     if verdict is not Verdict.STORED:
         _measure(track, lag, received, wrong=_is_wrong(observation, lag))
@@ -103,7 +103,7 @@ def hear_birth(state: DeviceState, observation: Observation, received: Microseco
     if abs(_lag(observation, received)) <= STALL:
         returns = _arrive(state, received)
         if state.track is not None:
-            _on_time(state, _track(state, received, returns=returns), received)
+            _on_time(state, _track(state, observation, received, returns=returns), received)
 
 
 def hear_will(state: DeviceState, now: Microseconds) -> None:
@@ -216,18 +216,25 @@ def _arrive(state: DeviceState, received: Microseconds) -> bool:
     return True
 
 
-def _track(state: DeviceState, received: Microseconds, *, returns: bool) -> ClockTrack:
+def _track(state: DeviceState, observation: Observation, received: Microseconds, *, returns: bool) -> ClockTrack:
     """Return the track of ``state``, made where there is none: then everything since a return was on time."""
-    track = state.track
+    track, ahead = state.track, observation.wall_ahead
     if track is None:
         track = state.track = ClockTrack(right=not returns and received <= state.returned_until)
     elif returns:
         track.declared = track.offline_at > state.gap_from > _NEVER
-        track.right = track.proven = False
-        track.doubted_at = track.stored_until = _NEVER
-        track.before = {}
-    track.offline_at = _NEVER
+        _doubt_anew(track)
+    elif abs(ahead - track.wall_ahead) >= GAIN:
+        # Our own clock was set meanwhile: lags before and after it prove nothing together.
+        _doubt_anew(track)
+    track.offline_at, track.wall_ahead = _NEVER, ahead
     return track
+
+
+def _doubt_anew(track: ClockTrack) -> None:
+    track.right = track.proven = False
+    track.doubted_at = track.stored_until = _NEVER
+    track.before = {}
 
 
 def _lag(observation: Observation, received: Microseconds) -> Microseconds:

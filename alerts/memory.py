@@ -169,6 +169,8 @@ class ClockTrack(Struct, array_like=True):
     """The lag of the newest message, where that was taken by its arrival."""
     before: dict[str, RuleState | None] = {}
     """What rules remembered before they took messages that are in doubt; ``None``: at rest."""
+    wall_ahead: Microseconds = 0
+    """How far our own wall clock was ahead of the steady one when its newest message came."""
 
 
 class DeviceState(Struct, array_like=True):

@@ -1,6 +1,7 @@
 """Clocks of devices that are ahead, slow, set back or right, and messages that were stored: what counts as said now."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -310,6 +311,21 @@ def test_newest_is_never_beyond_an_arrival() -> None:
     assert clocks.moved(instant(-2), instant(1), instant(0)) == instant(-1)
     assert clocks.moved(instant(-1), instant(2), instant(0)) == instant(-1)
     assert clocks.moved(instant(-1), instant(-1), instant(0)) == instant(-1)
+
+
+def test_our_own_clock_set_to_and_fro_proves_no_message_stored() -> None:
+    # The lift's clock is right; ours is two hours ahead, then right, then ahead again.
+    said = [pressed(10, 2 * HOUR), released(18), pressed(36, 2 * HOUR)]
+    shifted = []
+    for each, (_, behind, *_) in zip(heard(said), said, strict=True):
+        by = timedelta(seconds=behind)
+        at, received_at = each.at + by, each.received_at + by
+        ahead = by // timedelta(microseconds=1)
+        shifted.append(msgspec.structs.replace(each, at=at, received_at=received_at, wall_ahead=ahead))
+    condition = "{kind: event, types: [alarm_pressed], clears_on: [alarm_released]}"
+    button = [rule("elevator", condition, "late: accept\nmax_late: 1d\nby_arrival: true")]
+    for answers in (run(button, shifted), run_restarting(button, shifted)):
+        assert [kind for _, kind in told(answers)] == ["firing", "resolved", "firing"]
 
 
 def test_our_own_clock_set_back_makes_no_message_old() -> None:
