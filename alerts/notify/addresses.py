@@ -6,6 +6,7 @@ import httpx
 
 from core.errors import PermanentError
 
+_MOST_PORT = 65_535
 _INSIDE = ("localhost", ".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
 
@@ -21,6 +22,8 @@ def webhook_address(url: str) -> httpx.URL:
         raise PermanentError("webhook: not a URL; expected https://HOST/PATH") from error
     if address.scheme not in ("https", "http") or not address.host:
         raise PermanentError(f"webhook {address.host or '?'}: expected https://HOST/PATH, not {address.scheme or '?'}:")
+    if address.port is not None and not 0 < address.port <= _MOST_PORT:
+        raise PermanentError(f"webhook {address.host}: port {address.port}; expected 1 to {_MOST_PORT}")
     if address.userinfo:
         raise PermanentError(f"webhook {address.host}: a name and password in a URL; expected a secret to sign with")
     if address.scheme == "http" and not _is_inside(address.host):

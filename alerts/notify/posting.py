@@ -18,6 +18,7 @@ from core.errors import PermanentError, TemporaryError
 CONNECT_SECONDS = 5.0
 WHOLE_SECONDS = 10.0
 MOST_ANSWER_BYTES = 64 * 1024
+_KEPT_IDLE_SECONDS = 2.0
 # Answers after which the same message may be taken later; any other 4xx is a refusal for good (RFC 9110).
 _TEMPORARY = frozenset({408, 425, 429})
 
@@ -85,13 +86,15 @@ class Poster:
 
 def _new_session(whole_seconds: float) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=_tls()),
+        # A server may close what idles for a few seconds, and a POST that meets that is not repeated at once.
+        connector=aiohttp.TCPConnector(ssl=_tls(), keepalive_timeout=_KEPT_IDLE_SECONDS),
         # `post` bounds the whole.
         timeout=aiohttp.ClientTimeout(sock_connect=min(CONNECT_SECONDS, whole_seconds)),
-        # What a receiver sets as a cookie is none of the next one's business, and compressed answers are not read.
+        # What a receiver sets as a cookie is none of the next one's business.
         cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("Accept-Encoding",),
-        headers={"User-Agent": "Anju"},
+        # An answer in a coding that cannot be read is an answer all the same: the message was taken.
+        auto_decompress=False,
+        headers={"User-Agent": "Anju", "Accept-Encoding": "identity"},
         # Without the environment: a .netrc or a proxy meant for other programs would see what is sent.
         trust_env=False,
     )

@@ -104,6 +104,14 @@ async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
         assert await messenger.deliver(intent()) == "webhook 127.0.0.1: answered 200 X"
 
 
+@pytest.mark.parametrize("coding", ["br", "gzip"])
+async def test_an_answer_in_a_coding_that_cannot_be_read_is_an_answer(coding: str) -> None:
+    coded = Answer(200, {"Content-Encoding": coding}, b"not in that coding")
+    async with receiving(lambda _: coded) as receiver, webhook(receiver.url) as messenger:
+        assert await messenger.deliver(intent()) == "webhook 127.0.0.1: answered 200 X"
+        assert receiver.requests[0].headers["accept-encoding"] == "identity"
+
+
 async def test_a_receiver_that_was_away_gets_it_when_it_is_back() -> None:
     async with receiving() as receiver, webhook(receiver.url) as messenger:
         await messenger.deliver(intent(1))
@@ -163,6 +171,7 @@ def test_addresses_that_can_be_used(url: str) -> None:
         ("https://:443/geheim", "expected https://HOST/PATH"),
         ("https://user:geheim@example.com/", "expected a secret to sign with"),
         ("http://[::1/geheim", "expected https://HOST/PATH"),
+        ("https://example.com:99999/geheim", "port 99999; expected 1 to 65535"),
     ],
 )
 def test_addresses_that_cannot(url: str, expected: str) -> None:
