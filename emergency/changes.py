@@ -90,7 +90,7 @@ class Change:
             self._tellings.append(Telling(kind, telling))
 
     def tell_those_told(self, kind: PageKind) -> None:
-        """Have everybody told who was told before; where nobody is left of those, the first step hears of news."""
+        """Notify the steps that were told so far; where none is left, the first one, but for an update."""
         told = [step for step in self.call.due if step < len(self.rules.steps)]
         self.tell(kind, told if told or kind is PageKind.UPDATE else [0])
 

@@ -130,7 +130,8 @@ def _ring_again(change: Change, now: datetime) -> None:
     for rule in (UNANSWERED, OVERDUE):
         change.end_alert(rule, now, "再次求助，重新开始", "help is asked for again")
     change.set(state=CallState.RINGING, told=0, responder=None)
-    change.set(**dict.fromkeys(("further", "withdrawn", "declined", "passed", "dialled"), ()), tap_owed_at=None)
+    none = dict.fromkeys(("further", "coming", "withdrawn", "declined", "passed", "dialled"), ())
+    change.set(**none, tap_owed_at=None)
     change.unstamp(*(field.name for field in msgspec.structs.fields(Stamps) if field.name not in _KEPT))
     change.run_clock(now)
     change.climb(now)

@@ -248,6 +248,8 @@ class Call(Struct, frozen=True):
     responder: Responder | None = None
     further: tuple[str, ...] = ()
     """Who was asked to go beside ``responder``, who goes or is there already."""
+    coming: tuple[str, ...] = ()
+    """Of ``further`` those who said that they are going."""
     alarm: bool = False
     """A car's alarm button belongs to it: it can only be closed after the end of alarm was set at the installation."""
     joined: tuple[str, ...] = ()

@@ -194,13 +194,12 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
     call, known = change.call, change.call.responder
     if what.step is not None and not _can_tell(change.rules, what.step):
         raise Conflict(f"step {what.step} of call {call.id} is not one whose people Anju can tell")
-    asked = Responder(what.name, what.phone, None, what.contractor, asked_at=change.wall(now))
     held, goes = _is_held(call, now), known is not None and known.on_the_way_at is not None
     same = known if known is not None and known.name == what.name else None
-    corrected = same and _corrected(same, what)
+    corrected = _corrected(same or Responder(what.name), what)
     # Beside nobody, as after whoever went cannot come, one more is the one who was asked.
     further = what.name in call.further and (known is not None or call.state is CallState.ON_SITE)
-    if what.step is None and held and (further or (same is not None and corrected == same)):
+    if what.step is None and held and (further or corrected == same):
         return
     _taken(change, actor, now)
     change.stamp("dispatched", now)
@@ -212,7 +211,8 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
     else:
         # Who is late on their way goes on all the same.
         others = (known.name,) if goes and known is not None else ()
-        change.set(responder=asked, further=(*_without(call.further, what.name), *others)[-CALLERS_KEPT:])
+        asked = msgspec.structs.replace(corrected, arrives_at=None, asked_at=change.wall(now))
+        _replace_responder(change, asked, others)
     if not beside:
         change.entrust(Party.STAFF, now, now + change.rules.dispatch_wait, actor)
     _undecline(change, what.name)
@@ -258,24 +258,33 @@ def _on_the_way(change: Change, what: acts.OnTheWay, actor: str, now: datetime) 
     goes = msgspec.structs.replace(
         _corrected(same, what), arrives_at=arrives_at, on_the_way_at=same.on_the_way_at or change.wall(now)
     )
-    there, further = change.call.state is CallState.ON_SITE, change.call.further
-    if (goes == known and _is_held(change.call, now)) or (there and what.name in further):
+    there, call = change.call.state is CallState.ON_SITE, change.call
+    if (goes == known and _is_held(call, now)) or (there and what.name in call.coming):
         return
     _taken(change, actor, now)
     change.stamp("on_the_way", now)
     if there and same is not known:
-        change.set(further=(*further, what.name)[-CALLERS_KEPT:])
+        change.set(further=(*_without(call.further, what.name), what.name)[-CALLERS_KEPT:])
+        change.set(coming=(*call.coming, what.name)[-CALLERS_KEPT:])
     elif there:
         change.set(responder=goes)
     else:
         # Who was on the way before them still is.
         others = (known.name,) if known is not None and known.on_the_way_at and known.name != what.name else ()
-        change.set(responder=goes, further=(*_without(further, what.name), *others)[-CALLERS_KEPT:])
+        _replace_responder(change, goes, others)
         until = None if arrives_at is None else max(arrives_at, now) + LATE_AGAIN
         change.entrust(Party.RESPONDER, now, until, what.name)
     _undecline(change, what.name)
     arrives = what.arrives_at.isoformat() if what.arrives_at else None
     change.note(EventKind.ON_THE_WAY, now, actor, name=what.name, arrives_at=arrives, contractor=what.contractor)
+
+
+def _replace_responder(change: Change, responder: Responder, others: tuple[str, ...]) -> None:
+    """Make ``responder`` the one who goes; ``others``, who went before them, are coming still."""
+    call = change.call
+    further, coming = _without(call.further, responder.name), _without(call.coming, responder.name)
+    change.set(responder=responder, further=(*further, *others)[-CALLERS_KEPT:])
+    change.set(coming=(*coming, *others)[-CALLERS_KEPT:])
 
 
 def _cannot_come(change: Change, what: acts.CannotCome, actor: str, now: datetime) -> None:
@@ -287,6 +296,7 @@ def _cannot_come(change: Change, what: acts.CannotCome, actor: str, now: datetim
     if what.name in call.declined:
         return
     change.set(declined=(*call.declined, what.name)[-CALLERS_KEPT:], further=_without(call.further, what.name))
+    change.set(coming=_without(call.coming, what.name))
     change.note(EventKind.CANNOT_COME, now, actor, what.reason, name=what.name)
     goes = call.responder is not None and call.responder.name == what.name
     if goes:
@@ -415,8 +425,8 @@ def _close(change: Change, what: acts.Close, actor: str, now: datetime) -> None:
     change.note(EventKind.CLOSED, now, actor, what.text, cause=what.cause.value)
     for rule in (OVERDUE, DAMAGED):
         change.end_alert(rule, now, "求助已结束", "the call is closed")
-    known = call.state in (CallState.FREED, CallState.ABANDONED)
-    if not known and (call.told > 1 or call.responder is not None):
+    told_already = call.state in (CallState.FREED, CallState.ABANDONED)
+    if not told_already and (call.told > 1 or call.responder is not None or call.further):
         # Whoever was asked to go, or may have set out, need not.
         change.tell_those_told(PageKind.UPDATE)
 

@@ -257,6 +257,7 @@ def _taken(history: Sequence[CallEvent]) -> dict[str, Any]:
                 set_out = event.at if event.kind is EventKind.ON_THE_WAY else None
                 if known is not None and same:
                     set_out = known.on_the_way_at or set_out
+                    phone, contractor = phone or known.phone, contractor or known.contractor
                 elif known is not None and goes:
                     others = (*others, known.name)
                 taken |= {"responder": Responder(name, phone, contractor=contractor, on_the_way_at=set_out)}

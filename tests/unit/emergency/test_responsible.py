@@ -365,6 +365,26 @@ def test_what_is_said_of_who_goes_is_kept_and_written_once(
     assert (trace.call.state, trace.at(7, what)) == (state, None)
 
 
+def test_a_number_that_is_known_stays_where_a_dispatch_is_repeated_without_it() -> None:
+    trace = Trace()
+    trace.at(5, acts.Dispatch("zhang", "138", "otis"))
+    trace.at(6, acts.Dispatch("zhang", step=0))
+    trace.at(120, acts.Dispatch("zhang"))
+    assert trace.call.responder is not None
+    assert (trace.call.responder.phone, trace.call.responder.contractor) == ("138", "otis")
+
+
+def test_who_was_sent_to_where_somebody_is_sets_out_and_that_is_written_once() -> None:
+    trace = Trace()
+    trace.at(5, acts.OnSite("li"))
+    trace.at(6, acts.Dispatch("zhang"))
+    set_out = trace.at(7, going(), "zhang")
+    assert set_out is not None
+    assert [event.kind for event in set_out.events] == [EventKind.ON_THE_WAY]
+    assert (trace.call.state, trace.call.further) == (CallState.ON_SITE, ("zhang",))
+    assert trace.at(8, going(), "zhang") is None
+
+
 def test_everybody_of_the_last_round_hears_how_it_ended() -> None:
     trace = Trace()
     trace.at(5, acts.Dispatch("x", step=4))

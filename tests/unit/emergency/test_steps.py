@@ -218,6 +218,11 @@ def test_those_told_before_learn_that_it_is_taken() -> None:
         pytest.param([ANSWER], [], id="nobody else knows of it"),
         pytest.param([ANSWER, acts.Dispatch("zhang", step=2)], [(PageKind.UPDATE, (0, 2))], id="somebody was sent"),
         pytest.param([acts.OnTheWay("zhang")], [(PageKind.UPDATE, (0,))], id="somebody is on the way"),
+        pytest.param(
+            [acts.OnSite(), acts.Dispatch("zhang", step=0)],
+            [(PageKind.UPDATE, (0,))],
+            id="somebody was sent to another",
+        ),
         pytest.param([acts.OnTheWay("zhang"), acts.Freed()], [], id="they know already that everybody is out"),
         pytest.param([ANSWER, acts.Abandon("page")], [], id="they know already that it was taken back"),
     ],
