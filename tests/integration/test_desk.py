@@ -107,7 +107,7 @@ async def test_a_call_from_ring_to_close(
 async def test_the_desk_talks_with_a_residents_page(browser: Browser, host: str, world: DeskWorld) -> None:
     call = await world.rings()
     start = f"AnjuVoice.start({{url: '/c/{WALL}/calls/{call.id}/voice', role: 'resident'}})"
-    flows = f"voice.stats().then((now) => now.sent >= {_PACKETS} && now.received >= {_PACKETS})"
+    flows = f"() => voice.stats().then((now) => now.sent >= {_PACKETS} && now.received >= {_PACKETS})"
     async with desk_page(browser, host) as desk, opened(browser, f"http://{host}/desk") as resident:
         await _act(desk, "answer", confirm=False)
         await resident.evaluate(f"() => {{ window.voice = {start}; }}")

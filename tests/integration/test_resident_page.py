@@ -379,7 +379,7 @@ async def _calling(page: Page, address: str, voice: str | None) -> None:
 async def test_a_voice_is_loaded_when_somebody_wants_to_talk(page: Page, home: House, address: str) -> None:
     await _calling(page, address, VOICE)
     await seen(page, "正在接通…")
-    await page.wait_for_function("window.wanted")
+    await page.wait_for_function("() => window.wanted")
     own = f"/c/{TOKEN}/calls/{home.calls()[0].id}/voice"
     assert await page.evaluate("[wanted.url, wanted.role]") == [own, "resident"]
     await page.evaluate("wanted.onstate('talking', {muted: true})")

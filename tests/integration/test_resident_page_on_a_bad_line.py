@@ -167,7 +167,7 @@ async def test_a_call_that_the_server_does_not_know_is_forgotten(page: Page, add
     await page.goto(address)
     await page.evaluate(_KEEP, {"call": "nobody"})
     await page.reload()
-    await page.wait_for_function(f"{_KEPT} === '{{}}'")
+    await page.wait_for_function(f"() => {_KEPT} === '{{}}'")
     await expect(page.locator("h1 [data-when=idle]")).to_be_visible()
 
 
