@@ -116,8 +116,12 @@ def _is_repeat(act: Act, kind: str, story: Story) -> bool:
     ended = min((each.at for each in story.events if each.kind == "closed"), default=None)
     if act.name == "page abandon" and ended is not None and ended <= act.ended + ROUNDED_SECONDS:
         return True  # It was closed meanwhile, and what has gone too far is not taken back.
-    known = (each for each in story.events if each.at <= act.ended + ROUNDED_SECONDS)
+    known = [each for each in story.events if each.at <= act.ended + ROUNDED_SECONDS]
     before = [each for each in known if _says_the_same(act, kind, each)]
+    there = [each.kind for each in known if each.kind in ("on_site", "not_on_site")]
+    if kind == "dispatched" and before and there[-1:] == ["on_site"]:
+        # Who was asked before somebody came is asked still, though nobody held the call in between.
+        return not any(each.kind == "cannot_come" and each.at > before[-1].at for each in known)
     return bool(before) and not any(
         _undoes(act, kind, each) and before[-1].at < each.at < act.began - ROUNDED_SECONDS for each in story.events
     )
