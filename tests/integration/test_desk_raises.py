@@ -13,6 +13,7 @@ from emergency.acts import Answer
 from emergency.model import Caller, CallFilter, Source
 from tests.browser.plugin import IN_SESSION_LOOP
 from tests.integration.desk_world import GARAGE, LIFT, DeskWorld, desk_page
+from tests.unit.api.world import TOKEN
 
 pytestmark = IN_SESSION_LOOP
 
@@ -130,6 +131,19 @@ async def test_the_form_opens_at_once_and_its_lists_come_later(browser: Browser,
         await page.locator("#raise-send").click()
         await page.locator(".call.state-ringing").wait_for()
     assert await _calls(world) == [(Source.STAFF, "lakeside", "", Caller("陈女士"), None)]
+
+
+async def test_who_signs_in_next_sees_no_lifts_of_the_one_before(browser: Browser, host: str, world: DeskWorld) -> None:
+    await _registered(world)
+    async with desk_page(browser, host) as page:
+        await page.locator("#raise-open").click()
+        await expect(page.locator("#raise-community option")).to_have_text(["—", "lakeside", "xingfu"])
+        await page.locator("#sign-out").click()
+        await page.locator("#token").fill(TOKEN)
+        await page.locator("#sign-in").click()
+        await page.route("**/devices?*", lambda route: route.abort())
+        await page.locator("#raise-open").click()
+        await expect(page.locator("input#raise-community")).to_be_focused()
 
 
 async def test_without_a_list_of_lifts_the_community_is_written(browser: Browser, host: str, world: DeskWorld) -> None:

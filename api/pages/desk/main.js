@@ -244,7 +244,7 @@ async function signOut() {
 function signedOut({ byItself }) {
   ended ||= byItself;
   desk.talk.stop();
-  raising.open = false;
+  raising.forget();
   unfollow?.();
   unfollow = me = recent = null;
   missing = [];

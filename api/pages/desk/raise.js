@@ -35,6 +35,11 @@ export class Raise {
     document.getElementById('raise-open')?.focus();
   }
 
+  /** Whoever signs in next may see other lifts. */
+  forget() {
+    Object.assign(this, { open: false, lifts: [], loading: false, error: null, key: '' });
+  }
+
   async send(form) {
     if (this.busy) return;
     Object.assign(this, { busy: true, error: null });
