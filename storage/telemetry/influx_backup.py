@@ -10,13 +10,16 @@ shard without a word: compare the files with their digests before.
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from core.errors import AnjuError, Conflict, PermanentError, TemporaryError
+from ingest.backoff import Backoff
 
 DESCRIPTION = "influx-bucket.json"
 _SHARD = "influx-shard-{}.tar"
@@ -24,6 +27,9 @@ _SHARD = "influx-shard-{}.tar"
 _TIMEOUT = httpx.Timeout(300, connect=10)
 _CHUNK_BYTES = 1 << 20
 _UNFINISHED = "{}-restoring"
+# InfluxDB 2.7 answers 500 while a shard is compacted or series are deleted from it: a fraction of a second, as a rule.
+_SHARD_BACKOFF = Backoff(timedelta(milliseconds=200), timedelta(seconds=5))
+_SHARD_ATTEMPTS = 8
 _Bucket = dict[str, Any]
 
 
@@ -45,7 +51,7 @@ class InfluxBackup:
             bucket = await self._described(client, self._bucket)
             if bucket is None:
                 raise Conflict(f"InfluxDB has no bucket {self._bucket!r} of {self._org!r}")
-            saved = {shard for shard in _shards(bucket) if await self._save_shard(client, shard, folder)}
+            saved = {shard for shard in _shards(bucket) if await self._save_shard_patiently(client, shard, folder)}
         _keep_shards(bucket, saved)
         path = folder / DESCRIPTION
         await asyncio.to_thread(path.write_text, json.dumps(bucket), encoding="utf-8")
@@ -84,6 +90,16 @@ class InfluxBackup:
             if (bucket["organizationName"], bucket["bucketName"]) == (self._org, name):
                 return dict(bucket)
         return None
+
+    async def _save_shard_patiently(self, client: httpx.AsyncClient, shard: int, folder: Path) -> bool:
+        """Write one shard as `_save_shard` does; a `TemporaryError` is raised only after the last attempt."""
+        waits = _SHARD_BACKOFF.waits(random.random)
+        for _ in range(_SHARD_ATTEMPTS - 1):
+            try:
+                return await self._save_shard(client, shard, folder)
+            except TemporaryError:
+                await asyncio.sleep(next(waits))
+        return await self._save_shard(client, shard, folder)
 
     async def _save_shard(self, client: httpx.AsyncClient, shard: int, folder: Path) -> bool:
         """Write one shard; return whether there still is one: InfluxDB drops those that are past the retention."""

@@ -1,9 +1,14 @@
 """A bucket of a real InfluxDB: backed up, lost, brought back, with the same points; and what is refused."""
 
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp import web
 
 from core.clock import to_microseconds
 from core.devices import DeviceKey, DeviceKind
@@ -125,3 +130,44 @@ async def test_what_is_not_there_is_said(influx: InfluxApi, tmp_path: Path) -> N
     with pytest.raises(TemporaryError, match="InfluxDB at http"):
         await away.save(tmp_path)
     assert not (tmp_path / DESCRIPTION).exists()
+
+
+async def test_a_shard_that_is_compacted_just_now_is_asked_for_again(
+    influx: InfluxApi, influx_bucket: str, tmp_path: Path
+) -> None:
+    """InfluxDB answers 500 meanwhile; a proxy does so for it, as nobody can tell when it compacts."""
+    await written(influx, influx_bucket)
+    async with busy_shards(influx, refusals=2) as (url, asked):
+        backup = InfluxBackup(url=url, token=influx.token, org=influx.org, bucket=influx_bucket)
+        await backup.save(tmp_path)
+    assert set(asked.values()) == {3}
+    influx.delete_bucket(influx_bucket)
+    await backup_of(influx, influx_bucket).bring_back(tmp_path)
+    assert [len(series.samples) for series in await read(influx, influx_bucket)] == [WEEKS]
+
+
+@asynccontextmanager
+async def busy_shards(server: InfluxApi, refusals: int) -> AsyncIterator[tuple[str, Counter[str]]]:
+    """Put a proxy before ``server`` that refuses each shard ``refusals`` times; yield its URL and requests by shard."""
+    asked: Counter[str] = Counter()
+
+    async def forward(request: web.Request) -> web.Response:
+        if "/backup/shards/" in request.path:
+            asked[request.path] += 1
+            if asked[request.path] <= refusals:
+                return web.json_response({"code": "internal error"}, status=500)
+        headers = {"Authorization": request.headers["Authorization"]}
+        async with aiohttp.ClientSession() as client, client.get(server.url + request.path, headers=headers) as answer:
+            kept = {"Content-Type": answer.headers["Content-Type"]}
+            return web.Response(body=await answer.read(), status=answer.status, headers=kept)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", forward)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield f"http://127.0.0.1:{port}", asked
+    finally:
+        await runner.cleanup()
