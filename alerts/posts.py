@@ -16,13 +16,15 @@ from alerts.watches.readings import SignalWatch
 from alerts.watches.sequences import SequenceWatch, TogetherWatch
 from alerts.watches.silence import AbsenceWatch, SilenceWatch
 from alerts.watches.watch import Watch
-from core.devices import Channel
+from core.devices import Channel, DeviceKind
 from core.wire.payloads import ElevatorEvent
 
 Drawn = tuple[Any, ...]
 """The values of a roster's signals in one message, in the order of the signals."""
 Latest = dict[str, bool | int | float | str]
 _NEVER = 0
+# Where a lift's car is: no rule has to look at these, every reason says them.
+_WHERE = ("floor", "door_zone")
 
 
 class Post:
@@ -138,6 +140,8 @@ class Roster:
         rules = list(rules)
         compared = [watch.signal.name for rule in rules if not rule.by_part for watch in _signal_watches(rule)]
         compared += [name for rule in rules for name in rule.compares or ()]
+        if compared and rules[0].rule.kind is DeviceKind.ELEVATOR:
+            compared += _WHERE
         self.signals = tuple(dict.fromkeys(compared))
         self.told_by_events = [name for name in self.signals if name in ElevatorEvent.__struct_fields__]
         self.posts = {rule.id: Post(rule, self.signals) for rule in rules}

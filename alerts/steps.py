@@ -10,8 +10,9 @@ from alerts.model import Reason, Severity, Transition, TransitionKind
 from alerts.trees import CompiledRule, Leaves
 from alerts.watches.happenings import EventWatch
 from alerts.watches.windows import standing
-from alerts.words import lasting_names, part_names, severity_names
+from alerts.words import floor_names, lasting_names, part_names, severity_names
 from core.clock import from_microseconds
+from core.devices import DeviceKind
 
 _NEVER = 0
 # Ours: a message to a phone names three parts, and says of how many more it is true.
@@ -46,7 +47,7 @@ def fire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device
     leaves = state.parts[state.part]
     indexes = rule.because(leaves)
     zh, en = _said(rule, leaves, indexes)
-    part_zh, part_en = part_names(rule.rule.kind.value, state.part)
+    part_zh, part_en = _place(rule, state.part, device)
     lasting_zh, lasting_en = lasting_names(now - state.since)
     code = rule.watches[indexes[0]].code
     facts = _facts(rule, leaves, indexes) | {
@@ -274,6 +275,16 @@ def _chattering(rule: CompiledRule, zh: str, en: str, facts: dict[str, str | flo
 def _said(rule: CompiledRule, leaves: Leaves, indexes: list[int]) -> tuple[str, str]:
     said = [rule.watches[index].tell(leaves[index]) for index in indexes]
     return "，".join(zh for zh, _ in said), ", ".join(en for _, en in said)
+
+
+def _place(rule: CompiledRule, part: str, device: Device) -> tuple[str, str]:
+    """Return the beginning of the reason: the region or door, of a lift the floor that its car is at or near."""
+    if rule.rule.kind is not DeviceKind.ELEVATOR:
+        return part_names(rule.rule.kind.value, part)
+    if rule.only_silence:
+        return "", ""  # Where a lift was that is no longer heard is not where it is.
+    latest = device.state.latest
+    return floor_names(latest.get("floor"), at_landing=latest.get("door_zone") is not False)
 
 
 def _said_of_part(rule: CompiledRule, state: RuleState, part: str, lasting: Microseconds) -> tuple[str, str]:

@@ -20,7 +20,7 @@ _SIGNALS = {
     "trip_count": ("运行次数", "trip count", ""),
     "door_cycle_count": ("开门次数", "door cycles", ""),
     "running_seconds": ("运行时间", "running time", " s"),
-    "main_power": ("主电源", "main power", ""),
+    "main_power": ("主电源", "mains power", ""),
     "maximum_celsius": ("最高温度", "maximum temperature", " °C"),
     "minimum_celsius": ("最低温度", "minimum temperature", " °C"),
     "average_celsius": ("平均温度", "average temperature", " °C"),
@@ -41,6 +41,30 @@ _VALUES = {
     "opening": "正在打开",
     "open": "打开",
     "closing": "正在关闭",
+}
+# What a guard would say of a value; all others are told as a name with its value.
+_SAID: dict[tuple[str, object], tuple[str, str]] = {
+    ("passenger_present", True): ("轿厢内有人", "someone is in the car"),
+    ("passenger_present", False): ("未感应到轿厢内有人", "nobody is sensed in the car"),
+    ("door_zone", True): ("轿厢在平层位置", "the car is at a landing"),
+    ("door_zone", False): ("轿厢不在平层位置", "the car is not at a landing"),
+    ("door_state", "closed"): ("轿门关闭", "the car door is closed"),
+    ("door_state", "open"): ("轿门打开", "the car door is open"),
+    ("door_state", "opening"): ("轿门未开到位", "the car door is opening"),
+    ("door_state", "closing"): ("轿门未关到位", "the car door is closing"),
+    ("direction", "stopped"): ("轿厢静止", "the car stands still"),
+    ("direction", "up"): ("轿厢上行", "the car goes up"),
+    ("direction", "down"): ("轿厢下行", "the car goes down"),
+    ("main_power", True): ("主电源正常", "mains power is on"),
+    ("main_power", False): ("主电源断电", "mains power is off"),
+    ("service_mode", "stopped"): ("电梯停止服务", "the lift is out of service"),
+    ("service_mode", "normal"): ("电梯处于正常服务模式", "the lift is in normal service"),
+    ("service_mode", "inspection"): ("电梯处于检修状态", "the lift is in inspection"),
+    ("service_mode", "fire_recall"): ("电梯处于消防返回状态", "the lift is in fire recall"),
+    ("service_mode", "firefighter"): ("电梯由消防员操作", "firefighters operate the lift"),
+    ("service_mode", "emergency_power"): ("电梯由应急电源供电", "the lift runs on emergency power"),
+    ("service_mode", "earthquake"): ("电梯处于地震管制状态", "the lift is in earthquake mode"),
+    ("service_mode", "unknown"): ("电梯服务模式未知", "the lift's service mode is unknown"),
 }
 _EVENTS = {
     "fault_raised": ("发生故障", "fault raised"),
@@ -81,7 +105,7 @@ _SPANS = (
     (60_000_000, "分钟", "min"),
     (1_000_000, "秒", "s"),
 )
-
+_MINUTE, _HOUR = 60_000_000, 3_600_000_000
 
 _SEVERITIES = {"critical": "紧急", "major": "重要", "minor": "一般", "info": "提示"}
 
@@ -103,6 +127,15 @@ def value_names(value: object) -> tuple[str, str]:
     if isinstance(value, float):
         return f"{value:.4g}", f"{value:.4g}"
     return _VALUES.get(str(value), str(value)), str(value)
+
+
+def value_said(signal: str, value: object) -> tuple[str, str]:
+    """Return what ``value`` of ``signal`` means in Chinese and in English; ``None``: the device never sent one."""
+    zh, en, unit = signal_names(signal)
+    if value is None:
+        return f"{zh}未上报", f"{en} never sent"
+    value_zh, value_en = value_names(value)
+    return _SAID.get((signal, value), (f"{zh} {value_zh}{unit}", f"{en} {value_en}{unit}"))
 
 
 def event_names(event: str, identity: str) -> tuple[str, str]:
@@ -142,9 +175,25 @@ def part_names(kind: str, part: str) -> tuple[str, str]:
     return (f"区域 {part}：", f"region {part}: ") if kind == "thermal" else (f"门 {part}：", f"door {part}: ")
 
 
+def floor_names(floor: object, *, at_landing: bool) -> tuple[str, str]:
+    """Return the beginning of a sentence that says where a lift's car is; empty where its floor is not known."""
+    if not isinstance(floor, str):
+        return "", ""
+    return (f"{floor} 层：", f"floor {floor}: ") if at_landing else (f"{floor} 层附近：", f"near floor {floor}: ")
+
+
 def lasting_names(microseconds: int) -> tuple[str, str]:
-    """Return "for so long" in Chinese and in English, empty for no time at all."""
+    """Return "for so long" in Chinese and in English, to the second below an hour; empty for no time at all."""
     if not microseconds:
         return "", ""
-    seconds = f"{microseconds / 1_000_000:g}"
-    return f"，已持续 {seconds} 秒", f", for {seconds} s"
+    if microseconds < _MINUTE:
+        seconds = f"{microseconds / 1_000_000:g}"
+        return f"，已持续 {seconds} 秒", f", for {seconds} s"
+    sizes = _SPANS if microseconds < _HOUR else _SPANS[:-1]
+    zh, en = [], []
+    for size, name_zh, name_en in sizes:
+        count, microseconds = divmod(microseconds, size)
+        if count:
+            zh.append(f"{count} {name_zh}")
+            en.append(f"{count} {name_en}")
+    return f"，已持续 {' '.join(zh)}", f", for {' '.join(en)}"

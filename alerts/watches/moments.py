@@ -9,7 +9,7 @@ from alerts.watches.events import EventFilter, event_of
 from alerts.watches.limits import Figure
 from alerts.watches.readings import SignalWatch, state_watch, threshold_watch
 from alerts.watches.watch import Reading, Sentence
-from alerts.words import event_words, signal_names, value_names
+from alerts.words import event_words, signal_names, value_names, value_said
 from core.devices import Channel, DeviceKind
 from core.observations import Observation
 
@@ -128,12 +128,12 @@ def _state_name(condition: State) -> Sentence:
     if condition.none_of is not None:
         values_zh, values_en = _values(condition.none_of)
         return f"{zh}不为 {values_zh}", f"{en} not {values_en}"
-    values_zh, values_en = _values(
-        condition.one_of if condition.equals is None and condition.one_of else [condition.equals]
-    )
+    if condition.equals is not None:
+        return value_said(condition.signal, condition.equals)
+    values_zh, values_en = _values(condition.one_of or [])
     return f"{zh} {values_zh}", f"{en} {values_en}"
 
 
-def _values(values: "list[Scalar] | list[Scalar | None]") -> Sentence:
+def _values(values: list[Scalar]) -> Sentence:
     named = [value_names(value) for value in values]
     return "或".join(zh for zh, _ in named), " or ".join(en for _, en in named)

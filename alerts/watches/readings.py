@@ -10,7 +10,7 @@ from alerts.rules.signals import Signal, event_fields
 from alerts.watches.limits import Figure
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.watches.windows import SAMPLE, newest, sample_at, samples_since
-from alerts.words import signal_names, value_names
+from alerts.words import signal_names, value_names, value_said
 from core.clock import to_microseconds
 from core.devices import Channel, DeviceKind
 from core.durations import microseconds
@@ -76,11 +76,7 @@ class SignalWatch(OwnWatch):
             leaf.truth, leaf.flips_at = leaf.raw, 0
 
     def tell(self, leaf: Leaf) -> Sentence:
-        zh, en, unit = signal_names(self.signal.name)
-        if leaf.value is None:
-            return f"{zh} 未上报", f"{en} never sent"
-        value_zh, value_en = value_names(leaf.value)
-        return f"{zh} {value_zh}{unit}", f"{en} {value_en}{unit}"
+        return value_said(self.signal.name, leaf.value)
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
         return {} if leaf.value is None else {self.signal.name: leaf.value}

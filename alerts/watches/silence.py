@@ -64,8 +64,10 @@ class SilenceWatch(OwnWatch):
         if not leaf.truth:
             return "设备有消息", "the device is heard"
         if leaf.value == "offline":
-            return f"设备已离线 {_seconds(self._offline_for)} 秒", f"offline for {_seconds(self._offline_for)} s"
-        return f"{_seconds(self._nothing_for)} 秒未收到消息", f"nothing heard for {_seconds(self._nothing_for)} s"
+            zh, en = span_names(self._offline_for)
+            return f"设备已离线 {zh}", f"offline for {en}"
+        zh, en = span_names(self._nothing_for)
+        return f"{zh}未收到消息", f"nothing heard for {en}"
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
         return {"missing": str(leaf.value)} if leaf.truth else {}
@@ -146,7 +148,3 @@ class AbsenceWatch(OwnWatch):
 
     def _holds(self, leaf: Leaf, now: Microseconds) -> bool:
         return 0 < leaf.changed_at <= now - self._nothing_for
-
-
-def _seconds(duration: Microseconds) -> str:
-    return f"{duration / 1_000_000:g}"

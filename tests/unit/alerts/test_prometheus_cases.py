@@ -273,8 +273,8 @@ def test_each_end_says_why() -> None:
 def test_chattering_says_how_often() -> None:
     flaps: Said = [(0, "open"), (5, "closed"), (10, "open"), (15, "closed"), (20, "open")]
     firing = run("", flaps, lambda _: False)[0][-1]
-    assert firing.reason.zh == "反复触发（60 秒内第 3 次）：轿门 打开"
-    assert firing.reason.en == "chattering (3 times within 60 s): car door open"
+    assert firing.reason.zh == "反复触发（60 秒内第 3 次）：轿门打开"
+    assert firing.reason.en == "chattering (3 times within 60 s): the car door is open"
     assert firing.reason.facts["count"] == 3
 
 
