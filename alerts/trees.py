@@ -32,6 +32,7 @@ from alerts.watches.comparisons import PastWatch, PeerWatch
 from alerts.watches.counts import CountWatch, RatioWatch
 from alerts.watches.happenings import EventWatch
 from alerts.watches.limits import Figure, UnknownFigure, figures
+from alerts.watches.medians import MedianWatch
 from alerts.watches.readings import RateWatch, state_watch, threshold_watch
 from alerts.watches.sequences import SequenceWatch, TogetherWatch
 from alerts.watches.silence import AbsenceWatch, SilenceWatch
@@ -175,6 +176,13 @@ def _tree(condition: Condition, kind: DeviceKind, figure: Figure, watches: list[
 
 
 def _watch(condition: Single, kind: DeviceKind, figure: Figure) -> Watch:
+    watch = _watch_of_values(condition, kind, figure)
+    if isinstance(condition, Threshold | Rate) and condition.median_of is not None:
+        return MedianWatch(watch, signals_of(kind)[condition.signal], condition.median_of)
+    return watch
+
+
+def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Watch:
     match condition:
         case Threshold():
             return threshold_watch(condition, signals_of(kind)[condition.signal], kind, figure)

@@ -1,6 +1,6 @@
 """The conditions of rules as they are written down: plain structs, one for each kind."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -15,6 +15,8 @@ AttributeName = Annotated[str, Meta(pattern=ATTRIBUTE_PATTERN)]
 DEVICE_PATTERN = r"^[a-z0-9-]{1,64}$"
 DeviceName = Annotated[str, Meta(pattern=DEVICE_PATTERN)]
 Scalar = bool | int | float | str
+MedianOf = Literal[3, 5, 7]
+"""Of how many values the median is taken: an odd number, so that it is one of them."""
 
 
 class _Strict(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,7 +64,8 @@ class Stay(_Strict, frozen=True):
 class Threshold(_Condition, frozen=True, tag="threshold"):
     """``signal`` is above (or below) a value; over again only at or beyond ``clear``, so that noise does not flap.
 
-    With ``confirm`` a change of the answer, either way, counts only after it has lasted that long.
+    With ``confirm`` a change of the answer, either way, counts only after it has lasted that long. With ``median_of``
+    the median of that many newest values is looked at, so that a single wrong one changes nothing.
     """
 
     signal: SignalName
@@ -70,6 +73,7 @@ class Threshold(_Condition, frozen=True, tag="threshold"):
     below: Limit | None = None
     clear: Limit | None = None
     confirm: Duration | None = None
+    median_of: MedianOf | None = None
 
 
 class State(_Condition, frozen=True, tag="state"):
@@ -117,12 +121,14 @@ class Rate(_Condition, frozen=True, tag="rate"):
     """``signal`` rises by more than ``above`` per minute, measured over ``window``; over at or under ``clear``.
 
     The window must hold samples that are at least half of it apart; so it should be four sampling intervals or more.
+    ``median_of`` is as for a threshold.
     """
 
     signal: SignalName
     above: Limit
     window: Duration
     clear: Limit | None = None
+    median_of: MedianOf | None = None
 
 
 class Count(_Condition, frozen=True, tag="count"):

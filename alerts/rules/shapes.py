@@ -57,6 +57,7 @@ _CHOICES: Choices = {
     "kinds": tuple(FaultKind),
     "not_kinds": tuple(FaultKind),
     "channel": tuple(Channel),
+    "median_of": ("3", "5", "7"),
     "late": ("ignore", "accept"),
     "gaps": ("keep", "resolve"),
     "days": (*WEEKDAYS, "workdays", "holidays"),

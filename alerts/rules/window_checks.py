@@ -2,7 +2,18 @@
 
 from collections.abc import Iterator
 
-from alerts.rules.conditions import Attribute, Compare, Count, EventSeen, Moment, Ratio, Sequence, State, Together
+from alerts.rules.conditions import (
+    Attribute,
+    Compare,
+    Count,
+    EventSeen,
+    Moment,
+    Ratio,
+    Sequence,
+    State,
+    Threshold,
+    Together,
+)
 from alerts.rules.signals import signals_of
 from alerts.rules.simple_checks import (
     Problem,
@@ -109,6 +120,8 @@ def compare_problems(kind: DeviceKind, condition: Compare) -> Iterator[Problem]:
 
 
 def _moment_problems(kind: DeviceKind, condition: Moment) -> Iterator[Problem]:
+    if isinstance(condition, Threshold) and condition.median_of is not None:
+        yield ("median_of",), "a single value counts here: expected no `median_of`"
     if not isinstance(condition, EventSeen):
         yield from (
             state_problems(kind, condition) if isinstance(condition, State) else threshold_problems(kind, condition)

@@ -74,6 +74,13 @@ def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
             "no `resolve_after`",
             id="an event that stands is no moment",
         ),
+        pytest.param(LOAD + "45\nmedian_of: 4", 4, "expected 3, 5, 7", id="the median of an even number"),
+        pytest.param(
+            TOGETHER + "{kind: threshold, signal: load_kilograms, above: 3, median_of: 3}",
+            5,
+            "expected no `median_of`",
+            id="a median is no moment",
+        ),
         pytest.param(LOAD + "45kg", 3, "a number in kg, without the unit", id="a unit in the number"),
         pytest.param(LOAD + "{attribute: Rated Load}", 3, "such as rated_load_kilograms", id="attribute: name"),
         pytest.param(LOAD + "{attribute: rated_load_tonnes}", 3, "expected an attribute in kilograms", id="tonnes"),

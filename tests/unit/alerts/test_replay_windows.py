@@ -41,6 +41,8 @@ CONDITIONS = {
     ),
     "beside": ("elevator", "{kind: compare, signal: load_kilograms, with: lift-2, above_by: 20, clear: 5}"),
     "cool": ("thermal", "{kind: none_of, of: [{kind: threshold, signal: maximum_celsius, above: 40}]}"),
+    "steady": ("elevator", "{kind: threshold, signal: load_kilograms, above: 20, median_of: 3, confirm: 3s}"),
+    "steady-rise": ("thermal", "{kind: rate, signal: maximum_celsius, above: 2, window: 1m, median_of: 3}"),
     "heard": ("elevator", "{kind: none_of, of: [{kind: missing, nothing_for: 30s}]}"),
     "usual": (
         "elevator",
@@ -51,10 +53,11 @@ RULES = [rule(kind, condition, rule_id=name) for name, (kind, condition) in COND
 
 Saying = tuple[float, str, int]
 """Seconds since the one before, what it is, and a figure that makes of it what it is."""
+WHAT = ("lift", "doors", "fault", "faults", "alarm", "gate", "crowd", "stay", "ride", "peer", "look", "warming", "late")
 sayings = st.lists(
     st.tuples(
         st.sampled_from([0.0, 0.5, 2.0, 5.0, 20.0, 60.0, 200.0, 40_000.0]),
-        st.sampled_from(["lift", "doors", "fault", "faults", "alarm", "gate", "crowd", "stay", "peer", "look", "late"]),
+        st.sampled_from(WHAT),
         st.integers(0, 11),
     ),
     min_size=1,
@@ -83,6 +86,10 @@ def _script(since: float, what: str, figure: int) -> list[Saying]:
             return [(since, "gate", 0), (1.0, "gate", 1), (1.0 + figure, "gate", 1 + figure % 2)]
         case "stay":
             return [(since, "lift", 0), (1.0, "lift", 1), (1.0 + figure, "lift", 0)]
+        case "ride":
+            return [(since, "lift", 0), (1.0, "lift", 1), (1.0 + figure, "lift", 8), (1.0, "lift", 6)]
+        case "warming":
+            return [(since, "look", 0), *((1.0 + figure, "look", 2 * step) for step in range(1, 6))]
     return [(since, what, figure)]
 
 
