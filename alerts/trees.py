@@ -12,6 +12,7 @@ from alerts.policy import Policy
 from alerts.rules.conditions import (
     AllOf,
     AnyOf,
+    Change,
     Compare,
     Condition,
     Count,
@@ -33,7 +34,7 @@ from alerts.watches.counts import CountWatch, RatioWatch
 from alerts.watches.happenings import EventWatch
 from alerts.watches.limits import Figure, UnknownFigure, figures
 from alerts.watches.medians import MedianWatch
-from alerts.watches.readings import RateWatch, state_watch, threshold_watch
+from alerts.watches.readings import ChangeWatch, RateWatch, state_watch, threshold_watch
 from alerts.watches.sequences import SequenceWatch, TogetherWatch
 from alerts.watches.silence import AbsenceWatch, SilenceWatch
 from alerts.watches.watch import Watch
@@ -177,7 +178,7 @@ def _tree(condition: Condition, kind: DeviceKind, figure: Figure, watches: list[
 
 def _watch(condition: Single, kind: DeviceKind, figure: Figure) -> Watch:
     watch = _watch_of_values(condition, kind, figure)
-    if isinstance(condition, Threshold | Rate) and condition.median_of is not None:
+    if isinstance(condition, Threshold | Rate | Change) and condition.median_of is not None:
         return MedianWatch(watch, signals_of(kind)[condition.signal], condition.median_of)
     return watch
 
@@ -190,6 +191,8 @@ def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Wat
             return state_watch(condition, signals_of(kind)[condition.signal], kind)
         case Rate():
             return RateWatch(condition, signals_of(kind)[condition.signal], kind, figure)
+        case Change():
+            return ChangeWatch(condition, signals_of(kind)[condition.signal], kind, figure)
         case EventSeen():
             return EventWatch(condition)
         case Missing():

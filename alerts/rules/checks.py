@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from alerts.rules.conditions import (
     AllOf,
     AnyOf,
+    Change,
     Compare,
     Condition,
     Count,
@@ -23,6 +24,7 @@ from alerts.rules.model import Rule
 from alerts.rules.rule_checks import keeping_problems, standing_problems
 from alerts.rules.simple_checks import (
     Problem,
+    change_problems,
     event_problems,
     missing_problems,
     rate_problems,
@@ -123,6 +125,8 @@ def _single_problems(kind: DeviceKind, condition: Single) -> Iterator[Problem]:
             return state_problems(kind, condition)
         case Rate():
             return rate_problems(kind, condition)
+        case Change():
+            return change_problems(kind, condition)
         case EventSeen():
             return event_problems(kind, condition)
         case Missing():

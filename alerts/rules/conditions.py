@@ -131,6 +131,22 @@ class Rate(_Condition, frozen=True, tag="rate"):
     median_of: MedianOf | None = None
 
 
+class Change(_Condition, frozen=True, tag="change"):
+    """``signal`` has risen by ``rises_by`` or more (fallen by ``falls_by``) ``within`` a time; over below ``clear``.
+
+    The newest value is compared with the lowest (highest) of the time before it, however little of that is known: a
+    change counts at once, and what has stood for longer than ``within`` is no change any more. ``median_of`` is as for
+    a threshold.
+    """
+
+    signal: SignalName
+    within: Duration
+    rises_by: Limit | None = None
+    falls_by: Limit | None = None
+    clear: Limit | None = None
+    median_of: MedianOf | None = None
+
+
 class Count(_Condition, frozen=True, tag="count"):
     """At least ``at_least`` of the events ``of`` came within ``within``; over with fewer than ``clear_below`` in it.
 
@@ -227,6 +243,6 @@ class NoneOf(_Condition, frozen=True, tag="none_of"):
     of: Annotated[list["Condition"], Meta(min_length=1, max_length=16)]
 
 
-Single = Threshold | State | EventSeen | Missing | Rate | Count | Ratio | Sequence | Together | Compare
+Single = Threshold | State | EventSeen | Missing | Rate | Change | Count | Ratio | Sequence | Together | Compare
 """A condition that is watched as one, whatever it looks at."""
 Condition = Single | AllOf | AnyOf | NoneOf

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from alerts.model import Severity
-from alerts.rules.conditions import ATTRIBUTE_PATTERN, DEVICE_PATTERN
+from alerts.rules.conditions import ATTRIBUTE_PATTERN, DEVICE_PATTERN, Condition, Moment
 from alerts.rules.keys import known_keys
 from alerts.rules.schedules import HOURS_PATTERN, WEEKDAYS
 from alerts.rules.series import INSTANT_PATTERN, NAME_PATTERN
@@ -25,19 +25,15 @@ _WHERE = re.compile(r" - at `(?:key in |key` in `)?\$([^`]*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _UNKNOWN_KEY = re.compile(r"unknown field `([^`]+)`")
 _MISSING_KEY = re.compile(r"missing required field `([^`]+)`")
-_MOMENTS = ("threshold", "state", "event")
-_CONDITIONS = (
-    *_MOMENTS,
-    *("missing", "rate", "count", "ratio", "sequence", "together", "compare"),
-    *("all_of", "any_of", "none_of"),
-)
+_MOMENTS = tuple(each.__struct_config__.tag for each in get_args(Moment))
+_CONDITIONS = tuple(each.__struct_config__.tag for each in get_args(Condition))
 # A number alone is what people write first.
 _DURATIONS = frozenset(
     {"for", "confirm", "keep_firing_for", "window", "within", "resolve_after", "nothing_for", "offline_for", "hold_for"}
     | {"repeat_after", "stale_after", "max_late", "gap_after", "past", "every", "late_by"}
 )
 # Where a limit stands that has the unit of the signal beside it.
-_IN_UNITS = ("above", "below", "clear", "above_by", "below_by")
+_IN_UNITS = ("above", "below", "clear", "above_by", "below_by", "rises_by", "falls_by")
 _PATTERNS = {
     PATTERN: "a duration such as 45s, 5m or 1h",
     ATTRIBUTE_PATTERN: "a name of small letters, digits and _, such as rated_load_kilograms",

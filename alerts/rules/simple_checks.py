@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from alerts.rules.conditions import Attribute, Events, EventSeen, Limit, Missing, Rate, Scalar, State, Threshold
+from alerts.rules.conditions import Attribute, Change, Events, EventSeen, Limit, Missing, Rate, Scalar, State, Threshold
 from alerts.rules.signals import Signal, event_fields, signals_of
 from core.devices import Channel, DeviceKind
 from core.durations import microseconds
@@ -148,6 +148,23 @@ def rate_problems(kind: DeviceKind, condition: Rate) -> Iterator[Problem]:
             f"clear: {said(condition.clear)}: expected a rate at or below `above` ({said(condition.above)})",
         )
     yield from longer("window", condition.window, "1h")
+
+
+def change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:
+    """Yield what is wrong with a change."""
+    signal = numeric(kind, condition.signal)
+    if isinstance(signal, str):
+        yield ("signal",), signal
+    limits = [(name, value) for name in ("rises_by", "falls_by") if (value := getattr(condition, name)) is not None]
+    if len(limits) != 1:
+        yield (), "a change needs exactly one of `rises_by` and `falls_by`"
+        return
+    ((name, limit),) = limits
+    for key in (name, "clear"):
+        yield from positive_problems(key, getattr(condition, key), "finite number above 0")
+    if beyond(condition.clear, limit, above=True) and condition.clear is not None:
+        yield ("clear",), f"clear: {said(condition.clear)}: expected a change at or below `{name}` ({said(limit)})"
+    yield from longer("within", condition.within, "24h")
 
 
 def positive_problems(name: str, limit: Limit | None, expected: str) -> Iterator[Problem]:

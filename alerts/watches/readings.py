@@ -1,16 +1,16 @@
-"""Conditions on signals: thresholds with hysteresis, states, and rates of change over a window."""
+"""Conditions on signals: thresholds with hysteresis, states, rates of change over a window, and changes within one."""
 
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
 from alerts.memory import Heard, Leaf, Microseconds
-from alerts.rules.conditions import Rate, State, Threshold
+from alerts.rules.conditions import Change, Rate, State, Threshold
 from alerts.rules.signals import Signal, event_fields
 from alerts.watches.limits import Figure
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.watches.windows import SAMPLE, newest, sample_at, samples_since
-from alerts.words import signal_names, value_names, value_said
+from alerts.words import signal_names, span_names, value_names, value_said
 from core.clock import to_microseconds
 from core.devices import Channel, DeviceKind
 from core.durations import microseconds
@@ -135,6 +135,72 @@ class RateWatch(OwnWatch):
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
         return {} if leaf.value is None else {f"{self.signal.name}_per_minute": leaf.value}
+
+
+class ChangeWatch(OwnWatch):
+    """How far the newest value lies above the lowest (below the highest) of a window, by the device's own time.
+
+    Of the window only those samples are kept that can still be its lowest (highest): each lies above (below) the one
+    before it. A value that comes less than a sixteenth of the window after the last one kept is left out, unless it
+    lies beyond that; so the window may end a sixteenth too early, and the memory is bounded.
+    """
+
+    code = "change"
+    timed = False
+
+    def __init__(self, change: Change, signal: Signal, kind: DeviceKind, figure: Figure) -> None:
+        limit = change.falls_by if change.rises_by is None else change.rises_by
+        if limit is None:
+            raise ValueError("a change without a limit passed the checks")
+        self.signal = signal
+        self.channels = channels_of(signal, kind)
+        self._read: Callable[[Any], Any] = attrgetter(signal.name)
+        self._sign = -1.0 if change.rises_by is None else 1.0
+        self._limit = figure(limit)
+        self._clear = self._limit if change.clear is None else min(figure(change.clear), self._limit)
+        self._within = microseconds(change.within)
+        self._step = self._within // _SAMPLES
+
+    def begin(self) -> Leaf:
+        return Leaf()
+
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
+        value = self._read(reading if self.signal.of_region else observation.body)
+        if value is None:
+            return
+        at = min(to_microseconds(observation.at), now)
+        samples = samples_since(leaf.window, at - self._within)
+        if samples and newest(samples)[0] > at + self._step:
+            samples = b""  # The device's clock was set back, as for a rate.
+        while samples and self._sign * (newest(samples)[1] - value) >= 0:
+            samples = samples[: -SAMPLE.size]
+        if not samples or at - newest(samples)[0] >= self._step:
+            samples += SAMPLE.pack(at, value)
+        leaf.window = samples
+        change = round(self._sign * (value - sample_at(samples)[1]), 3)
+        leaf.value = change
+        leaf.truth = change >= (self._clear if leaf.truth else self._limit)
+
+    def due(self, _leaf: Leaf, _heard: Heard) -> Microseconds:
+        return 0
+
+    def expire(self, _leaf: Leaf, _now: Microseconds, _heard: Heard) -> None:
+        """Time alone changes nothing: without values the change is not known, and the answer stays."""
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        zh, en, unit = signal_names(self.signal.name)
+        span_zh, span_en = span_names(self._within)
+        if leaf.value is None:
+            return f"{zh}的变化未知", f"{en}: change not known"
+        change = value_names(leaf.value)[0]
+        verb_zh, verb_en = ("上升", "risen") if self._sign > 0 else ("下降", "fallen")
+        return f"{zh} {span_zh}内{verb_zh} {change}{unit}", f"{en} {verb_en} by {change}{unit} within {span_en}"
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        if leaf.value is None:
+            return {}
+        name = "rise" if self._sign > 0 else "fall"
+        return {f"{self.signal.name}_{name}": leaf.value, "within_seconds": self._within / 1_000_000}
 
 
 def threshold_watch(condition: Threshold, signal: Signal, kind: DeviceKind, figure: Figure) -> SignalWatch:

@@ -21,6 +21,7 @@ STEPS = (
 )
 TOGETHER = "kind: together\nwithin: 5s\nof:\n  - {kind: state, signal: door_state, equals: open}\n  - "
 LOAD = "kind: threshold\nsignal: load_kilograms\nabove: "
+CHANGE = "kind: change\nsignal: load_kilograms\nrises_by: 100\nwithin: 2m"
 PAST = "kind: compare\nsignal: load_kilograms\npast: 14d\nabove_times: 1.5"
 DOORS = "kind: compare\nduration_of:\n  signal: door_state\n  values: [open]\npast: 14d\nabove_times: 1.5"
 PEER = "kind: compare\nsignal: load_kilograms\nwith: lift-2\nabove_by: 100"
@@ -81,6 +82,13 @@ def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
             "expected no `median_of`",
             id="a median is no moment",
         ),
+        pytest.param(CHANGE.replace("load_kilograms", "floor"), 2, "not a number", id="a change of a text"),
+        pytest.param(CHANGE.replace("rises_by: 100\n", ""), 0, "exactly one of `rises_by`", id="a change by nothing"),
+        pytest.param(CHANGE + "\nfalls_by: 3", 0, "exactly one of `rises_by`", id="a change both ways"),
+        pytest.param(CHANGE.replace("100", "-3"), 3, "expected a finite number above 0", id="a change below nothing"),
+        pytest.param(CHANGE.replace("100", "3 kg"), 3, "a number in kg, without", id="a change: unit"),
+        pytest.param(CHANGE + "\nclear: 101", 5, "at or below `rises_by` (100)", id="a change: clear"),
+        pytest.param(CHANGE.replace("2m", "2d"), 4, "24h at most", id="a change: too long"),
         pytest.param(LOAD + "45kg", 3, "a number in kg, without the unit", id="a unit in the number"),
         pytest.param(LOAD + "{attribute: Rated Load}", 3, "such as rated_load_kilograms", id="attribute: name"),
         pytest.param(LOAD + "{attribute: rated_load_tonnes}", 3, "expected an attribute in kilograms", id="tonnes"),

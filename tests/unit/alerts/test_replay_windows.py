@@ -43,6 +43,8 @@ CONDITIONS = {
     "cool": ("thermal", "{kind: none_of, of: [{kind: threshold, signal: maximum_celsius, above: 40}]}"),
     "steady": ("elevator", "{kind: threshold, signal: load_kilograms, above: 20, median_of: 3, confirm: 3s}"),
     "steady-rise": ("thermal", "{kind: rate, signal: maximum_celsius, above: 2, window: 1m, median_of: 3}"),
+    "warmer": ("thermal", "{kind: change, signal: maximum_celsius, rises_by: 9, clear: 3, within: 30s, median_of: 3}"),
+    "lighter": ("elevator", "{kind: change, signal: load_kilograms, falls_by: 40, within: 16s}"),
     "heard": ("elevator", "{kind: none_of, of: [{kind: missing, nothing_for: 30s}]}"),
     "usual": (
         "elevator",
