@@ -13,7 +13,7 @@ from alerts.memory import Device, Heard, Leaf, Microseconds, Phase, RuleState
 from alerts.trees import CompiledRule, Leaves
 from alerts.watches.happenings import EventWatch
 from alerts.watches.readings import SignalWatch
-from alerts.watches.sequences import SequenceWatch, TogetherWatch
+from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
 from alerts.watches.silence import AbsenceWatch, SilenceWatch
 from alerts.watches.watch import Watch
 from core.devices import Channel, DeviceKind
@@ -124,7 +124,7 @@ class Post:
                 return not leaf.opened and (max_late is None or leaf.changed_at + max_late < now)
             case SilenceWatch():
                 return not (leaf.truth or leaf.raw)
-            case SequenceWatch() | TogetherWatch():
+            case SequenceWatch() | TogetherWatch() | SinceWatch():
                 return watch.rests(leaf, now)
         return leaf == watch.begin()
 

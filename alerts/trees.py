@@ -22,6 +22,7 @@ from alerts.rules.conditions import (
     Rate,
     Ratio,
     Sequence,
+    Since,
     Single,
     State,
     Threshold,
@@ -35,7 +36,7 @@ from alerts.watches.happenings import EventWatch
 from alerts.watches.limits import Figure, UnknownFigure, figures
 from alerts.watches.medians import MedianWatch
 from alerts.watches.readings import ChangeWatch, RateWatch, state_watch, threshold_watch
-from alerts.watches.sequences import SequenceWatch, TogetherWatch
+from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
 from alerts.watches.silence import AbsenceWatch, SilenceWatch
 from alerts.watches.watch import Watch
 from alerts.watches.windows import standing
@@ -205,6 +206,8 @@ def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Wat
             return SequenceWatch(condition, kind, figure)
         case Together():
             return TogetherWatch(condition, kind, figure)
+        case Since():
+            return SinceWatch(condition, kind, figure)
         case Compare():
             compare = PastWatch if condition.peer is None else PeerWatch
             return compare(condition, kind, figure)

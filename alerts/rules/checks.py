@@ -15,6 +15,7 @@ from alerts.rules.conditions import (
     Rate,
     Ratio,
     Sequence,
+    Since,
     Single,
     State,
     Threshold,
@@ -36,6 +37,7 @@ from alerts.rules.window_checks import (
     count_problems,
     ratio_problems,
     sequence_problems,
+    since_problems,
     together_problems,
 )
 from core.devices import DeviceKind
@@ -139,5 +141,7 @@ def _single_problems(kind: DeviceKind, condition: Single) -> Iterator[Problem]:
             return sequence_problems(kind, condition)
         case Together():
             return together_problems(kind, condition)
+        case Since():
+            return since_problems(kind, condition)
         case Compare():
             return compare_problems(kind, condition)

@@ -178,7 +178,7 @@ class Ratio(_Condition, frozen=True, tag="ratio"):
 
 
 Moment = Threshold | State | EventSeen
-"""What can be a step of a sequence or happen together with others; an event is the instant at which it comes."""
+"""What can be a step of a sequence, happen together with others or be remembered; an event is the instant it comes."""
 
 
 class Sequence(_Condition, frozen=True, tag="sequence"):
@@ -199,6 +199,16 @@ class Together(_Condition, frozen=True, tag="together"):
 
     of: Annotated[list[Moment], Meta(min_length=2, max_length=8)]
     within: Duration
+
+
+class Since(_Condition, frozen=True, tag="since"):
+    """``after`` has held at some moment since ``until`` last did; while ``until`` holds it is false.
+
+    It is false too while neither was seen. A message that makes both true counts as ``until``.
+    """
+
+    after: Moment
+    until: Moment
 
 
 class Compare(_Condition, frozen=True, tag="compare"):
@@ -243,6 +253,6 @@ class NoneOf(_Condition, frozen=True, tag="none_of"):
     of: Annotated[list["Condition"], Meta(min_length=1, max_length=16)]
 
 
-Single = Threshold | State | EventSeen | Missing | Rate | Change | Count | Ratio | Sequence | Together | Compare
+Single = Threshold | State | EventSeen | Missing | Rate | Change | Count | Ratio | Sequence | Together | Since | Compare
 """A condition that is watched as one, whatever it looks at."""
 Condition = Single | AllOf | AnyOf | NoneOf

@@ -120,6 +120,7 @@ def _expected(path: Path, content: object, choices: Choices) -> str:
         return ", ".join(DeviceKind)
     around = _at(path[:-3], content)
     of_moments = isinstance(around, dict) and around.get("kind") in ("sequence", "together")
+    of_moments = of_moments or path[-2] in ("after", "until")
     return ", ".join(_MOMENTS if of_moments else _CONDITIONS)
 
 

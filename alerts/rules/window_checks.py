@@ -10,6 +10,7 @@ from alerts.rules.conditions import (
     Moment,
     Ratio,
     Sequence,
+    Since,
     State,
     Threshold,
     Together,
@@ -99,6 +100,15 @@ def together_problems(kind: DeviceKind, condition: Together) -> Iterator[Problem
         for path, text in _moment_problems(kind, each):
             yield ("of", index, *path), text
     yield from longer("within", condition.within, "1h")
+
+
+def since_problems(kind: DeviceKind, condition: Since) -> Iterator[Problem]:
+    """Yield what is wrong with a memory of order."""
+    for name in ("after", "until"):
+        for path, text in _moment_problems(kind, getattr(condition, name)):
+            yield (name, *path), text
+    if condition.after == condition.until:
+        yield ("until",), "the same condition would begin and end it: expected another than in `after`"
 
 
 def compare_problems(kind: DeviceKind, condition: Compare) -> Iterator[Problem]:

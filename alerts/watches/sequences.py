@@ -1,7 +1,7 @@
-"""Conditions over several moments: one after another in order, or all of them close together."""
+"""Conditions over several moments: one after another in order, all of them close together, or one since another."""
 
 from alerts.memory import Heard, Leaf, Microseconds
-from alerts.rules.conditions import Sequence, Together
+from alerts.rules.conditions import Sequence, Since, Together
 from alerts.watches.events import event_of
 from alerts.watches.limits import Figure
 from alerts.watches.moments import MomentWatch, moment_watch
@@ -158,6 +158,69 @@ class TogetherWatch(OwnWatch):
 
     def _holds(self, leaf: Leaf, now: Microseconds) -> bool:
         return all(inner.truth or (inner.changed_at and now < inner.changed_at + self._within) for inner in leaf.inner)
+
+
+class SinceWatch(OwnWatch):
+    """Becomes true when ``after`` holds while ``until`` does not, and false when ``until`` holds.
+
+    A signal counts for as long as it stands, not only when it changes: somebody who is in the car while the door is
+    open has been seen since it closed. ``inner`` are the memories of both.
+    """
+
+    code = "since"
+
+    def __init__(self, condition: Since, kind: DeviceKind, figure: Figure) -> None:
+        self._moments = [moment_watch(each, kind, figure) for each in (condition.after, condition.until)]
+        self._begins = _since(self.begin(), came=False, ended=False)
+        self.channels = frozenset[Channel]().union(*(moment.channels for moment in self._moments))
+        self.timed = any(moment.timed for moment in self._moments)
+
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        return _compared(self._moments)
+
+    def begin(self) -> Leaf:
+        leaf = Leaf(inner=tuple(moment.begin() for moment in self._moments))
+        leaf.truth = _since(leaf, came=False, ended=False)
+        return leaf
+
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
+        came, ended = (
+            observation.channel in moment.channels and moment.came(inner, observation, reading, now, heard)
+            for moment, inner in zip(self._moments, leaf.inner, strict=True)
+        )
+        leaf.truth = _since(leaf, came=came, ended=ended)
+
+    def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
+        return min((inner.flips_at for inner in leaf.inner if inner.flips_at), default=_NEVER)
+
+    def expire(self, leaf: Leaf, now: Microseconds, heard: Heard) -> None:
+        for moment, inner in zip(self._moments, leaf.inner, strict=True):
+            moment.expire(inner, now, heard)
+        leaf.truth = _since(leaf, came=False, ended=False)
+
+    def forget(self, leaf: Leaf) -> None:
+        leaf.truth = False
+        leaf.truth = _since(leaf, came=False, ended=False)
+
+    def rests(self, leaf: Leaf, _now: Microseconds) -> bool:
+        """Tell whether a new memory would say the same as ``leaf`` from here on."""
+        return leaf.truth is self._begins and _are_new(self._moments, leaf)
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        (after_zh, after_en), (until_zh, until_en) = (moment.name for moment in self._moments)
+        if not leaf.truth:
+            return f"自「{until_zh}」以来未见：{after_zh}", f"not seen since “{until_en}”: {after_en}"
+        return f"自「{until_zh}」以来曾有：{after_zh}", f"seen since “{until_en}”: {after_en}"
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        return {"seen_since": leaf.truth}
+
+
+def _since(leaf: Leaf, *, came: bool, ended: bool) -> bool:
+    """Return what ``leaf`` of a `SinceWatch` becomes, given what has come true just now."""
+    after, until = leaf.inner
+    return not (ended or until.truth) and (leaf.truth or came or after.truth)
 
 
 def _compared(moments: list[MomentWatch]) -> tuple[str, ...]:

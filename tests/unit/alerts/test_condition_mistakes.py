@@ -22,6 +22,7 @@ STEPS = (
 TOGETHER = "kind: together\nwithin: 5s\nof:\n  - {kind: state, signal: door_state, equals: open}\n  - "
 LOAD = "kind: threshold\nsignal: load_kilograms\nabove: "
 CHANGE = "kind: change\nsignal: load_kilograms\nrises_by: 100\nwithin: 2m"
+SINCE = "kind: since\nafter: {kind: event, types: [alarm_pressed]}\nuntil: "
 PAST = "kind: compare\nsignal: load_kilograms\npast: 14d\nabove_times: 1.5"
 DOORS = "kind: compare\nduration_of:\n  signal: door_state\n  values: [open]\npast: 14d\nabove_times: 1.5"
 PEER = "kind: compare\nsignal: load_kilograms\nwith: lift-2\nabove_by: 100"
@@ -89,6 +90,16 @@ def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
         pytest.param(CHANGE.replace("100", "3 kg"), 3, "a number in kg, without", id="a change: unit"),
         pytest.param(CHANGE + "\nclear: 101", 5, "at or below `rises_by` (100)", id="a change: clear"),
         pytest.param(CHANGE.replace("2m", "2d"), 4, "24h at most", id="a change: too long"),
+        pytest.param(SINCE + "{kind: event, types: [alarm_pressed]}", 3, "would begin and end it", id="since: same"),
+        pytest.param(SINCE + "{kind: missing, nothing_for: 5m}", 3, "expected threshold, state, event", id="since: k"),
+        pytest.param(SINCE + "{kind: state, signal: door, equals: open}", 3, "'door' is unknown", id="since: signal"),
+        pytest.param(SINCE[:-7], 0, "missing required field `until`", id="since ever"),
+        pytest.param(
+            SINCE + "{kind: event, types: [alarm_reset], clears_on: [alarm_released]}",
+            3,
+            "expected no `clears_on`",
+            id="since an event that stands",
+        ),
         pytest.param(LOAD + "45kg", 3, "a number in kg, without the unit", id="a unit in the number"),
         pytest.param(LOAD + "{attribute: Rated Load}", 3, "such as rated_load_kilograms", id="attribute: name"),
         pytest.param(LOAD + "{attribute: rated_load_tonnes}", 3, "expected an attribute in kilograms", id="tonnes"),
@@ -134,7 +145,7 @@ def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
             "stands here twice",
             id="twice the same",
         ),
-        pytest.param("kind: sometimes\nsignal: floor", 1, "together, compare, all_of, any_of, none_of", id="kind"),
+        pytest.param("kind: sometimes\nsignal: floor", 1, "compare, all_of, any_of, none_of", id="kind"),
         pytest.param("kind: threshold\nsignal: load_pounds\nabove: 3", 2, "expected load_kilograms (mind", id="unit"),
     ],
 )

@@ -45,6 +45,17 @@ CONDITIONS = {
     "steady-rise": ("thermal", "{kind: rate, signal: maximum_celsius, above: 2, window: 1m, median_of: 3}"),
     "warmer": ("thermal", "{kind: change, signal: maximum_celsius, rises_by: 9, clear: 3, within: 30s, median_of: 3}"),
     "lighter": ("elevator", "{kind: change, signal: load_kilograms, falls_by: 40, within: 16s}"),
+    "moved-since": ("elevator", f"{{kind: since, after: {_MOVING}, until: {_OPEN}}}"),
+    "pressed-since": (
+        "elevator",
+        "{kind: since, after: {kind: event, types: [alarm_pressed]}, "
+        "until: {kind: threshold, signal: load_kilograms, above: 50, clear: 10, confirm: 3s}}",
+    ),
+    "closed-since": (
+        "elevator",
+        f"{{kind: since, after: {{kind: state, signal: door_state, not_in: [open], confirm: 2s}}, until: {_MOVING}}}",
+    ),
+    "granted-since": ("gate", f"{{kind: since, after: {{kind: event, types: [granted]}}, until: {_OPENED}}}"),
     "heard": ("elevator", "{kind: none_of, of: [{kind: missing, nothing_for: 30s}]}"),
     "usual": (
         "elevator",

@@ -1,0 +1,129 @@
+"""`since`: what was seen after something else last was."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from alerts.rules import Rule
+from core.observations import Observation
+from core.wire.payloads import ElevatorEventType as Lift
+from core.wire.payloads import GateEventType as Gate
+from tests.unit.alerts.talk import Talk, rule, run, run_restarting, told
+
+Said = list[tuple[float, str]]
+OPEN = "{kind: state, signal: door_state, equals: open}"
+INSIDE = "{kind: state, signal: passenger_present, equals: true}"
+SEEN = f"{{kind: since, after: {INSIDE}, until: {OPEN}}}"
+MOVED = f"{{kind: since, after: {{kind: state, signal: direction, in: [up, down]}}, until: {OPEN}}}"
+
+
+def lift(said: Sequence[tuple[float, dict[str, Any]]]) -> list[Observation]:
+    talk = Talk()
+    return [talk.lift(at, **signals) for at, signals in said]
+
+
+def both(one: Rule, said: list[Observation], until: float | None = None) -> Said:
+    """Return what follows, having made sure that restarts change nothing."""
+    expected = told(run([one], said, until=until))
+    assert told(run_restarting([one], said, until=until)) == expected
+    return expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        pytest.param([(0, {"passenger_present": True})], [(0, "firing")], id="seen"),
+        pytest.param(
+            [(0, {"passenger_present": True}), (5, {"passenger_present": False}), (60, {"passenger_present": False})],
+            [(0, "firing")],
+            id="the sensor lets go of who stands still",
+        ),
+        pytest.param(
+            [(0, {"passenger_present": True}), (5, {"door_state": "open"}), (9, {"door_state": "closed"})],
+            [(0, "firing"), (5, "resolved"), (9, "firing")],
+            id="who is still seen when the door has closed",
+        ),
+        pytest.param(
+            [
+                (0, {"passenger_present": True}),
+                (5, {"door_state": "open"}),
+                (7, {"passenger_present": False}),
+                (9, {"door_state": "closed"}),
+            ],
+            [(0, "firing"), (5, "resolved")],
+            id="who got out",
+        ),
+        pytest.param([(0, {"door_state": "open", "passenger_present": True})], [], id="both at once: until counts"),
+        pytest.param([(0, {"door_state": "closed"})], [], id="neither was seen"),
+    ],
+)
+def test_somebody_was_seen_since_the_door_was_open(
+    said: Sequence[tuple[float, dict[str, Any]]], expected: Said
+) -> None:
+    assert both(rule("elevator", SEEN), lift(said)) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        pytest.param(
+            [(0, {"direction": "up", "door_state": "closed"}), (10, {"direction": "stopped"})],
+            [(40, "firing")],
+            id="stopped and not opened",
+        ),
+        pytest.param(
+            [
+                (0, {"direction": "up", "door_state": "closed"}),
+                (10, {"direction": "stopped"}),
+                (12, {"door_state": "open"}),
+                (20, {"door_state": "closed"}),
+            ],
+            [],
+            id="opened since",
+        ),
+        pytest.param([(0, {"direction": "stopped", "door_state": "closed"})], [], id="it was not seen to move"),
+    ],
+)
+def test_stopped_and_not_opened_since(said: Sequence[tuple[float, dict[str, Any]]], expected: Said) -> None:
+    condition = f"{{kind: all_of, of: [{{kind: state, signal: direction, equals: stopped}}, {MOVED}]}}"
+    assert both(rule("elevator", condition, "for: 30s"), lift(said), until=600) == expected
+
+
+def test_events_of_one_door_are_remembered_of_that_door() -> None:
+    talk = Talk()
+    passed = "{kind: since, after: {kind: event, types: [granted]}, until: {kind: event, types: [door_opened]}}"
+    said = [talk.gate(0, Gate.GRANTED, "1"), talk.gate(3, Gate.DOOR_OPENED, "2"), talk.gate(6, Gate.DOOR_OPENED, "1")]
+    assert both(rule("gate", passed), said) == [(0, "firing"), (6, "resolved")]
+
+
+def test_a_confirmed_end_ends_it_in_its_own_time() -> None:
+    talk = Talk()
+    until = OPEN.replace("open}", "open, confirm: 5s}")
+    pressed = f"{{kind: since, after: {{kind: event, types: [alarm_pressed]}}, until: {until}}}"
+    said = [talk.lift(0, door_state="closed"), talk.lift_event(1, Lift.ALARM_PRESSED), talk.lift(4, door_state="open")]
+    assert both(rule("elevator", pressed), said, until=60) == [(1, "firing"), (9, "resolved")]
+
+
+def test_what_ends_the_alert_forgets_what_does_not_stand_any_more() -> None:
+    ended = "clears_when: {kind: threshold, signal: load_kilograms, below: 5}"
+    gone: list[tuple[float, dict[str, Any]]]
+    gone = [(0, {"passenger_present": True}), (1, {"passenger_present": False}), (2, {"load_kilograms": 0.0})]
+    assert both(rule("elevator", SEEN, ended), lift([*gone, (3, {"load_kilograms": 80.0})])) == [
+        (0, "firing"),
+        (2, "resolved"),
+    ]
+
+
+def test_the_reason_names_both() -> None:
+    (_, firing) = run([rule("elevator", SEEN)], lift([(0, {"passenger_present": True})]))
+    assert firing.reason.code == "since"
+    assert firing.reason.zh == "自「轿门 打开」以来曾有：轿厢有人 是"
+    assert firing.reason.en == "seen since “car door open”: someone in the car yes"
+
+
+def test_none_of_tells_what_was_not_seen() -> None:
+    empty = f"{{kind: all_of, of: [{{kind: none_of, of: [{SEEN}]}}, {{kind: state, signal: direction, equals: up}}]}}"
+    (_, firing) = run([rule("elevator", empty)], lift([(0, {"direction": "up"})]))
+    assert "not seen since “car door open”: someone in the car yes" in firing.reason.en
+    assert "自「轿门 打开」以来未见：轿厢有人 是" in firing.reason.zh
