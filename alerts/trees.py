@@ -34,6 +34,7 @@ from alerts.watches.comparisons import PastWatch, PeerWatch
 from alerts.watches.counts import CountWatch, RatioWatch
 from alerts.watches.happenings import EventWatch
 from alerts.watches.limits import Figure, UnknownFigure, figures
+from alerts.watches.margins import MarginWatch, other_signal
 from alerts.watches.medians import MedianWatch
 from alerts.watches.readings import ChangeWatch, RateWatch, state_watch, threshold_watch
 from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
@@ -187,6 +188,8 @@ def _watch(condition: Single, kind: DeviceKind, figure: Figure) -> Watch:
 def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Watch:
     match condition:
         case Threshold():
+            if other_signal(condition) is not None:
+                return MarginWatch(condition, kind, figure)
             return threshold_watch(condition, signals_of(kind)[condition.signal], kind, figure)
         case State():
             return state_watch(condition, signals_of(kind)[condition.signal], kind)

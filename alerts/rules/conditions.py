@@ -27,20 +27,22 @@ class _Condition(_Strict, frozen=True, tag_field="kind"):
     """What all conditions share: the key ``kind`` tells them apart."""
 
 
-class Attribute(_Strict, frozen=True):
-    """A figure that is kept of each device, such as its rated load: ``attribute`` times ``times``, plus ``plus``.
+class Reference(_Strict, frozen=True):
+    """A figure of each device: ``attribute`` or ``signal``, times ``times``, plus ``plus``.
 
-    ``otherwise`` stands for all of it on a device of which that figure is not known; without it, a rule says nothing
-    about such a device.
+    An ``attribute`` is kept of the device, such as its rated load; a ``signal`` is another one that it sends, whose
+    newest value counts; it is for thresholds. ``otherwise`` stands for all of it on a device of which that figure is
+    not known; without it, a rule says nothing about such a device, a threshold nothing before the signal was sent.
     """
 
-    attribute: AttributeName
+    attribute: AttributeName | None = None
+    signal: SignalName | None = None
     times: float = 1.0
     plus: float = 0.0
     otherwise: float | None = None
 
 
-Limit = float | Attribute
+Limit = float | Reference
 """A number, or one that hangs on the device."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from alerts.rules.conditions import Attribute, Change, Events, EventSeen, Limit, Missing, Rate, Scalar, State, Threshold
+from alerts.rules.conditions import Change, Events, EventSeen, Limit, Missing, Rate, Reference, Scalar, State, Threshold
 from alerts.rules.signals import Signal, event_fields, signals_of
 from core.devices import Channel, DeviceKind
 from core.durations import microseconds
@@ -43,28 +43,45 @@ def longer(name: str, duration: str | None, at_most: str) -> Iterator[Problem]:
         yield (name,), f"{name}: {duration}: expected {at_most} at most"
 
 
-def limit_problems(name: str, limit: Limit, signal: Signal) -> Iterator[Problem]:
+def limit_problems(kind: DeviceKind, name: str, limit: Limit, signal: Signal) -> Iterator[Problem]:
     """Yield what is wrong with a limit for ``signal`` that stands under ``name``."""
-    if not isinstance(limit, Attribute):
+    if not isinstance(limit, Reference):
         if (expected := signal.objection(limit)) is not None:
             yield (name,), f"{name}: {limit:g}: expected {expected}"
         return
-    yield from attribute_problems(name, limit)
-    unit, expected_unit = limit.attribute.rpartition("_")[2], signal.name.rpartition("_")[2]
+    yield from reference_problems(name, limit)
+    key, what = ("attribute", limit.attribute) if limit.signal is None else ("signal", limit.signal)
+    if key == "signal" and isinstance(other := numeric(kind, what or ""), str):
+        yield (name, key), other
+        return
+    if what == signal.name:
+        yield (name, key), f"{what} is compared with itself: expected another signal"
+    unit, expected_unit = (what or "").rpartition("_")[2], signal.name.rpartition("_")[2]
     if {unit, expected_unit} <= _UNITS and unit != expected_unit:
-        yield (name, "attribute"), f"{limit.attribute} is in {unit}: expected an attribute in {expected_unit}"
+        article = "an attribute" if key == "attribute" else "a signal"
+        yield (name, key), f"{what} is in {unit}: expected {article} in {expected_unit}"
     if limit.otherwise is not None and (expected := signal.objection(limit.otherwise)) is not None:
         yield (name, "otherwise"), f"otherwise: {limit.otherwise:g}: expected {expected}"
 
 
-def attribute_problems(name: str, limit: Attribute) -> Iterator[Problem]:
-    """Yield what is wrong with the numbers beside an attribute."""
+def reference_problems(name: str, limit: Reference) -> Iterator[Problem]:
+    """Yield what is wrong with a limit that hangs on the device, whatever it is compared with."""
+    if (limit.attribute is None) == (limit.signal is None):
+        yield (name,), f"{name}: expected exactly one of `attribute` and `signal`"
+        return
     for key in ("times", "plus", "otherwise"):
         value = getattr(limit, key)
         if value is not None and not finite(value):
             yield (name, key), f"{key}: {value:g}: expected a finite number"
     if limit.times == 0:
-        yield (name, "times"), f"times: 0 leaves nothing of {limit.attribute}: expected another factor"
+        yield (name, "times"), f"times: 0 leaves nothing of {said(limit)}: expected another factor"
+
+
+def attribute_problems(name: str, limit: Reference) -> Iterator[Problem]:
+    """Yield what is wrong with a limit that hangs on the device, where only an attribute can stand."""
+    yield from reference_problems(name, limit)
+    if limit.signal is not None:
+        yield (name, "signal"), "only a `threshold` by itself compares with a signal: expected a number or `attribute`"
 
 
 def finite(value: float) -> bool:
@@ -74,18 +91,19 @@ def finite(value: float) -> bool:
 
 def beyond(clear: Limit | None, limit: Limit, *, above: bool) -> bool:
     """Tell whether ``clear`` lies on the far side of ``limit``, as far as that can be told without a device."""
-    if isinstance(clear, Attribute) and isinstance(limit, Attribute):
-        if (clear.attribute, clear.plus) != (limit.attribute, limit.plus):
+    if isinstance(clear, Reference) and isinstance(limit, Reference):
+        if (clear.attribute, clear.signal) != (limit.attribute, limit.signal):
             return False
-        return clear.times > limit.times if above else clear.times < limit.times
-    if clear is None or isinstance(clear, Attribute) or isinstance(limit, Attribute):
+        pairs = [pair for pair in ((clear.times, limit.times), (clear.plus, limit.plus)) if pair[0] != pair[1]]
+        return len(pairs) == 1 and (pairs[0][0] > pairs[0][1]) is above
+    if clear is None or isinstance(clear, Reference) or isinstance(limit, Reference):
         return False
     return clear > limit if above else clear < limit
 
 
 def said(limit: Limit) -> str:
     """Return a limit as it is spoken of."""
-    return limit.attribute if isinstance(limit, Attribute) else f"{limit:g}"
+    return str(limit.attribute or limit.signal) if isinstance(limit, Reference) else f"{limit:g}"
 
 
 def threshold_problems(kind: DeviceKind, condition: Threshold) -> Iterator[Problem]:
@@ -99,14 +117,17 @@ def threshold_problems(kind: DeviceKind, condition: Threshold) -> Iterator[Probl
         yield (), "a threshold needs exactly one of `above` and `below`"
         return
     (name, limit) = limits[0]
-    yield from limit_problems(name, limit, signal)
+    yield from limit_problems(kind, name, limit, signal)
     if limit == (signal.high if name == "above" else signal.low):
         yield (name,), f"{name}: {limit:g} can never be passed: it is the limit of what the signal can be"
     if condition.clear is not None:
-        yield from limit_problems("clear", condition.clear, signal)
+        yield from limit_problems(kind, "clear", condition.clear, signal)
         if beyond(condition.clear, limit, above=name == "above"):
             side = "at or below `above`" if name == "above" else "at or above `below`"
             yield ("clear",), f"clear: {said(condition.clear)}: expected a value {side} ({said(limit)})"
+        others = {each.signal for each in (limit, condition.clear) if isinstance(each, Reference) and each.signal}
+        if len(others) > 1:
+            yield ("clear", "signal"), f"expected the signal that `{name}` is compared with"
 
 
 def state_problems(kind: DeviceKind, condition: State) -> Iterator[Problem]:
@@ -169,7 +190,7 @@ def change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:
 
 def positive_problems(name: str, limit: Limit | None, expected: str) -> Iterator[Problem]:
     """Yield what is wrong with a limit that must be a finite number above 0."""
-    if isinstance(limit, Attribute):
+    if isinstance(limit, Reference):
         yield from attribute_problems(name, limit)
         limit, name = limit.otherwise, "otherwise"
     if limit is not None and not (finite(limit) and limit > 0):

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from alerts.rules.conditions import (
-    Attribute,
     Compare,
     Count,
     EventSeen,
     Moment,
     Ratio,
+    Reference,
     Sequence,
     Since,
     State,
@@ -130,8 +130,12 @@ def compare_problems(kind: DeviceKind, condition: Compare) -> Iterator[Problem]:
 
 
 def _moment_problems(kind: DeviceKind, condition: Moment) -> Iterator[Problem]:
-    if isinstance(condition, Threshold) and condition.median_of is not None:
-        yield ("median_of",), "a single value counts here: expected no `median_of`"
+    if isinstance(condition, Threshold):
+        if condition.median_of is not None:
+            yield ("median_of",), "a single value counts here: expected no `median_of`"
+        for name in ("above", "below", "clear"):
+            if isinstance(limit := getattr(condition, name), Reference):
+                yield from attribute_problems(name, limit)
     if not isinstance(condition, EventSeen):
         yield from (
             state_problems(kind, condition) if isinstance(condition, State) else threshold_problems(kind, condition)
@@ -182,7 +186,7 @@ def _limit_problems(kind: DeviceKind, condition: Compare) -> Iterator[Problem]:
             )
     if (clear := condition.clear) is None:
         return
-    if isinstance(clear, Attribute):
+    if isinstance(clear, Reference):
         yield from attribute_problems("clear", clear)
     elif not finite(clear) or clear < 0:
         yield ("clear",), f"clear: {clear:g}: expected a finite number, 0 or above"
@@ -191,9 +195,9 @@ def _limit_problems(kind: DeviceKind, condition: Compare) -> Iterator[Problem]:
         yield ("clear",), f"clear: {said(clear)}: expected a value {side} `{name}` ({said(limit)})"
 
 
-def _one_limit_problems(name: str, limit: float | Attribute) -> Iterator[Problem]:
+def _one_limit_problems(name: str, limit: float | Reference) -> Iterator[Problem]:
     yield from positive_problems(name, limit, "finite number above 0")
-    if isinstance(limit, Attribute) or not finite(limit):
+    if isinstance(limit, Reference) or not finite(limit):
         return
     if name == "above_times" and 0 < limit < 1:
         yield (name,), f"above_times: {limit:g} holds of a device that is as ever: expected 1 or more"

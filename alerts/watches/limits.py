@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
-from alerts.rules.conditions import Attribute, Limit
+from alerts.rules.conditions import Limit, Reference
 from alerts.rules.model import Rule
 
 Figure = Callable[[Limit], float]
@@ -19,8 +19,10 @@ def figures(numbers: Mapping[str, float]) -> Figure:
     """Return what works out limits for a device of which ``numbers`` are known."""
 
     def figure(limit: Limit) -> float:
-        if not isinstance(limit, Attribute):
+        if not isinstance(limit, Reference):
             return limit
+        if limit.attribute is None:
+            raise ValueError("a limit that is a signal passed the checks")
         known = numbers.get(limit.attribute)
         if known is not None:
             return known * limit.times + limit.plus
@@ -33,18 +35,18 @@ def figures(numbers: Mapping[str, float]) -> Figure:
 
 def attributes_of(rule: Rule) -> frozenset[str]:
     """Return the names of the figures that ``rule`` compares with."""
-    return frozenset(attribute.attribute for attribute in _attributes(rule))
+    return frozenset(each.attribute for each in _references(rule) if each.attribute is not None)
 
 
-def _attributes(value: object) -> Iterator[Attribute]:
-    if isinstance(value, Attribute):
+def _references(value: object) -> Iterator[Reference]:
+    if isinstance(value, Reference):
         yield value
     elif isinstance(value, Struct):
         for name in value.__struct_fields__:
-            yield from _attributes(getattr(value, name))
+            yield from _references(getattr(value, name))
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _attributes(each)
+            yield from _references(each)
     elif isinstance(value, dict):
         for each in value.values():
-            yield from _attributes(each)
+            yield from _references(each)

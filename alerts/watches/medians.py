@@ -36,13 +36,10 @@ class MedianWatch(OwnWatch):
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
         source = reading if self._signal.of_region else observation.body
-        value = self._read(source)
-        if value is None:
-            return
-        leaf.window = (leaf.window + VALUE.pack(value))[-self._values * VALUE.size :]
-        if len(leaf.window) < self._values * VALUE.size:
-            return
-        seen = msgspec.structs.replace(source, **{self._signal.name: median(values_of(leaf.window))})
+        if (value := self._read(source)) is not None:
+            leaf.window = (leaf.window + VALUE.pack(value))[-self._values * VALUE.size :]
+            value = median(values_of(leaf.window)) if len(leaf.window) == self._values * VALUE.size else None
+        seen = msgspec.structs.replace(source, **{self._signal.name: value})
         if self._signal.of_region:
             reading = seen
         else:

@@ -62,11 +62,7 @@ class SignalWatch(OwnWatch):
         raw = self._test(value, leaf.raw)
         if raw is leaf.raw:
             return
-        leaf.raw = raw
-        if not self._confirm:
-            leaf.truth = raw
-        else:
-            leaf.flips_at = now + self._confirm if raw is not leaf.truth else 0
+        turn(leaf, now, self._confirm, raw=raw)
 
     def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
         return leaf.flips_at
@@ -201,6 +197,15 @@ class ChangeWatch(OwnWatch):
             return {}
         name = "rise" if self._sign > 0 else "fall"
         return {f"{self.signal.name}_{name}": leaf.value, "within_seconds": self._within / 1_000_000}
+
+
+def turn(leaf: Leaf, now: Microseconds, confirm: Microseconds, *, raw: bool) -> None:
+    """Let ``leaf`` take another answer of the newest message, which counts once it has lasted for ``confirm``."""
+    leaf.raw = raw
+    if not confirm:
+        leaf.truth = raw
+    else:
+        leaf.flips_at = now + confirm if raw is not leaf.truth else 0
 
 
 def threshold_watch(condition: Threshold, signal: Signal, kind: DeviceKind, figure: Figure) -> SignalWatch:

@@ -107,7 +107,28 @@ def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
         pytest.param(LOAD + "{attribute: rated_load, plus: .nan}", 3, "plus: nan: expected a finite", id="plus nan"),
         pytest.param(LOAD + "{attribute: rated_load, otherwise: -1}", 3, "0 to 20000", id="attribute: otherwise"),
         pytest.param(LOAD + "{attribute: rated_load, time: 2}", 3, "unknown field `time`", id="attribute: key"),
-        pytest.param(LOAD + "{times: 2}", 3, "missing required field `attribute`", id="attribute: none"),
+        pytest.param(LOAD + "{times: 2}", 3, "exactly one of `attribute` and `signal`", id="attribute: none"),
+        pytest.param(LOAD + "{attribute: a, signal: speed_mps}", 3, "exactly one of `attribute` and", id="both"),
+        pytest.param(LOAD + "{signal: speed_mps}", 3, "expected a signal in kilograms", id="signal: unit"),
+        pytest.param(LOAD + "{signal: speed}", 3, "'speed' is unknown", id="signal: unknown"),
+        pytest.param(LOAD + "{signal: floor}", 3, "not a number", id="signal: a text"),
+        pytest.param(LOAD + "{signal: load_kilograms}", 3, "compared with itself", id="signal: itself"),
+        pytest.param(LOAD + "{signal: trip_count, plus: .inf}", 3, "plus: inf: expected a finite", id="plus inf"),
+        pytest.param(
+            LOAD + "{signal: trip_count, plus: 5}\nclear: {signal: trip_count, plus: 6}", 4, "at or below", id="sc"
+        ),
+        pytest.param(
+            LOAD + "{signal: trip_count}\nclear: {signal: door_cycle_count}", 4, "the signal that `above`", id="two"
+        ),
+        pytest.param(
+            CHANGE.replace("100", "{signal: position_metres}"), 3, "only a `threshold` by itself", id="signal: change"
+        ),
+        pytest.param(
+            TOGETHER + "{kind: threshold, signal: load_kilograms, above: {signal: trip_count}}",
+            5,
+            "only a `threshold` by itself",
+            id="signal: moment",
+        ),
         pytest.param(
             LOAD + "{attribute: rated_load}\nclear: {attribute: rated_load, times: 2}", 4, "at or below", id="clear"
         ),

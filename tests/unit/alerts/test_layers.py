@@ -91,6 +91,7 @@ PURE = {
     "watches/events",
     "watches/happenings",
     "watches/limits",
+    "watches/margins",
     "watches/medians",
     "watches/moments",
     "watches/readings",

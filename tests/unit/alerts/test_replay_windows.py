@@ -56,6 +56,11 @@ CONDITIONS = {
         f"{{kind: since, after: {{kind: state, signal: door_state, not_in: [open], confirm: 2s}}, until: {_MOVING}}}",
     ),
     "granted-since": ("gate", f"{{kind: since, after: {{kind: event, types: [granted]}}, until: {_OPENED}}}"),
+    "beyond": (
+        "elevator",
+        "{kind: threshold, signal: load_kilograms, above: {signal: trip_count, times: 2, plus: 5}, "
+        "clear: {signal: trip_count, plus: 1}, confirm: 3s}",
+    ),
     "heard": ("elevator", "{kind: none_of, of: [{kind: missing, nothing_for: 30s}]}"),
     "usual": (
         "elevator",
@@ -126,7 +131,10 @@ def _observation(talk: Talk, at: float, what: str, figure: int, counters: tuple[
         case "late":
             body = ElevatorTelemetry(at=instant(at - 400), speed_mps=2.0, load_kilograms=0.0)
             return talk.say(at - 400, LIFT, body, received=at, late=True)
-    signals = {"door_state": "open" if figure % 2 else "closed", "load_kilograms": float(figure * figure)}
+    signals: dict[str, object] = {
+        "door_state": "open" if figure % 2 else "closed",
+        "load_kilograms": float(figure * figure),
+    }
     if figure % 3:
         signals["speed_mps"] = float(figure % 3 - 1)
     return talk.lift(at, received=None, late=False, **signals)
