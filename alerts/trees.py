@@ -33,6 +33,7 @@ from alerts.rules.signals import signals_of
 from alerts.watches.comparisons import PastWatch, PeerWatch
 from alerts.watches.counts import CountWatch, RatioWatch
 from alerts.watches.happenings import EventWatch
+from alerts.watches.hours import HourWatch
 from alerts.watches.limits import Figure, UnknownFigure, figures
 from alerts.watches.margins import MarginWatch, other_signal
 from alerts.watches.medians import MedianWatch
@@ -212,7 +213,7 @@ def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Wat
         case Since():
             return SinceWatch(condition, kind, figure)
         case Compare():
-            compare = PastWatch if condition.peer is None else PeerWatch
+            compare = HourWatch if condition.by_hour else PastWatch if condition.peer is None else PeerWatch
             return compare(condition, kind, figure)
 
 

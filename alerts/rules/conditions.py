@@ -221,6 +221,9 @@ class Compare(_Condition, frozen=True, tag="compare"):
     It holds when that is above (below) so many times the other value, or above (below) it by so much; over again at
     ``clear``, in the same terms. Of another device's regions the one counts that is nearest to raising nothing. What
     is older than ``stale_after``, on either side, is compared no more: the answer stays as it is.
+
+    With ``by_hour`` it is compared with how high (low) it usually gets at the same hour of day; before that hour was
+    seen on ``at_least_days`` the answer is ``until_learned``, false where that is left out.
     """
 
     signal: SignalName | None = None
@@ -234,6 +237,8 @@ class Compare(_Condition, frozen=True, tag="compare"):
     clear: Limit | None = None
     at_least_days: Annotated[int, Meta(ge=1, le=60)] | None = None
     over: Annotated[int, Meta(ge=1, le=25)] | None = None
+    by_hour: bool = False
+    until_learned: bool | None = None
     stale_after: Duration | None = None
 
 

@@ -124,6 +124,7 @@ def compare_problems(kind: DeviceKind, condition: Compare) -> Iterator[Problem]:
         for name in names:
             if getattr(condition, owner) is None and getattr(condition, name) is not None:
                 yield (name,), f"`{name}` belongs to `{'with' if owner == 'peer' else owner}`: expected both"
+    yield from _hour_problems(condition)
     if condition.past is not None:
         yield from _past_problems(condition.past, condition.at_least_days)
     yield from longer("stale_after", condition.stale_after, "1d")
@@ -203,6 +204,15 @@ def _one_limit_problems(name: str, limit: float | Reference) -> Iterator[Problem
         yield (name,), f"above_times: {limit:g} holds of a device that is as ever: expected 1 or more"
     if name == "below_times" and limit > 1:
         yield (name,), f"below_times: {limit:g} holds of a device that is as ever: expected 1 or less"
+
+
+def _hour_problems(condition: Compare) -> Iterator[Problem]:
+    if condition.by_hour and condition.past is None:
+        yield ("by_hour",), "`by_hour` belongs to `past`: expected both"
+    if condition.by_hour and condition.duration_of is not None:
+        yield ("by_hour",), "`by_hour` compares values: expected `signal` in place of `duration_of`"
+    if condition.until_learned is not None and not condition.by_hour:
+        yield ("until_learned",), "`until_learned` belongs to `by_hour`: expected both"
 
 
 def _past_problems(past: str, at_least_days: int | None) -> Iterator[Problem]:

@@ -27,9 +27,9 @@ _NEVER = 0
 # Ours: the median of 32 of a day's samples, evenly taken, lies within a few per cent of the median of all.
 _KEPT_A_DAY = 32
 # Ours: a working week of days, so that neither a weekend nor one odd day makes the past.
-_AT_LEAST_DAYS = 7
+AT_LEAST_DAYS = 7
 # Ours: three of five door times must be long, so one obstructed closing raises nothing.
-_OVER = 5
+OVER = 5
 # Twice the five minutes of silence after which devices count as missing.
 _STALE_AFTER = "10m"
 
@@ -48,10 +48,10 @@ class PastWatch(OwnWatch):
         values = [] if self._stay is None else sorted(map(str, self._stay.values))
         self._of = " ".join([self.signal.name, *values])
         self._values = frozenset[object](self._stay.values if self._stay is not None else ())
-        self._beyond = _beyond(condition, figure)
+        self._beyond = beyond_test(condition, figure)
         self._days = microseconds(condition.past) // _DAY
-        self._at_least_days = _AT_LEAST_DAYS if condition.at_least_days is None else condition.at_least_days
-        self._over = _OVER if condition.over is None else condition.over
+        self._at_least_days = AT_LEAST_DAYS if condition.at_least_days is None else condition.at_least_days
+        self._over = OVER if condition.over is None else condition.over
 
     @property
     def compares(self) -> tuple[str, ...] | None:
@@ -149,7 +149,7 @@ class PeerWatch(OwnWatch):
         self.channels = channels_of(self.signal, kind)
         self._peer = condition.peer or ""
         self._read: Callable[[Any], Any] = attrgetter(self.signal.name)
-        self._beyond = _beyond(condition, figure)
+        self._beyond = beyond_test(condition, figure)
         self._above = condition.above_times is not None or condition.above_by is not None
         self._stale_after = microseconds(condition.stale_after or _STALE_AFTER)
 
@@ -216,7 +216,7 @@ def _signal(condition: Compare, kind: DeviceKind) -> Signal:
     return signals_of(kind)[name or ""]
 
 
-def _beyond(condition: Compare, figure: Figure) -> Beyond:
+def beyond_test(condition: Compare, figure: Figure) -> Beyond:
     if condition.above_times is not None:
         limit, clear = _limits(condition.above_times, condition, figure, min)
         return lambda value, other, before: value > other * (clear if before else limit)

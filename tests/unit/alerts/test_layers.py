@@ -90,6 +90,7 @@ PURE = {
     "watches/counts",
     "watches/events",
     "watches/happenings",
+    "watches/hours",
     "watches/limits",
     "watches/margins",
     "watches/medians",

@@ -61,6 +61,11 @@ CONDITIONS = {
         "{kind: threshold, signal: load_kilograms, above: {signal: trip_count, times: 2, plus: 5}, "
         "clear: {signal: trip_count, plus: 1}, confirm: 3s}",
     ),
+    "by-hour": (
+        "elevator",
+        "{kind: all_of, of: [{kind: compare, signal: load_kilograms, past: 3d, by_hour: true, above_by: 20, clear: 5, "
+        f"at_least_days: 1, over: 1, until_learned: true}}, {_MOVING}]}}",
+    ),
     "heard": ("elevator", "{kind: none_of, of: [{kind: missing, nothing_for: 30s}]}"),
     "usual": (
         "elevator",
