@@ -15,6 +15,7 @@ from alerts.watches.happenings import EventWatch
 from alerts.watches.readings import SignalWatch
 from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
 from alerts.watches.silence import AbsenceWatch, SilenceWatch
+from alerts.watches.unchanged import UnchangedWatch
 from alerts.watches.watch import Watch
 from core.devices import Channel, DeviceKind
 from core.wire.payloads import ElevatorEvent
@@ -124,7 +125,7 @@ class Post:
                 return not leaf.opened and (max_late is None or leaf.changed_at + max_late < now)
             case SilenceWatch():
                 return not (leaf.truth or leaf.raw)
-            case SequenceWatch() | TogetherWatch() | SinceWatch():
+            case SequenceWatch() | TogetherWatch() | SinceWatch() | UnchangedWatch():
                 return watch.rests(leaf, now)
         return leaf == watch.begin()
 

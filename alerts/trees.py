@@ -27,6 +27,7 @@ from alerts.rules.conditions import (
     State,
     Threshold,
     Together,
+    Unchanged,
 )
 from alerts.rules.model import Rule
 from alerts.rules.signals import signals_of
@@ -40,6 +41,7 @@ from alerts.watches.medians import MedianWatch
 from alerts.watches.readings import ChangeWatch, RateWatch, state_watch, threshold_watch
 from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
 from alerts.watches.silence import AbsenceWatch, SilenceWatch
+from alerts.watches.unchanged import UnchangedWatch
 from alerts.watches.watch import Watch
 from alerts.watches.windows import standing
 from core.devices import Channel, DeviceKind
@@ -212,6 +214,8 @@ def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Wat
             return TogetherWatch(condition, kind, figure)
         case Since():
             return SinceWatch(condition, kind, figure)
+        case Unchanged():
+            return UnchangedWatch(condition, kind)
         case Compare():
             compare = HourWatch if condition.by_hour else PastWatch if condition.peer is None else PeerWatch
             return compare(condition, kind, figure)

@@ -20,6 +20,7 @@ from alerts.rules.conditions import (
     State,
     Threshold,
     Together,
+    Unchanged,
 )
 from alerts.rules.model import Rule
 from alerts.rules.rule_checks import keeping_problems, standing_problems
@@ -39,6 +40,7 @@ from alerts.rules.window_checks import (
     sequence_problems,
     since_problems,
     together_problems,
+    unchanged_problems,
 )
 from core.devices import DeviceKind
 from core.source import Path
@@ -143,5 +145,7 @@ def _single_problems(kind: DeviceKind, condition: Single) -> Iterator[Problem]:
             return together_problems(kind, condition)
         case Since():
             return since_problems(kind, condition)
+        case Unchanged():
+            return unchanged_problems(kind, condition)
         case Compare():
             return compare_problems(kind, condition)

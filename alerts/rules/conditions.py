@@ -213,6 +213,21 @@ class Since(_Condition, frozen=True, tag="since"):
     until: Moment
 
 
+class Unchanged(_Condition, frozen=True, tag="unchanged"):
+    """``signal`` stands still while the signal ``while_changes`` was seen to change ``at_least`` times.
+
+    With ``equals`` only that value counts. With ``for`` it must have stood for that long too. It holds until ``signal``
+    changes: a sensor that says the same over many trips is stuck. A counter that grows by several within one message
+    changes once.
+    """
+
+    signal: SignalName
+    while_changes: SignalName
+    at_least: Annotated[int, Meta(ge=2, le=10_000)]
+    equals: Scalar | None = None
+    lasting: Duration | None = field(name="for", default=None)
+
+
 class Compare(_Condition, frozen=True, tag="compare"):
     """A device beside its own past, or beside another of its kind (``with``).
 
@@ -260,6 +275,20 @@ class NoneOf(_Condition, frozen=True, tag="none_of"):
     of: Annotated[list["Condition"], Meta(min_length=1, max_length=16)]
 
 
-Single = Threshold | State | EventSeen | Missing | Rate | Change | Count | Ratio | Sequence | Together | Since | Compare
+Single = (
+    Threshold
+    | State
+    | EventSeen
+    | Missing
+    | Rate
+    | Change
+    | Count
+    | Ratio
+    | Sequence
+    | Together
+    | Since
+    | Unchanged
+    | Compare
+)
 """A condition that is watched as one, whatever it looks at."""
 Condition = Single | AllOf | AnyOf | NoneOf

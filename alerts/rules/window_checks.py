@@ -14,6 +14,7 @@ from alerts.rules.conditions import (
     State,
     Threshold,
     Together,
+    Unchanged,
 )
 from alerts.rules.signals import signals_of
 from alerts.rules.simple_checks import (
@@ -29,6 +30,7 @@ from alerts.rules.simple_checks import (
     state_problems,
     threshold_problems,
     type_problems,
+    unknown,
     value_problems,
 )
 from core.devices import DeviceKind
@@ -109,6 +111,16 @@ def since_problems(kind: DeviceKind, condition: Since) -> Iterator[Problem]:
             yield (name, *path), text
     if condition.after == condition.until:
         yield ("until",), "the same condition would begin and end it: expected another than in `after`"
+
+
+def unchanged_problems(kind: DeviceKind, condition: Unchanged) -> Iterator[Problem]:
+    """Yield what is wrong with a signal that stands still."""
+    yield from value_problems(kind, condition.signal, "equals", [] if condition.equals is None else [condition.equals])
+    if condition.while_changes not in (known := signals_of(kind)):
+        yield ("while_changes",), unknown("signal", condition.while_changes, known, kind)
+    elif condition.while_changes == condition.signal:
+        yield ("while_changes",), f"{condition.signal} is the signal itself: expected one that should move it"
+    yield from longer("for", condition.lasting, "30d")
 
 
 def compare_problems(kind: DeviceKind, condition: Compare) -> Iterator[Problem]:

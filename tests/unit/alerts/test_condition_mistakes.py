@@ -23,6 +23,7 @@ TOGETHER = "kind: together\nwithin: 5s\nof:\n  - {kind: state, signal: door_stat
 LOAD = "kind: threshold\nsignal: load_kilograms\nabove: "
 CHANGE = "kind: change\nsignal: load_kilograms\nrises_by: 100\nwithin: 2m"
 SINCE = "kind: since\nafter: {kind: event, types: [alarm_pressed]}\nuntil: "
+STILL = "kind: unchanged\nsignal: passenger_present\nwhile_changes: trip_count\nat_least: 12"
 PAST = "kind: compare\nsignal: load_kilograms\npast: 14d\nabove_times: 1.5"
 DOORS = "kind: compare\nduration_of:\n  signal: door_state\n  values: [open]\npast: 14d\nabove_times: 1.5"
 PEER = "kind: compare\nsignal: load_kilograms\nwith: lift-2\nabove_by: 100"
@@ -100,6 +101,13 @@ def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
             "expected no `clears_on`",
             id="since an event that stands",
         ),
+        pytest.param(STILL.replace("passenger_present", "people"), 2, "'people' is unknown", id="unchanged: signal"),
+        pytest.param(STILL.replace("trip_count", "trips"), 3, "'trips' is unknown", id="unchanged: other signal"),
+        pytest.param(STILL.replace("trip_count", "passenger_present"), 3, "the signal itself", id="unchanged: itself"),
+        pytest.param(STILL.replace("12", "1"), 4, "Expected `int` >= 2", id="unchanged over one"),
+        pytest.param(STILL + "\nequals: 3", 5, "expected true or false", id="unchanged: value"),
+        pytest.param(STILL + "\nfor: 60d", 5, "30d at most", id="unchanged for too long"),
+        pytest.param(STILL + "\nfor: 20", 5, "a duration such as", id="unchanged: a bare number"),
         pytest.param(LOAD + "45kg", 3, "a number in kg, without the unit", id="a unit in the number"),
         pytest.param(LOAD + "{attribute: Rated Load}", 3, "such as rated_load_kilograms", id="attribute: name"),
         pytest.param(LOAD + "{attribute: rated_load_tonnes}", 3, "expected an attribute in kilograms", id="tonnes"),

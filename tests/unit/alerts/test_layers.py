@@ -98,6 +98,7 @@ PURE = {
     "watches/readings",
     "watches/sequences",
     "watches/silence",
+    "watches/unchanged",
     "watches/watch",
     "watches/windows",
     "words",

@@ -66,6 +66,11 @@ CONDITIONS = {
         "{kind: all_of, of: [{kind: compare, signal: load_kilograms, past: 3d, by_hour: true, above_by: 20, clear: 5, "
         f"at_least_days: 1, over: 1, until_learned: true}}, {_MOVING}]}}",
     ),
+    "stuck": (
+        "elevator",
+        "{kind: unchanged, signal: door_state, equals: open, while_changes: speed_mps, at_least: 2, for: 5s}",
+    ),
+    "still": ("elevator", "{kind: unchanged, signal: load_kilograms, while_changes: trip_count, at_least: 2}"),
     "heard": ("elevator", "{kind: none_of, of: [{kind: missing, nothing_for: 30s}]}"),
     "usual": (
         "elevator",
@@ -76,7 +81,22 @@ RULES = [rule(kind, condition, rule_id=name) for name, (kind, condition) in COND
 
 Saying = tuple[float, str, int]
 """Seconds since the one before, what it is, and a figure that makes of it what it is."""
-WHAT = ("lift", "doors", "fault", "faults", "alarm", "gate", "crowd", "stay", "ride", "peer", "look", "warming", "late")
+WHAT = (
+    "lift",
+    "doors",
+    "fault",
+    "faults",
+    "alarm",
+    "gate",
+    "crowd",
+    "stay",
+    "ride",
+    "jam",
+    "peer",
+    "look",
+    "warming",
+    "late",
+)
 sayings = st.lists(
     st.tuples(
         st.sampled_from([0.0, 0.5, 2.0, 5.0, 20.0, 60.0, 200.0, 40_000.0]),
@@ -111,6 +131,10 @@ def _script(since: float, what: str, figure: int) -> list[Saying]:
             return [(since, "lift", 0), (1.0, "lift", 1), (1.0 + figure, "lift", 0)]
         case "ride":
             return [(since, "lift", 0), (1.0, "lift", 1), (1.0 + figure, "lift", 8), (1.0, "lift", 6)]
+        case "jam" if figure % 2:
+            return [(since, "lift", figure), *((2.0, "doors", 1) for _ in range(3))]
+        case "jam":
+            return [(since, "lift", 1), (2.0, "lift", 5), (2.0, "lift", 7), (float(figure), "lift", 11)]
         case "warming":
             return [(since, "look", 0), *((1.0 + figure, "look", 2 * step) for step in range(1, 6))]
     return [(since, what, figure)]
