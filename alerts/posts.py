@@ -14,7 +14,7 @@ from alerts.trees import CompiledRule, Leaves
 from alerts.watches.happenings import EventWatch
 from alerts.watches.readings import SignalWatch
 from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
-from alerts.watches.silence import AbsenceWatch, SilenceWatch
+from alerts.watches.silence import AbsenceWatch, RhythmWatch, SilenceWatch
 from alerts.watches.unchanged import UnchangedWatch
 from alerts.watches.watch import Watch
 from core.devices import Channel, DeviceKind
@@ -123,6 +123,8 @@ class Post:
             case EventWatch():
                 max_late = self.rule.policy.max_late
                 return not leaf.opened and (max_late is None or leaf.changed_at + max_late < now)
+            case RhythmWatch():
+                return False  # It learns with every message.
             case SilenceWatch():
                 return not (leaf.truth or leaf.raw)
             case SequenceWatch() | TogetherWatch() | SinceWatch() | UnchangedWatch():
@@ -152,6 +154,7 @@ class Roster:
         self.event = self._on(Channel.EVENT)
         self.presence = self._on(Channel.PRESENCE)
         self.silences = [post for post in self.posts.values() if post.rule.silences]
+        self.learning = [post for post in self.posts.values() if post.rule.learns_silence]
         self.waiting = [post for post in self.posts.values() if post.rule.absences]
         self.comparing = [post for post in self.posts.values() if post.rule.peers]
         self.has_parts = any(rule.has_parts for rule in rules)

@@ -88,8 +88,13 @@ class Site:
         self.roster, self.drawn = roster, None
 
     def begin_waits(self) -> bool:
-        """Let what waits for events, and never did here, wait from now on; tell whether there was any."""
-        begun = False
+        """Let what waits for events, and never did here, wait from now on; tell whether there was any.
+
+        So it is with what learns for how long the device is usually silent: it begins with the first message.
+        """
+        begun = any(post.id not in self.device.state.rules for post in self.roster.learning)
+        for post in self.roster.learning:
+            self.awake(post)
         for post in self.roster.waiting:
             for watch, leaf in lifecycle.waits(post.rule, self.awake(post)):
                 if not leaf.changed_at:

@@ -40,7 +40,7 @@ from alerts.watches.margins import MarginWatch, other_signal
 from alerts.watches.medians import MedianWatch
 from alerts.watches.readings import ChangeWatch, RateWatch, state_watch, threshold_watch
 from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
-from alerts.watches.silence import AbsenceWatch, SilenceWatch
+from alerts.watches.silence import AbsenceWatch, RhythmWatch, SilenceWatch
 from alerts.watches.unchanged import UnchangedWatch
 from alerts.watches.watch import Watch
 from alerts.watches.windows import standing
@@ -99,6 +99,7 @@ class CompiledRule:
         self.events = [(index, watch) for index, watch in enumerate(self.watches) if isinstance(watch, EventWatch)]
         self.repeats = [index for index, watch in self.events if watch.repeats]
         self.absences = [index for index, watch in enumerate(self.watches) if isinstance(watch, AbsenceWatch)]
+        self.learns_silence = any(isinstance(watch, RhythmWatch) for watch in self.watches)
         self.stands = self._stands()
         self.only_silence = len(self.silences) == len(self.watches) and not self.stands
         self.only_absence = len(self.silences) + len(self.absences) == len(self.watches) and not self.stands
@@ -203,7 +204,9 @@ def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Wat
         case EventSeen():
             return EventWatch(condition)
         case Missing():
-            return AbsenceWatch(condition) if condition.types else SilenceWatch(condition)
+            if condition.types:
+                return AbsenceWatch(condition)
+            return SilenceWatch(condition) if condition.rhythm is None else RhythmWatch(condition, condition.rhythm)
         case Count():
             return CountWatch(condition)
         case Ratio():

@@ -183,12 +183,18 @@ def floor_names(floor: object, *, at_landing: bool) -> tuple[str, str]:
 
 
 def lasting_names(microseconds: int) -> tuple[str, str]:
-    """Return "for so long" in Chinese and in English, to the second below an hour; empty for no time at all."""
+    """Return "for so long" in Chinese and in English; empty for no time at all."""
     if not microseconds:
         return "", ""
+    zh, en = duration_names(microseconds)
+    return f"，已持续 {zh}", f", for {en}"
+
+
+def duration_names(microseconds: int) -> tuple[str, str]:
+    """Return a measured time in Chinese and in English, to the second below an hour, to the minute from there on."""
     if microseconds < _MINUTE:
         seconds = f"{microseconds / 1_000_000:g}"
-        return f"，已持续 {seconds} 秒", f", for {seconds} s"
+        return f"{seconds} 秒", f"{seconds} s"
     sizes = _SPANS if microseconds < _HOUR else _SPANS[:-1]
     zh, en = [], []
     for size, name_zh, name_en in sizes:
@@ -196,4 +202,4 @@ def lasting_names(microseconds: int) -> tuple[str, str]:
         if count:
             zh.append(f"{count} {name_zh}")
             en.append(f"{count} {name_en}")
-    return f"，已持续 {' '.join(zh)}", f", for {' '.join(en)}"
+    return " ".join(zh), " ".join(en)

@@ -106,17 +106,29 @@ class EventSeen(_Condition, frozen=True, tag="event"):
     where: dict[str, Scalar] = {}
 
 
+class Rhythm(_Strict, frozen=True):
+    """How long a device is silent at most that sends when something changes: ``times`` its usual longest silence.
+
+    It is never less than ``nothing_for``, and ``at_most`` that long; so long too while its first day is learned.
+    """
+
+    times: Annotated[float, Meta(ge=1, le=100)]
+    at_most: Duration
+
+
 class Missing(_Condition, frozen=True, tag="missing"):
     """Nothing was heard for ``nothing_for`` (on ``channel``, or on any), or *offline* has stood for ``offline_for``.
 
     With ``types``, no event of these was heard for ``nothing_for``, whatever else was; of a device that is new, or a
-    rule that is, it counts from then. Late events count by the device's own time.
+    rule that is, it counts from then. Late events count by the device's own time. With ``rhythm`` a device is given
+    longer than ``nothing_for`` where it is usually silent for longer.
     """
 
     nothing_for: Duration | None = None
     channel: Channel | None = None
     types: list[EventName] = []
     offline_for: Duration | None = None
+    rhythm: Rhythm | None = None
 
 
 class Rate(_Condition, frozen=True, tag="rate"):

@@ -30,7 +30,7 @@ _CONDITIONS = tuple(each.__struct_config__.tag for each in get_args(Condition))
 # A number alone is what people write first.
 _DURATIONS = frozenset(
     {"for", "confirm", "keep_firing_for", "window", "within", "resolve_after", "nothing_for", "offline_for", "hold_for"}
-    | {"repeat_after", "stale_after", "max_late", "gap_after", "past", "every", "late_by"}
+    | {"at_most", "repeat_after", "stale_after", "max_late", "gap_after", "past", "every", "late_by"}
 )
 # Where a limit stands that has the unit of the signal beside it.
 _IN_UNITS = ("above", "below", "clear", "above_by", "below_by", "rises_by", "falls_by")

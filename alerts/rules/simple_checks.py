@@ -2,7 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 
-from alerts.rules.conditions import Change, Events, EventSeen, Limit, Missing, Rate, Reference, Scalar, State, Threshold
+from alerts.rules.conditions import (
+    Change,
+    Events,
+    EventSeen,
+    Limit,
+    Missing,
+    Rate,
+    Reference,
+    Rhythm,
+    Scalar,
+    State,
+    Threshold,
+)
 from alerts.rules.signals import Signal, event_fields, signals_of
 from core.devices import Channel, DeviceKind
 from core.durations import microseconds
@@ -242,6 +254,23 @@ def missing_problems(kind: DeviceKind, condition: Missing) -> Iterator[Problem]:
         yield ("channel",), f"a {kind.value} sends no telemetry: expected event or presence"
     if condition.types:
         yield from _absence_problems(kind, condition)
+    if condition.rhythm is not None:
+        yield from _rhythm_problems(condition, condition.rhythm)
+
+
+def _rhythm_problems(condition: Missing, rhythm: Rhythm) -> Iterator[Problem]:
+    """Yield what is wrong with learning for how long a device is usually silent."""
+    if not finite(rhythm.times):
+        yield ("rhythm", "times"), f"times: {rhythm.times:g}: expected a finite number"
+    if condition.types or condition.nothing_for is None:
+        yield ("rhythm",), "`rhythm` is for silence: expected `nothing_for` and no `types`"
+    elif microseconds(rhythm.at_most) < microseconds(condition.nothing_for):
+        yield (
+            ("rhythm", "at_most"),
+            f"at_most: {rhythm.at_most}: expected `nothing_for` ({condition.nothing_for}) at least",
+        )
+    for _, text in longer("at_most", rhythm.at_most, "30d"):
+        yield ("rhythm", "at_most"), text
 
 
 def _absence_problems(kind: DeviceKind, condition: Missing) -> Iterator[Problem]:

@@ -1,10 +1,11 @@
 """The conditions that nothing was heard, that the broker says a device is gone, or that some event does not come."""
 
 from alerts.memory import Heard, Leaf, Microseconds
-from alerts.rules.conditions import Missing
+from alerts.rules.conditions import Missing, Rhythm
 from alerts.watches.events import event_of
 from alerts.watches.watch import OwnWatch, Reading, Sentence
-from alerts.words import event_words, span_names
+from alerts.watches.windows import INSTANT
+from alerts.words import duration_names, event_words, span_names
 from core.clock import to_microseconds
 from core.devices import Channel
 from core.durations import microseconds
@@ -12,6 +13,10 @@ from core.observations import Observation
 from core.wire.payloads import Presence, PresenceStatus
 
 _NEVER = 0
+# Ours: a day and a night, in which a device shows its longest gaps.
+_LEARNS_FOR = 86_400_000_000
+# Ours: after a weekend of short gaps more than half of the longest is left, and several times that still covers it.
+_FADES_BY_HALF = 3 * 86_400_000_000
 
 
 class SilenceWatch(OwnWatch):
@@ -53,7 +58,7 @@ class SilenceWatch(OwnWatch):
     def due(self, leaf: Leaf, heard: Heard) -> Microseconds:
         if leaf.truth:
             return _NEVER
-        silent = self._silent_at(heard)
+        silent = self._silent_at(leaf, heard)
         gone = self._gone_at(leaf)
         return min(silent, gone) if silent and gone else silent or gone
 
@@ -64,9 +69,9 @@ class SilenceWatch(OwnWatch):
         if not leaf.truth:
             return "设备有消息", "the device is heard"
         if leaf.value == "offline":
-            zh, en = span_names(self._offline_for)
+            zh, en = duration_names(self._offline_for)
             return f"设备已离线 {zh}", f"offline for {en}"
-        zh, en = span_names(self._nothing_for)
+        zh, en = duration_names(self._wait(leaf))
         return f"{zh}未收到消息", f"nothing heard for {en}"
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
@@ -76,17 +81,76 @@ class SilenceWatch(OwnWatch):
         if 0 < self._gone_at(leaf) <= now:
             leaf.value = "offline"
             return True
-        if 0 < self._silent_at(heard) <= now:
+        if 0 < self._silent_at(leaf, heard) <= now:
             leaf.value = "silent"
             return True
         return False
 
-    def _silent_at(self, heard: Heard) -> Microseconds:
+    def _wait(self, _leaf: Leaf) -> Microseconds:
+        return self._nothing_for
+
+    def _silent_at(self, leaf: Leaf, heard: Heard) -> Microseconds:
         since: Microseconds = getattr(heard, self._heard_on)
-        return since + self._nothing_for if self._nothing_for else _NEVER
+        return since + self._wait(leaf) if self._nothing_for else _NEVER
 
     def _gone_at(self, leaf: Leaf) -> Microseconds:
         return leaf.changed_at + self._offline_for if self._offline_for and leaf.raw else _NEVER
+
+
+class RhythmWatch(SilenceWatch):
+    """Silence of a device that sends when something changes: several times its usual longest gap between messages.
+
+    ``inner`` remembers when (ours) it was last heard and, as its value in microseconds, the longest gap, which fades by
+    half in `_FADES_BY_HALF`; so the nights of the last days count, and a single one is forgotten in a week or two. A
+    gap that was told as silence is learned only up to the time at which it was told. ``window`` tells since when.
+    """
+
+    def __init__(self, condition: Missing, rhythm: Rhythm) -> None:
+        super().__init__(condition)
+        self._times = rhythm.times
+        self._at_most = microseconds(rhythm.at_most)
+
+    def begin(self) -> Leaf:
+        return Leaf(inner=(Leaf(value=0.0),))
+
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
+        if self._hears(observation):
+            self._learn(leaf, now)
+        super().observe(leaf, observation, reading, now, heard)
+
+    def doubt_offline(self, leaf: Leaf, now: Microseconds) -> bool:
+        """Do as `SilenceWatch` does; for some time nothing could be heard, and that is no gap of the device's."""
+        leaf.inner[0].changed_at = now
+        return super().doubt_offline(leaf, now)
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        zh, en = super().tell(leaf)
+        if leaf.value != "silent" or not leaf.truth:
+            return zh, en
+        usual = _seconds(round(_longest(leaf) / 1_000_000) * 1_000_000)
+        return f"{zh}（平时最长间隔约 {usual} 秒）", f"{en} (its longest gap is usually about {usual} s)"
+
+    def _hears(self, observation: Observation) -> bool:
+        body = observation.body
+        if isinstance(body, Presence) and body.status is PresenceStatus.OFFLINE:
+            return False
+        return self._heard_on in ("anything", observation.channel.value)
+
+    def _learn(self, leaf: Leaf, now: Microseconds) -> None:
+        (memory,) = leaf.inner
+        if not leaf.window:
+            leaf.window = INSTANT.pack(now)
+        elif now > memory.changed_at:
+            gap = now - memory.changed_at
+            faded = _longest(leaf) * 0.5 ** (gap / _FADES_BY_HALF)
+            memory.value = max(faded, float(min(gap, self._wait(leaf))))
+        memory.changed_at = now
+
+    def _wait(self, leaf: Leaf) -> Microseconds:
+        began = INSTANT.unpack(leaf.window)[0] if leaf.window else _NEVER
+        if not began or leaf.inner[0].changed_at < began + _LEARNS_FOR:
+            return self._at_most
+        return max(self._nothing_for, min(round(self._times * _longest(leaf)), self._at_most))
 
 
 class AbsenceWatch(OwnWatch):
@@ -148,3 +212,8 @@ class AbsenceWatch(OwnWatch):
 
     def _holds(self, leaf: Leaf, now: Microseconds) -> bool:
         return 0 < leaf.changed_at <= now - self._nothing_for
+
+
+def _longest(leaf: Leaf) -> float:
+    longest = leaf.inner[0].value
+    return longest if isinstance(longest, float) else 0.0

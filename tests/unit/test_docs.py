@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from alerts.rules import Rule, load_rules
-from alerts.rules.conditions import Condition, Events, Reference, Stay
+from alerts.rules.conditions import Condition, Events, Reference, Rhythm, Stay
 from alerts.rules.loading import load_file
 from alerts.rules.schema import json_schema
 from alerts.rules.series import Expectation, Input, RuleTest
@@ -54,7 +54,7 @@ def test_published_examples_are_messages_anju_takes(name: str) -> None:
 
 
 def _keys_of_conditions() -> set[str]:
-    structs = (*KINDS.values(), Reference, Events, Stay)
+    structs = (*KINDS.values(), Reference, Events, Rhythm, Stay)
     return {field.encode_name for each in structs for field in msgspec.structs.fields(each)}
 
 

@@ -71,6 +71,12 @@ CONDITIONS = {
         "{kind: unchanged, signal: door_state, equals: open, while_changes: speed_mps, at_least: 2, for: 5s}",
     ),
     "still": ("elevator", "{kind: unchanged, signal: load_kilograms, while_changes: trip_count, at_least: 2}"),
+    "quiet": ("elevator", "{kind: missing, nothing_for: 30s, offline_for: 5s, rhythm: {times: 2, at_most: 2h}}"),
+    "quiet-shed": (
+        "thermal",
+        "{kind: all_of, of: [{kind: threshold, signal: maximum_celsius, above: 20}, "
+        "{kind: missing, nothing_for: 30s, channel: telemetry, rhythm: {times: 2, at_most: 1h}}]}",
+    ),
     "heard": ("elevator", "{kind: none_of, of: [{kind: missing, nothing_for: 30s}]}"),
     "usual": (
         "elevator",
