@@ -1,0 +1,1 @@
+"""Unit tests of the scored corpus: its worlds, links and judge."""
