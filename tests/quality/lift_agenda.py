@@ -45,6 +45,7 @@ _RATES = (
     _Rate(people.door_held, 12, 0.3, _DAY),
     _Rate(people.cleaning, 12, 0.5, (6, 10)),
     _Rate(people.moving_house, 0.5, 4, (8, 16)),
+    _Rate(people.left_luggage, 0.3, 1.8, _DAY),
     _Rate(people.pram, 20, 0.2, (8, 20)),
     _Rate(people.ebike, 1.5, 0.2, _DAY),
     _Rate(people.children, 1, 0.2, (15, 20)),

@@ -87,6 +87,7 @@ class Make(Struct, kw_only=True, frozen=True):
         poor += ["stuck-people-sensor"] if self.people_stuck else []
         poor += ["loose-door-magnet"] if self.loose_door_magnet else []
         poor += ["noisy-door-zone"] if self.noisy_door_zone else []
+        poor += ["no-alarm-tests"] if self.tests_alarm_every is None else []
         return "+".join([*(name for name in MISSING if name in self.missing), *poor]) or "full"
 
     def height(self, floor: int) -> float:

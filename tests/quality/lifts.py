@@ -27,7 +27,11 @@ MATRIX_HOUR = Span(datetime(2026, 3, 2, 9, tzinfo=UTC), timedelta(hours=1))
 
 
 def lift_worlds(seed: int, count: int, span: Span) -> Iterator[World]:
-    """Yield one world for each of ``count`` lifts; a lift depends on ``seed``, its number and ``span`` alone."""
+    """Yield one world for each of ``count`` lifts; a lift depends on ``seed``, its number and ``span`` alone.
+
+    Some disturbances last for the whole span (a loose door magnet): the shortest one that covers a false alert is the
+    likeliest cause.
+    """
     for number in range(count):
         rng = Random(f"lift/{seed}/{number}")
         shared = _shared_link(seed, number // LIFTS_A_BLOCK, span)

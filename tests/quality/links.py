@@ -86,7 +86,7 @@ def link_incidents(device: DeviceKey, link: Link, span: Span) -> list[Incident]:
             kind=IncidentKind.LINK_DOWN,
             device=device,
             began=outage.began,
-            ended=outage.ended,
+            ended=min(outage.ended, span.until),
             variant="stored" if outage.stores else "lost",
             first_sign=outage.began + (patience if link.presence else timedelta()),
         )

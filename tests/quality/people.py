@@ -128,17 +128,33 @@ def door_held(car: Car) -> Steps:
 
 
 def cleaning(car: Car) -> Steps:
-    """A cleaner mops the car: the door opens and closes, somebody moves inside, the car stands."""
+    """A cleaner mops the car, mostly with the door blocked by a bucket, else with the door closing now and then."""
+    rng = car.rng
     disturbance = car.disturb("cleaner")
     yield from fetched(car, car.make.lobby)
     car.board(1, 80)
-    end = car.at + timedelta(minutes=car.rng.uniform(5, 15))
+    end = car.at + timedelta(minutes=rng.uniform(4, 12))
+    blocked = rng.random() < 0.7
     while car.at < end:
-        yield car.rng.uniform(10, 60)
-        yield from close_door(car)
-        yield car.rng.uniform(5, 150)
+        yield rng.uniform(10, 60)
+        yield from close_door(car, reopen_share=0.8 if blocked else None)
+        yield rng.uniform(60, 200) if rng.random() < 0.15 and not blocked else rng.uniform(2, 40)
         yield from open_door(car)
     yield from alighted(car)
+    car.settle(disturbance)
+
+
+def left_luggage(car: Car) -> Steps:
+    """Somebody leaves a heavy parcel in the car and fetches it later; a load cell takes it for a person."""
+    yield from boarded(car, 1)
+    yield from run(car, car.target)
+    disturbance = car.disturb("parcel-left-in-car")
+    yield from alighted(car)
+    car.load = car.rng.uniform(22, 60)
+    yield car.rng.uniform(300, 5400)
+    yield from open_door(car)
+    car.leave()
+    yield from close_door(car)
     car.settle(disturbance)
 
 
@@ -154,7 +170,7 @@ def moving_house(car: Car) -> Steps:
         for _ in range(rng.randrange(3, 12)):
             yield rng.uniform(5, 30)
             car.load = min(car.load + rng.uniform(10, 120), car.make.rated_load_kilograms)
-            yield from close_door(car, reopen_share=0.8)
+            yield from close_door(car, reopen_share=0.6)
             yield from open_door(car)
         yield from close_door(car)
         yield from run(car, flat)
@@ -169,7 +185,7 @@ def moving_house(car: Car) -> Steps:
 def pram(car: Car) -> Steps:
     """A pram rides; the camera of some makes takes it for an e-bike."""
     yield from boarded(car, 1, _KILOGRAMS["adult"] + 19)
-    if car.make.ebike_camera and car.rng.random() < 0.3:
+    if car.make.ebike_camera and car.rng.random() < 0.12:
         disturbance = car.disturb("pram-taken-for-e-bike")
         car.say(ElevatorEventType.EBIKE_DETECTED)
         yield from run(car, car.target)
