@@ -19,6 +19,8 @@ Steps = Generator[float, None, None]
 ACCELERATION = 0.7  # m/s², usual for passenger lifts
 ZONE_METRES = 0.2  # EN 81-20: the unlocking zone is at most 0.2 m (0.35 m with coupled doors) above and below a floor
 LEVELLING_SPEED = 0.2
+RELEVEL_METRES = 0.02  # EN 81-20: a car that stands further off during loading levels anew
+RELEVELLING_SPEED = 0.05
 STOPPED, UP, DOWN = "stopped", "up", "down"
 FAULT_SOURCE = "gbt24476-2017"
 
@@ -190,6 +192,10 @@ def open_door(car: Car) -> Steps:
         yield car.make.door_seconds * 0.8
         car.door = DoorState.OPEN.value
         car.cycles += 1
+        height = car.make.height(car.floor)
+        if car.level_error and RELEVEL_METRES < abs(car.position - height) < ZONE_METRES:
+            yield 0.5
+            yield from glide(car, height, RELEVELLING_SPEED)
 
 
 def close_door(car: Car, reopen_share: float | None = None) -> Steps:

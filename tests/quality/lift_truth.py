@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tests.quality.lift_car import Car
+from tests.quality.lift_car import RELEVEL_METRES, Car
 from tests.quality.model import Incident, IncidentKind
 
 Sign = Callable[[dict[str, object], Car, float], bool]
@@ -95,8 +95,13 @@ def _door_slow(values: dict[str, object], car: Car, age: float) -> bool:
 
 
 def _levels_badly(values: dict[str, object], car: Car, age: float) -> bool:
+    """It stands further from a floor than it should, or moves with its door open to level anew."""
+    if abs(car.level_error) <= RELEVEL_METRES:
+        return False
+    if values["door_state"] == "open" and _moves(values, car):
+        return True
     stands = values["direction"] == "stopped" and car.speed == 0
-    return "position_metres" in values and stands and abs(car.level_error) > 0.02
+    return "position_metres" in values and stands and car.position != car.make.height(car.floor)
 
 
 def _dead_in_service(values: dict[str, object], car: Car, age: float) -> bool:
