@@ -20,6 +20,9 @@ SIGN_CELSIUS = 10.0
 SIGN_CELSIUS_PER_MINUTE = 2.0
 """So is one that rose by more than this against the normal course within the last minute."""
 
+RUIN_SECONDS = 3_600.0
+"""How long what is left stays warm after the fire is out."""
+
 
 class Course(Struct, frozen=True):
     """Into ``points``, the battery burns with open flames after ``seconds_to_flames``; then a ruin cools."""
@@ -61,7 +64,7 @@ def _burning(rng: Random, warmed: Points) -> Course:
     burning = rng.uniform(300, 1_800)
     points += [(flames + burning / 2, rng.uniform(450, 750)), (flames + burning, rng.uniform(150, 400))]
     end, hot = points[-1]
-    points += [(end + later, celsius) for later, celsius in cooling(hot, 0.0, 900.0, 3_600.0)[1:]]
+    points += [(end + later, celsius) for later, celsius in cooling(hot, 0.0, RUIN_SECONDS / 4, RUIN_SECONDS)[1:]]
     return Course(points, flames, end)
 
 
@@ -183,7 +186,7 @@ def _spread(rng: Random, site: Site, incident: Incident, source: Source, course:
         (60.0, rng.uniform(10, 30)),
         (end * 0.7, rng.uniform(60, 400)),
         (end, 150.0),
-        (end + 3_600, 3.0),
+        (end + RUIN_SECONDS, 3.0),
     ]
     return [
         Source(region, source.since + since, points, share=0.1, above=True, fast=True, incident=incident)

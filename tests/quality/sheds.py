@@ -12,7 +12,7 @@ from random import Random
 from alerts.inventory import DeviceFacts
 from core.devices import DeviceKey, DeviceKind
 from tests.quality.cameras import MAKES, Make, draw_faults
-from tests.quality.fires import Fire, Site, draw_fires
+from tests.quality.fires import RUIN_SECONDS, Fire, Site, draw_fires
 from tests.quality.links import Link, deliver, draw_link, link_incidents
 from tests.quality.model import COMMUNITY, Span, Station, World
 from tests.quality.outages import outage, with_outages
@@ -43,7 +43,9 @@ def _world(rng: Random, number: int, span: Span) -> World:
     site = Site(device, life.names, weather, span, _hot_patches(regions, weather))
     # Every make meets every variant.
     fires = draw_fires(rng, site, FIRES_PER_MONTH, number + number // len(MAKES))
-    life.sources += [source for fire in fires for source in fire.sources]
+    for fire in fires:
+        life.sources += fire.sources
+        life.disturbances.append(life.disturbance("fire-ruin", None, fire.until, fire.until + RUIN_SECONDS))
     faults = draw_faults(rng, device, span)
     weak = rng.random() < 0.25
     link = _with_fires(rng, span, draw_link(rng, span, weak=weak), fires)
@@ -110,7 +112,7 @@ def _with_fires(rng: Random, span: Span, link: Link, fires: list[Fire]) -> Link:
             times = (fire.since - rng.uniform(60, 1_200), fire.since + rng.uniform(900, 2_400), 200_000)
             outages.append(outage(span, *times))
         elif fire.link == "never":
-            outages.append(outage(span, fire.since - rng.uniform(60, 1_200), fire.until + 3_700, 0))
+            outages.append(outage(span, fire.since - rng.uniform(60, 1_200), fire.until + RUIN_SECONDS + 100, 0))
         if fire.burnt_since is not None:
             replaced = fire.burnt_since + rng.uniform(1, 3) * DAY_SECONDS
             outages.append(outage(span, fire.burnt_since, replaced, 0))

@@ -26,6 +26,8 @@ _NOISE = 4_096
 _ROOF_SHARE = 1 - math.exp(-_MINUTE / 2_400)
 # A surface in the sun this hot is a disturbance: it is at the pre-alarm of a fire panel (EN 54-5 A1: 46 °C).
 _HOT_PATCH_CELSIUS = 46.0
+# So is a shed this hot: a battery that charges (up to 8 °C above it) is there.
+_HOT_SHED_CELSIUS = 38.0
 # The share of a dirty lens that nobody could mistake.
 _DIRTY_CLARITY = 0.8
 _SHUTTER_TENTHS = (0, 3_000)
@@ -48,7 +50,6 @@ class Region(Struct):
     patch_hours: tuple[float, float] | None = None
     warmed: float = 0.0
     """By how much the patch has warmed the surface until now."""
-    hot_since: float | None = None
 
 
 class _Row(Struct):
@@ -80,6 +81,7 @@ class Camera:
         self._episodes = Episodes(rng, life.names) if make.episodes else None
         self._prefixes = [f'{{"region":"{name}","maximum_celsius":' for name in life.names]
         self._roof = 0.0
+        self._lasting: dict[tuple[str, int | None], float] = {}
         self._surroundings = self._advance(0.0)
         self._clarity = 1.0
         self._trails: dict[int, list[tuple[float, float]]] = {}
@@ -109,7 +111,8 @@ class Camera:
                             yield Emission(at, Channel.EVENT, event, self._signs)
                 number += 1
                 t += interval
-        self._close_patches()
+        for cause, index in list(self._lasting):
+            self._disturb(cause, index, self._length, lasts=False)
 
     def _read(self, t: float, number: int, rows: list[_Row]) -> bytes:
         """Return the reading at ``t``, open at its end."""
@@ -242,24 +245,21 @@ class Camera:
             if region.patch_hours:
                 self._shine(index, t, mean, _inside(hour, region.patch_hours) * clearness * min(1.0, 1.6 * elevation))
             found.append((mean, mean + max(region.spread_celsius, region.warmed)))
+        self._disturb("hot-shed", None, t, lasts=max(mean for mean, _ in found) >= _HOT_SHED_CELSIUS)
         return found
 
     def _shine(self, index: int, t: float, mean: float, light: float) -> None:
         region = self._regions[index]
         region.warmed += (region.patch_celsius * light - region.warmed) * region.patch_pace
         hot = region.warmed > region.spread_celsius and mean + region.warmed >= _HOT_PATCH_CELSIUS
-        if hot and region.hot_since is None:
-            region.hot_since = t
-        elif not hot and region.hot_since is not None:
-            self._life.disturbances.append(self._life.disturbance("sun-patch", index, region.hot_since, t))
-            region.hot_since = None
+        self._disturb("sun-patch", index, t, lasts=hot)
 
-    def _close_patches(self) -> None:
-        for index, region in enumerate(self._regions):
-            if region.hot_since is not None:
-                self._life.disturbances.append(
-                    self._life.disturbance("sun-patch", index, region.hot_since, self._length)
-                )
+    def _disturb(self, cause: str, index: int | None, t: float, *, lasts: bool) -> None:
+        """Note that a disturbance begins or ends at ``t``."""
+        if lasts:
+            self._lasting.setdefault((cause, index), t)
+        elif (since := self._lasting.pop((cause, index), None)) is not None:
+            self._life.disturbances.append(self._life.disturbance(cause, index, since, t))
 
 
 def _inside(hour: float, hours: tuple[float, float]) -> float:
