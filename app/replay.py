@@ -85,6 +85,17 @@ class JournalHistory:
                 return
             position = entries[-1].position
 
+    def entries(self, since: datetime, until: datetime) -> Iterator[Entry]:
+        """Yield what was received in the span as it was received, without duplicates."""
+        position = self._position_before(since)
+        while entries := self._journal.read(position, _ENTRIES):
+            for entry in entries:
+                if entry.received_at >= until:
+                    return
+                if not entry.duplicate and entry.received_at >= since:
+                    yield entry
+            position = entries[-1].position
+
     def _position_before(self, instant: datetime) -> int:
         """Return a position above which nothing is older than ``instant``, found by halving."""
         low, high = 0, self._journal.last_position()

@@ -1,4 +1,4 @@
-"""The commands about rules: ``anju rules check | test | backtest | list``."""
+"""The commands about rules: ``anju rules check | test | backtest | score | corpus | list``."""
 
 import asyncio
 import re
@@ -13,15 +13,19 @@ import msgspec
 import typer
 
 from alerts.backtest import BacktestReport
-from alerts.packs import builtin_tests
+from alerts.packs import builtin_rules, builtin_tests
 from alerts.rules import Rule
 from alerts.rules.book import RuleInForce
 from alerts.rules.loading import Loaded, check_file
 from alerts.ruletests import Difference, TestResult, run_series
-from app import backtest_words, settings, wiring
+from alerts.scoring.truth import Truth
+from app import backtest_words, score_words, settings, wiring
 from app.backtest import Span, run_backtest
 from app.backtester import opened
+from app.corpus import TRUTH, Corpus, export, received
+from app.plan_source import read_plan
 from app.rule_source import rules_text
+from app.score import scored
 from core.clock import SystemClock
 from core.durations import PATTERN, microseconds
 from core.errors import StartupError
@@ -103,6 +107,50 @@ def _instant(text: str, now: datetime, zone: tzinfo) -> datetime:
     except ValueError:
         raise StartupError(f"{text!r}: expected a duration such as 30d, or an instant such as 2026-08-14") from None
     return instant if instant.tzinfo else instant.replace(tzinfo=zone)
+
+
+@cli.command()
+def score(
+    corpus: Annotated[Path, typer.Option(help="Folder with messages, devices.json and truth.json.")],
+    file: Annotated[Path | None, typer.Argument(help="A rule file, YAML; else the built-in pack.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Who is told; else the plan that comes with Anju.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print everything, as JSON.")] = False,
+) -> None:
+    """Replay a corpus of known truth through rules: what they find, how late, and what is false."""
+    rules = builtin_rules() if file is None else _valid(file).rules
+    report = scored(rules, Corpus(corpus), read_plan(plan)).report()
+    if json:
+        print(msgspec.json.format(msgspec.json.encode(report)).decode())
+    else:
+        print("\n".join(score_words.lines(report)))
+
+
+@cli.command()
+def corpus(
+    folder: Annotated[Path, typer.Argument(help="Where to write; a folder that is not there yet.")],
+    since: Annotated[str, typer.Option(help="How far back (30d), or from which instant on.")] = "30d",
+    until: Annotated[str | None, typer.Option(help="Up to how long ago, or which instant; else now.")] = None,
+    config: Config = None,
+) -> None:
+    """Write what the journal holds as a corpus for `anju rules score`, with a truth.json to fill in."""
+    loaded = settings.load(config)
+    now, zone = SystemClock().now(), ZoneInfo(loaded.time.zone)
+    end = now if until is None else min(_instant(until, now, zone), now)
+    count = asyncio.run(_exported(loaded, folder, _instant(since, now, zone), end))
+    print(f"{folder}: {count} messages; now write what really happened into {folder / TRUTH}")
+
+
+async def _exported(loaded: settings.Settings, folder: Path, since: datetime, until: datetime) -> int:
+    wiring.require_writable(loaded.var)
+    async with opened(loaded, upgrading=True) as found:
+        if found.sources.journal is None:
+            raise StartupError(f"there is no journal at {loaded.journal_path}")
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise StartupError(f"{folder}: {error.strerror}: expected a folder that is not there yet") from None
+        truth = Truth(since=since, until=until, zone=loaded.time.zone)
+        return export(folder, received(found.sources.journal.entries(since, until)), found.sources.inventory, truth)
 
 
 @cli.command(name="list")

@@ -213,3 +213,25 @@ async def test_a_cancelled_backtest_ends_soon_and_leaves_nothing_behind(
     assert running.done()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("telemetry")]
     assert (await backtester.backtest(HOT, NOW - timedelta(days=12), NOW)).total == 10
+
+
+async def test_the_journal_becomes_a_corpus_that_is_scored(var: Path, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    result = await asyncio.to_thread(anju, var, "rules", "corpus", corpus, "--since", "30d")
+    assert result.stdout.splitlines()[-1] == (
+        f"{corpus}: 130 messages; now write what really happened into {corpus / 'truth.json'}"
+    )
+    assert list(json.loads((corpus / "devices.json").read_text())) == [CAMERA.path]
+    truth = json.loads((corpus / "truth.json").read_text())
+    begins = (NOW - timedelta(days=3)).replace(hour=8, minute=0, second=0)
+    known = {"kind": "fire", "device": CAMERA.path, "began": begins.isoformat(), "ended": begins.isoformat()}
+    (corpus / "truth.json").write_text(json.dumps({**truth, "incidents": [known]}))
+    scored = await asyncio.to_thread(anju, var, "rules", "score", var / "site.yaml", "--corpus", corpus, "--json")
+    (hot,) = json.loads(scored.stdout)["rules"]
+    assert (hot["alerts"], hot["true"], hot["found"]) == (10, 1, 1)
+
+
+async def test_a_corpus_is_written_beside_no_other(var: Path, tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    result = await asyncio.to_thread(anju, var, "rules", "corpus", tmp_path / "corpus")
+    assert "expected a folder that is not there yet" in str(result.exception)

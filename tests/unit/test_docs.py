@@ -17,7 +17,11 @@ from alerts.rules.loading import load_file
 from alerts.rules.schema import json_schema
 from alerts.rules.series import Expectation, Input, RuleTest
 from alerts.ruletests import run_series
+from alerts.scoring.truth import Margins, Truth
 from app.asyncapi import BODIES
+from app.corpus import Corpus, entries
+from app.score import decoder
+from core.observations import Observation
 from core.wire import topics
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +112,17 @@ def test_the_guide_names_every_key_and_condition_of_rules() -> None:
     for word in CONDITIONS | keys | _keys_of_conditions():
         assert word in named, word
         assert f'"{word}"' in schema, word
+
+
+def test_the_corpus_of_the_guide_is_one(tmp_path: Path) -> None:
+    message, devices, truth = blocks("docs/how-to/score-rules.md", "json")
+    for name, text in (("messages.jsonl", message), ("devices.json", devices), ("truth.json", truth)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    corpus = Corpus(tmp_path)
+    (entry,) = entries(corpus.messages())
+    assert isinstance(decoder(corpus.truth.zone)(entry), Observation)
+    assert corpus.truth.zone == Truth(since=corpus.truth.since, until=corpus.truth.until).zone
+    assert corpus.truth.margins == Margins()
 
 
 def test_both_readmes_show_the_same_commands() -> None:
