@@ -249,7 +249,7 @@ class EmergencyCall(BaseModel):
     stamps: CallStamps
     answered_by: str = Field(description="Who took it; empty while nobody has, or after they left it to the ladder.")
     responder: CallResponder | None
-    further: list[str] = Field(description="Who was asked to go as well, beside the responder.")
+    further: list[str] = Field(description="Who was asked to go beside the responder and has not declined.")
     declined: list[str] = Field(description="Who said that they cannot come, and was not asked again since.")
     responsible: CallResponsible | None = Field(description="Null once it is closed.")
     alarm: bool = Field(description="An alarm button belongs to it: it is closed only after the end of alarm.")

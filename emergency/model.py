@@ -247,7 +247,7 @@ class Call(Struct, frozen=True):
     answered_by: str = ""
     responder: Responder | None = None
     further: tuple[str, ...] = ()
-    """Who was asked to go beside ``responder``, who goes or is there already."""
+    """Who was asked to go before or beside ``responder``, and has not declined."""
     coming: tuple[str, ...] = ()
     """Of ``further`` those who said that they are going."""
     alarm: bool = False

@@ -209,10 +209,8 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
     elif beside:
         change.set(further=tuple(dict.fromkeys((*call.further, what.name)))[-CALLERS_KEPT:])
     else:
-        # Who is late on their way goes on all the same.
-        others = (known.name,) if goes and known is not None else ()
         asked = msgspec.structs.replace(corrected, arrives_at=None, asked_at=change.wall(now))
-        _replace_responder(change, asked, others)
+        _replace_responder(change, asked)
     if not beside:
         change.entrust(Party.STAFF, now, now + change.rules.dispatch_wait, actor)
     _undecline(change, what.name)
@@ -269,9 +267,7 @@ def _on_the_way(change: Change, what: acts.OnTheWay, actor: str, now: datetime) 
     elif there:
         change.set(responder=goes)
     else:
-        # Who was on the way before them still is.
-        others = (known.name,) if known is not None and known.on_the_way_at and known.name != what.name else ()
-        _replace_responder(change, goes, others)
+        _replace_responder(change, goes)
         until = None if arrives_at is None else max(arrives_at, now) + LATE_AGAIN
         change.entrust(Party.RESPONDER, now, until, what.name)
     _undecline(change, what.name)
@@ -279,12 +275,14 @@ def _on_the_way(change: Change, what: acts.OnTheWay, actor: str, now: datetime) 
     change.note(EventKind.ON_THE_WAY, now, actor, name=what.name, arrives_at=arrives, contractor=what.contractor)
 
 
-def _replace_responder(change: Change, responder: Responder, others: tuple[str, ...]) -> None:
-    """Make ``responder`` the one who goes; ``others``, who went before them, are coming still."""
-    call = change.call
-    further, coming = _without(call.further, responder.name), _without(call.coming, responder.name)
-    change.set(responder=responder, further=(*further, *others)[-CALLERS_KEPT:])
-    change.set(coming=(*coming, *others)[-CALLERS_KEPT:])
+def _replace_responder(change: Change, responder: Responder | None) -> None:
+    """Make ``responder`` the one who goes; whoever was asked before them still is, or still comes."""
+    call, known, name = change.call, change.call.responder, "" if responder is None else responder.name
+    further, coming = _without(call.further, name), _without(call.coming, name)
+    if known is not None and known.name != name:
+        further = (*further, known.name)
+        coming = (*coming, known.name) if responder is not None and known.on_the_way_at else coming
+    change.set(responder=responder, further=further[-CALLERS_KEPT:], coming=coming[-CALLERS_KEPT:])
 
 
 def _cannot_come(change: Change, what: acts.CannotCome, actor: str, now: datetime) -> None:
@@ -324,7 +322,8 @@ def _on_site(change: Change, what: acts.OnSite, actor: str, now: datetime) -> No
 
 def _not_on_site(change: Change, what: acts.NotOnSite, actor: str, now: datetime) -> None:
     """The rescue clock goes on as if nobody had been there, and the next step is told at once."""
-    change.set(state=CallState.RINGING, responder=None)
+    _replace_responder(change, None)
+    change.set(state=CallState.RINGING)
     change.unstamp("on_site", "overdue")
     change.note(EventKind.NOT_ON_SITE, now, actor, what.reason)
     for at, stamp in clock_due(change.call):

@@ -258,14 +258,15 @@ def _taken(history: Sequence[CallEvent]) -> dict[str, Any]:
                 if known is not None and same:
                     set_out = known.on_the_way_at or set_out
                     phone, contractor = phone or known.phone, contractor or known.contractor
-                elif known is not None and goes:
+                elif known is not None:
                     others = (*others, known.name)
                 taken |= {"responder": Responder(name, phone, contractor=contractor, on_the_way_at=set_out)}
                 taken["further"] = others
             case EventKind.CANNOT_COME:
                 taken |= {"responder": None if known and known.name == name else known, "further": others}
             case EventKind.NOT_ON_SITE:
-                taken["responder"], arrived = None, False
+                taken |= {"responder": None, "further": (*others, *([known.name] if known else []))}
+                arrived = False
             case EventKind.CLOSED:
                 taken["cause"] = _word(Cause, str(event.facts.get("cause", "")))
     return taken

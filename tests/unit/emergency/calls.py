@@ -9,6 +9,7 @@ from emergency.ladder import Rules, rules_of
 from emergency.model import Call, Decision, Place, Source
 from emergency.plan import EmergencyPlan
 from emergency.steps import CallRequest
+from storage.records.call_rebuilding import CallColumns
 
 T0 = datetime(2026, 3, 1, 22, 15, tzinfo=UTC)
 LIFT = Place("willow-court", "willow-court/elevator/lift-3", name_zh="3 号楼电梯", name_en="lift of block 3")
@@ -59,3 +60,27 @@ def call(source: Source = Source.RESIDENT, *done: acts.Act, drill: bool = False)
         decided = steps.act(now, what, "li", after(second), RULES)
         now = decided.call if decided else now
     return now
+
+
+def asked(call: Call) -> set[str]:
+    """Return who was asked to go, or goes."""
+    return {*call.further, *([call.responder.name] if call.responder else [])}
+
+
+def columns_of(call: Call, **fields: object) -> CallColumns:
+    """Return what is stored of ``call`` beside its record, but for ``fields``."""
+    known = {
+        "id": call.id,
+        "number": call.number,
+        "version": call.version,
+        "place_key": call.place.key,
+        "community": call.place.community,
+        "state": call.state.value,
+        "source": call.source.value,
+        "drill": call.drill,
+        "lift": call.place.lift,
+        "contractor": call.place.contractor,
+        "raised_at": call.stamps.raised,
+        "next_at": call.next_at,
+    }
+    return CallColumns(**known | fields)  # type: ignore[arg-type]

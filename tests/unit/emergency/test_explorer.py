@@ -5,7 +5,7 @@ or less deep; each move more takes about eight times as long.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,10 +16,11 @@ from msgspec.structs import asdict, replace
 from core.errors import Conflict
 from emergency import acts, steps
 from emergency.changes import LATE_AGAIN
-from emergency.model import STOPPED, Call, CallState, Cause, Decision, EventKind, PageKind, Party, Source
+from emergency.model import STOPPED, Call, CallEvent, CallState, Cause, Decision, EventKind, PageKind, Party, Source
 from emergency.own_rules import OVERDUE
 from emergency.steps import CallRequest
-from tests.unit.emergency.calls import LIFT, RULES, T0
+from storage.records.call_rebuilding import rebuilt
+from tests.unit.emergency.calls import LIFT, RULES, T0, asked, columns_of
 
 MOVES = int(os.environ.get("ANJU_TEST_CALL_MOVES", "5"))
 AT_LEAST = {5: 100_000}
@@ -144,34 +145,71 @@ def check_act(before: Call, actor: str, what: acts.Act, decided: Decision, now: 
         assert steps.act(call, what, actor, now, LADDER) is None, "done twice is done once"
 
 
-Node = tuple[Call, datetime, datetime]
-"""A call, now, and the instant of its newest event."""
+def asked_by(history: Sequence[CallEvent]) -> set[str]:
+    """Return who was asked to go, or said that they go, and has not declined since, in the last round."""
+    asked = set[str]()
+    for event in history:
+        name = str(event.facts.get("name", ""))
+        match event.kind:
+            case EventKind.DISPATCHED | EventKind.ON_THE_WAY:
+                asked.add(name)
+            case EventKind.CANNOT_COME:
+                asked.discard(name)
+            case EventKind.STEP_TOLD if event.facts.get("step") == 1:
+                asked.clear()
+    return asked
 
 
-def moves_from(call: Call, now: datetime, newest: datetime) -> Iterator[Node]:
+def check_asked(before: Call, decided: Decision, history: Sequence[CallEvent]) -> None:
+    """Who was asked and has not declined may be on their way to the lift: nothing that others do makes them forgotten.
+
+    ``history`` is all that happened, what was decided now included.
+    """
+    call, by_history = decided.call, asked_by(history)
+    if call.state not in (CallState.FREED, CallState.CLOSED):
+        assert asked(call) == by_history, "who was asked is shown as asked, and nobody else is"
+    if call.state is CallState.ABANDONED and before.state is not CallState.ABANDONED:
+        assert not by_history, "taken back although somebody was asked to go"
+    if by_history and call.state is CallState.CLOSED and before.state is not CallState.FREED:
+        told = {step for each in decided.tellings if each.kind is PageKind.UPDATE for step in each.steps}
+        assert told == {*before.due}, "who was asked is told of the closing"
+    if asked(call) != asked(before):
+        assert asked(rebuilt(columns_of(call), history, "cut off")) == asked(call), "a damaged record forgets nobody"
+
+
+Node = tuple[Call, datetime, tuple[CallEvent, ...]]
+"""A call, now, and one of the ways by which it came to stand so."""
+
+
+def moves_from(call: Call, now: datetime, history: tuple[CallEvent, ...]) -> Iterator[Node]:
     """Yield every state one move away, checked."""
+    newest = history[-1].at
     for actor, what in doings(now):
         try:
             decided = steps.act(call, what, actor, now, LADDER)
         except Conflict:
             continue
         if decided is not None:
+            by_then = history + decided.events
             check(call, (actor, what), decided, now, newest)
             check_act(call, actor, what, decided, now)
-            yield decided.call, now, decided.events[-1].at
+            check_asked(call, decided, by_then)
+            yield decided.call, now, by_then
     looked = steps.tick(call, now, LADDER)
     if looked is not None:
+        by_then = history + looked.events
         check(call, "tick", looked, now, newest)
         check_time(looked.call, looked, now)
-        yield looked.call, now, looked.events[-1].at if looked.events else newest
+        check_asked(call, looked, by_then)
+        yield looked.call, now, by_then
     for wait in WAITS:
-        yield call, now + wait, newest
+        yield call, now + wait, history
 
 
 @pytest.mark.timeout(3_600)
 def test_whatever_happens_somebody_is_responsible() -> None:
-    first = steps.raised(CallRequest(Source.RESIDENT, LIFT, ref="r1"), "c1", "caller", T0, LADDER).call
-    seen, edge, transitions = {key_of(first, T0)}, [(first, T0, T0)], 0
+    first = steps.raised(CallRequest(Source.RESIDENT, LIFT, ref="r1"), "c1", "caller", T0, LADDER)
+    seen, edge, transitions = {key_of(first.call, T0)}, [(first.call, T0, first.events)], 0
     for _ in range(MOVES):
         further = []
         for node in edge:

@@ -10,7 +10,7 @@ from emergency.model import Call, CallEvent, CallState, Cause, Decision, PageKin
 from emergency.own_rules import DAMAGED, OVERDUE, UNANSWERED
 from emergency.rescue import ClockState, clock_state
 from storage.records.call_rebuilding import CallColumns, rebuilt
-from tests.unit.emergency.calls import LIFT, RULES, T0, after, raised
+from tests.unit.emergency.calls import LIFT, RULES, T0, after, columns_of, raised
 
 GOING = acts.OnTheWay("赵", None, "139", "tonghui")
 ASKED_AGAIN = acts.Join(Source.RESIDENT, "page-2")
@@ -67,24 +67,6 @@ def told(story: list[acts.Act | float]) -> tuple[Call, list[CallEvent]]:
         assert next_one is not None
         call, events = next_one.call, events + list(next_one.events)
     return call, events
-
-
-def columns_of(call: Call, **fields: object) -> CallColumns:
-    known = {
-        "id": call.id,
-        "number": call.number,
-        "version": call.version,
-        "place_key": call.place.key,
-        "community": call.place.community,
-        "state": call.state.value,
-        "source": call.source.value,
-        "drill": call.drill,
-        "lift": call.place.lift,
-        "contractor": call.place.contractor,
-        "raised_at": call.stamps.raised,
-        "next_at": call.next_at,
-    }
-    return CallColumns(**known | fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
@@ -218,6 +200,13 @@ SENT: dict[str, tuple[list[acts.Act | float], str, tuple[str, ...]]] = {
     ),
     "another says so on site": ([acts.OnTheWay("zhang"), acts.OnSite(), acts.OnTheWay("wang")], "zhang", ("wang",)),
     "another sets out as well": ([acts.OnTheWay("zhang"), acts.OnTheWay("wang")], "wang", ("zhang",)),
+    "another one is asked": ([acts.Dispatch("zhang"), acts.Dispatch("wang")], "wang", ("zhang",)),
+    "another one sets out first": ([acts.Dispatch("zhang"), acts.OnTheWay("wang")], "wang", ("zhang",)),
+    "one more than who was there": (
+        [acts.Dispatch("zhang"), acts.OnSite(), acts.NotOnSite(), acts.OnTheWay("wang")],
+        "wang",
+        ("zhang",),
+    ),
 }
 
 
