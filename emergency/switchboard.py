@@ -214,9 +214,10 @@ class Switchboard:
             told = await self._recipients(telling.steps, call, rules, now)
             if not told and telling.kind in _OF_NEWS:
                 told = await self._first_reached(call, rules, now)
-            for index, recipient in told:
-                page = self._page(call, telling.kind, rules, index, recipient, now)
-                pages.setdefault((telling.kind, recipient.receiver), page)
+            # One page for a receiver on several steps: of the first of a telling, but of the newest telling.
+            step_of = {recipient.receiver: (index, recipient) for index, recipient in reversed(told)}
+            for receiver, (index, recipient) in reversed(step_of.items()):
+                pages[telling.kind, receiver] = self._page(call, telling.kind, rules, index, recipient, now)
         return tuple(pages.values())
 
     async def _first_reached(self, call: Call, rules: Rules, now: Moment) -> list[tuple[int, Recipient]]:

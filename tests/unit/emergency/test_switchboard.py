@@ -16,7 +16,7 @@ from emergency.steps import CallRequest
 from emergency.switchboard import NobodyToTell, Switchboard
 from storage.memory.calls import MemoryCallRecords
 from tests.unit.emergency.boards import Board, words
-from tests.unit.emergency.calls import LIFT, T0, after
+from tests.unit.emergency.calls import LIFT, T0, after, plan
 
 REQUEST = CallRequest(Source.APP, LIFT)
 
@@ -136,6 +136,18 @@ async def test_a_step_that_reaches_nobody_is_passed_over_behind_one_that_came_du
     board.clock.advance(timedelta(seconds=61))
     await board.switchboard.tick()
     assert await told(board, call) == ["property", "second", "station"]
+
+
+async def test_a_receiver_on_two_steps_that_came_due_together_is_told_and_nobody_beyond() -> None:
+    contacts = [replace(each, tell=["receiver:wall"]) if each.name != "property" else each for each in plan().contacts]
+    board = Board(replace(plan(), contacts=contacts))
+    call, _ = await board.switchboard.raise_call(REQUEST, "app")
+    board.clock.advance(timedelta(seconds=61))
+    await board.switchboard.tick()
+    now = await board.records.call(call.id)
+    assert now is not None
+    assert now.told == 3, "the second and the third step were due"
+    assert await told(board, call) == ["property", "wall"]
 
 
 async def test_at_the_end_of_the_clock_too_a_step_that_reaches_nobody_is_passed_over() -> None:
