@@ -1,19 +1,15 @@
 """From the text of an emergency plan to one that makes sense; all mistakes are told, each with its line."""
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 
-import msgspec
-
 from core.durations import microseconds
-from core.source import Path, RuleError, Source, read_source
+from core.shapes import Problem, shaped
+from core.source import Path, RuleError, read_source
 from emergency.plan import EmergencyPlan, Ladder
 
 _LONGEST = microseconds("1h")  # In the country rescuers have an hour to be there.
-_PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
-_STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+|\.\.\.)\]")
 _LOOKS = {
     "name": "letters a-z, digits and inner dashes, at most 40",
     "wait": "a duration such as 30s or 5m",
@@ -22,6 +18,8 @@ _LOOKS = {
     "phone": 'a number in quotes such as "119" or "+86 571 8888 0001"',
     "tell": "rota:NAME, person:NAME or receiver:NAME",
     "hours": 'hours of one day in quotes, "09:30-11:00"',
+    "area": "urban or rural",
+    "days": "mon, tue, wed, thu, fri, sat or sun",
     "community": 'a community, or "*" for all others',
 }
 
@@ -52,26 +50,20 @@ def check_plan(
         source = read_source(text, filename, expected="`version`, `contacts`, `ladders`, `communities`")
     except RuleError as error:
         return None, [error]
-    try:
-        plan = msgspec.convert(source.content, EmergencyPlan)
-    except msgspec.ValidationError as error:
-        return None, [_of_shape(source, str(error))]
-    mistakes = [source.error(path, problem) for path, problem in _problems(plan, targets)]
+    plan, found = shaped(source.content, EmergencyPlan, _in_words)
+    mistakes = [source.error(path, f"{'.'.join(map(str, path)) or 'file'}: {problem}") for path, problem in found]
+    if plan is not None:
+        mistakes = [source.error(path, problem) for path, problem in _problems(plan, targets)]
     return plan, sorted(mistakes, key=lambda mistake: mistake.line)
 
 
-def _of_shape(source: Source, words: str) -> RuleError:
-    found = _PLACE.search(words)
-    steps = _STEP.findall(found["path"]) if found else []
-    path: Path = tuple(name or (int(index) if index.isdigit() else index) for name, index in steps)
-    problem = _PLACE.sub("", words)
+def _in_words(path: Path, problem: str, _rest: object) -> str:
     key = next((step for step in reversed(path) if isinstance(step, str) and step in _LOOKS), "")
-    if "matching regex" in problem or (key and "Expected `str" in problem):
-        problem = f"expected {_LOOKS.get(key, 'another form')}"
-    return source.error(path, f"{'.'.join(map(str, path)) or 'file'}: {problem}")
+    looks = "matching regex" in problem or (key and problem.startswith(("Expected `str", "Invalid enum")))
+    return f"expected {_LOOKS.get(key, 'another form')}" if looks else problem
 
 
-def _problems(plan: EmergencyPlan, targets: frozenset[str] | None) -> Iterator[tuple[Path, str]]:
+def _problems(plan: EmergencyPlan, targets: frozenset[str] | None) -> Iterator[Problem]:
     yield from _twice("contacts", [each.name for each in plan.contacts])
     yield from _twice("ladders", [each.name for each in plan.ladders])
     yield from _twice("communities", [each.community for each in plan.communities])
@@ -83,7 +75,7 @@ def _problems(plan: EmergencyPlan, targets: frozenset[str] | None) -> Iterator[t
     yield from _of_communities(plan)
 
 
-def _of_contacts(plan: EmergencyPlan, targets: frozenset[str] | None) -> Iterator[tuple[Path, str]]:
+def _of_contacts(plan: EmergencyPlan, targets: frozenset[str] | None) -> Iterator[Problem]:
     for index, contact in enumerate(plan.contacts):
         if contact.phone is None and not contact.tell:
             yield ("contacts", index), f"contact {contact.name} cannot be reached: expected `phone`, `tell` or both"
@@ -96,7 +88,7 @@ def _of_contacts(plan: EmergencyPlan, targets: frozenset[str] | None) -> Iterato
                 )
 
 
-def _of_communities(plan: EmergencyPlan) -> Iterator[tuple[Path, str]]:
+def _of_communities(plan: EmergencyPlan) -> Iterator[Problem]:
     contacts, ladders = {each.name for each in plan.contacts}, {each.name: each for each in plan.ladders}
     if all(each.community != "*" for each in plan.communities):
         yield ("communities",), 'no community stands for all others: expected one entry with community "*"'
@@ -105,7 +97,7 @@ def _of_communities(plan: EmergencyPlan) -> Iterator[tuple[Path, str]]:
         if each.ladder not in ladders:
             yield (*at, "ladder"), f"no ladder {each.ladder}: expected one of {', '.join(sorted(ladders))}"
             continue
-        named: list[tuple[Path, str]] = [(("roles", role), name) for role, name in each.roles.items()]
+        named: list[Problem] = [(("roles", role), name) for role, name in each.roles.items()]
         named += [(("contractors", lift), name) for lift, name in each.contractors.items()]
         named += [(("nearby", place), name) for place, name in enumerate(each.nearby)]
         for where, name in named:
@@ -121,15 +113,15 @@ def _of_communities(plan: EmergencyPlan) -> Iterator[tuple[Path, str]]:
             yield (*at, "roles"), f"nobody stands on ladder {each.ladder}: expected at least one role of {wanted}"
 
 
-def _too_long(index: int, ladder: Ladder) -> Iterator[tuple[Path, str]]:
-    waits: list[tuple[Path, str]] = [(("steps", at, "wait"), step.wait) for at, step in enumerate(ladder.steps)]
+def _too_long(index: int, ladder: Ladder) -> Iterator[Problem]:
+    waits: list[Problem] = [(("steps", at, "wait"), step.wait) for at, step in enumerate(ladder.steps)]
     waits += [(("answered_wait",), ladder.answered_wait), (("dispatch_wait",), ladder.dispatch_wait)]
     for path, wait in waits:
         if not 0 < microseconds(wait) <= _LONGEST:
             yield ("ladders", index, *path), f"{wait} is too long to wait for help: expected 1h at most"
 
 
-def _twice(key: str, names: Sequence[str]) -> Iterator[tuple[Path, str]]:
+def _twice(key: str, names: Sequence[str]) -> Iterator[Problem]:
     for index, name in _repeats(names):
         yield (key, index), f"{name} stands twice in {key}: expected each name once"
 

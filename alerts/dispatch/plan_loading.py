@@ -10,7 +10,8 @@ from alerts.dispatch.plan import Day, EqualLabel, Gaps, GroupBy, Language, Plan,
 from alerts.dispatch.plan_checks import problems
 from alerts.matchers import Operator
 from alerts.model import Severity
-from alerts.rules.shapes import MISTAKES_AT_MOST, Choices, shaped
+from alerts.rules.shapes import Choices, shaped
+from core.shapes import MISTAKES_AT_MOST
 from core.source import Path, RuleError, read_source
 
 _PATTERN = re.compile(r"`str` matching regex .*$", re.DOTALL)

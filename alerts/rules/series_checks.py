@@ -8,11 +8,12 @@ import msgspec
 from msgspec import Struct
 
 from alerts.rules.series import Expectation, Input, RuleTest, TestDevice
-from alerts.rules.shapes import Problem, shape_problem
+from alerts.rules.shapes import shape_problem
 from alerts.rules.signals import payload_of
 from core.devices import Channel, DeviceKey
 from core.durations import microseconds
 from core.observations import Observation
+from core.shapes import Problem
 from core.wire.payloads import Body, Presence, PresenceStatus, Region
 
 # A Monday at midnight UTC; a test of a rule with a schedule says its own instant.

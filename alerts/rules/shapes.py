@@ -1,30 +1,21 @@
-"""From plain values to structs, with every mistake of shape told in our words and with its path."""
+"""From plain values to the structs of rules, with every mistake of shape in our words and with its path."""
 
-import re
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
-from typing import Any, TypeVar, get_args
+from functools import partial
+from typing import TypeVar, get_args
 
-import msgspec
-
+import core.shapes
 from alerts.model import Severity
 from alerts.rules.conditions import ATTRIBUTE_PATTERN, DEVICE_PATTERN, Condition, Moment
-from alerts.rules.keys import known_keys
 from alerts.rules.schedules import HOURS_PATTERN, WEEKDAYS
 from alerts.rules.series import INSTANT_PATTERN, NAME_PATTERN
 from alerts.words import signal_names
 from core.devices import Channel, DeviceKind
 from core.durations import PATTERN
 from core.faults import FaultKind, FaultSeverity
+from core.shapes import Problem, at, located
 from core.source import Path
 
-Problem = tuple[Path, str]
-"""Where, and what is wrong with what was expected."""
-
-_WHERE = re.compile(r" - at `(?:key in |key` in `)?\$([^`]*)`$")
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
-_UNKNOWN_KEY = re.compile(r"unknown field `([^`]+)`")
-_MISSING_KEY = re.compile(r"missing required field `([^`]+)`")
 _MOMENTS = tuple(each.__struct_config__.tag for each in get_args(Moment))
 _CONDITIONS = tuple(each.__struct_config__.tag for each in get_args(Condition))
 # A number alone is what people write first.
@@ -60,45 +51,21 @@ _CHOICES: Choices = {
     "holidays": ("CN", "none"),
     "transition": ("firing", "severity_changed", "repeated", "resolved"),
 }
-# A file with more of them is not one to be mended line by line.
-MISTAKES_AT_MOST = 50
 _Shape = TypeVar("_Shape")
 
 
 def shaped(content: object, shape: type[_Shape], choices: Choices = _CHOICES) -> tuple[_Shape | None, list[Problem]]:
-    """Return ``content`` as ``shape``, or ``None`` with what is wrong with it; ``choices`` are those of rule files.
-
-    The converter stops at the first mistake, so what it points at is left out and the rest is tried again.
-    """
-    found: list[Problem] = []
-    content = deepcopy(content)
-    left_out: set[Path] = set()
-    while len(found) < MISTAKES_AT_MOST:
-        try:
-            value = msgspec.convert(content, shape)
-        except msgspec.ValidationError as error:
-            path, text = shape_problem(str(error), content, choices)
-            if _UNKNOWN_KEY.search(text) and (known := known_keys(shape, path[:-1], content)):
-                text += f": expected {', '.join(known)}"
-            if (missing := _MISSING_KEY.search(text)) is not None and (*path, missing[1]) in left_out:
-                break
-            found.append((path, text))
-            if missing is not None or not _leave_out(content, path):
-                break
-            left_out.add(path)
-        else:
-            return (None, found) if found else (value, [])
-    return None, found
+    """Return ``content`` as ``shape``, or ``None`` with what is wrong with it; ``choices`` are those of rule files."""
+    return core.shapes.shaped(content, shape, partial(_in_words, choices=choices))
 
 
-def shape_problem(message: str, content: object, choices: Choices = _CHOICES) -> Problem:
+def shape_problem(message: str, content: object) -> Problem:
     """Turn msgspec's words and path into ours."""
-    path: Path = ()
-    if (where := _WHERE.search(message)) is not None:
-        path = tuple(name or int(index) for name, index in _STEP.findall(where[1]))
-        message = message[: where.start()]
-    if (unknown := _UNKNOWN_KEY.search(message)) is not None:
-        path = (*path, unknown[1])
+    path, text = located(message)
+    return path, _in_words(path, text, content)
+
+
+def _in_words(path: Path, message: str, content: object, choices: Choices = _CHOICES) -> str:
     if "nvalid" in message:
         message += f": expected {_expected(path, content, choices)}"
     if message.startswith("Expected `float"):
@@ -107,7 +74,7 @@ def shape_problem(message: str, content: object, choices: Choices = _CHOICES) ->
         message = f"Expected {_PATTERNS[PATTERN]}"
     for pattern, words in _PATTERNS.items():
         message = message.replace(f"`str` matching regex {pattern!r}", words)
-    return path, message
+    return message
 
 
 def _expected(path: Path, content: object, choices: Choices) -> str:
@@ -118,7 +85,7 @@ def _expected(path: Path, content: object, choices: Choices) -> str:
     # A rule's own kind is a device's, and so is one in a test; any deeper one is a condition's.
     if len(path) == 1 or path[0] == "devices":
         return ", ".join(DeviceKind)
-    around = _at(path[:-3], content)
+    around = at(path[:-3], content)
     of_moments = isinstance(around, dict) and around.get("kind") in ("sequence", "together")
     of_moments = of_moments or path[-2] in ("after", "until")
     return ", ".join(_MOMENTS if of_moments else _CONDITIONS)
@@ -126,32 +93,9 @@ def _expected(path: Path, content: object, choices: Choices) -> str:
 
 def _number_problem(path: Path, content: object) -> str | None:
     """Return what to say of a limit that is no number: in which unit it was expected, where its signal has one."""
-    beside, value = _at(path[:-1], content), _at(path, content)
+    beside, value = at(path[:-1], content), at(path, content)
     if not path or path[-1] not in _IN_UNITS or not isinstance(beside, dict) or isinstance(value, int | float):
         return None
     unit = signal_names(str(beside.get("signal")))[2].strip()
     number = f"a number in {unit}, without the unit" if unit else "a number"
     return f"{value!r} is no number: expected {number}, or `attribute` with the name of a figure of the device"
-
-
-def _at(path: Path, content: Any) -> Any:
-    """Return what stands at ``path``, ``None`` where nothing does."""
-    try:
-        for step in path:
-            content = content[step]
-    except (KeyError, IndexError, TypeError):
-        return None
-    return content
-
-
-def _leave_out(content: Any, path: Path) -> bool:
-    """Remove the value at ``path``; ``False`` where that would move others, or there is none."""
-    if not path or not isinstance(path[-1], str):
-        return False
-    try:
-        for step in path[:-1]:
-            content = content[step]
-        del content[path[-1]]
-    except (KeyError, IndexError, TypeError):
-        return False
-    return True

@@ -127,8 +127,8 @@ class RhythmWatch(SilenceWatch):
         zh, en = super().tell(leaf)
         if leaf.value != "silent" or not leaf.truth:
             return zh, en
-        usual = _seconds(round(_longest(leaf) / 1_000_000) * 1_000_000)
-        return f"{zh}（平时最长间隔约 {usual} 秒）", f"{en} (its longest gap is usually about {usual} s)"
+        usual_zh, usual_en = duration_names(round(_longest(leaf) / 1_000_000) * 1_000_000)
+        return f"{zh}（平时最长间隔约 {usual_zh}）", f"{en} (its longest gap is usually about {usual_en})"
 
     def _hears(self, observation: Observation) -> bool:
         body = observation.body

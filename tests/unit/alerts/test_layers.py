@@ -65,7 +65,6 @@ PURE = {
     "rules/book",
     "rules/checks",
     "rules/conditions",
-    "rules/keys",
     "rules/loading",
     "rules/model",
     "rules/rule_checks",

@@ -109,5 +109,5 @@ def test_the_reason_tells_the_usual_gap() -> None:
     said = days(Talk(), 2, 10 * MINUTE)
     transitions = run([SILENT], said, until=end(said) + DAY)
     reason = transitions[-1].reason
-    assert reason.zh == "1800 秒未收到消息（平时最长间隔约 600 秒）"
-    assert reason.en == "nothing heard for 1800 s (its longest gap is usually about 600 s)"
+    assert reason.zh == "30 分钟未收到消息（平时最长间隔约 10 分钟）"
+    assert reason.en == "nothing heard for 30 min (its longest gap is usually about 10 min)"

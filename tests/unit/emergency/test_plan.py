@@ -52,7 +52,8 @@ WRONG = {
     "an unknown ladder": ("ladder: lift", "ladder: lfit", 12, "no ladder lfit: expected one of lift"),
     "an unknown contact": ("duty: duty,", "duty: dtuy,", 13, "no contact dtuy: expected one of duty, fire"),
     "nothing for the others": ('community: "*"', "community: willow-court", 10, OTHERS),
-    "an unknown key": ("ladder: lift", "laddre: lift", 11, "laddre"),
+    "an unknown key": ("ladder: lift", "laddre: lift", 11, "`ladder`"),
+    "another kind of area": ("ladder: lift", "ladder: lift\n    area: town", 13, "expected urban or rural"),
     "no Chinese title": ("zh: 值班室, ", "", 3, "zh"),
     "not YAML": ("ladders:", "ladders: [", 6, "not YAML"),
 }
@@ -67,6 +68,24 @@ def test_wrong_plans(old: str, new: str, line: int, expected: str) -> None:
     assert str(mistakes[0]).startswith(f"plan.yaml:{line}: ")
     with pytest.raises(RuleError):
         load_plan(PLAN.replace(old, new, 1), "plan.yaml", TARGETS)
+
+
+def test_all_mistakes_of_shape_are_named_each_with_its_line() -> None:
+    text = PLAN.replace("wait: 30s", "wait: 30").replace("wait: 60s", "wait: soon").replace('"119"', "119")
+    text = text.replace("title: {zh: 值班室, en: Duty room}, ", "").replace("ladder: lift\n", "laddre: lift\n")
+    text += "    area: town\n    nearby: [duty, 7]\n"
+    plan, mistakes = check_plan(text, "plan.yaml", TARGETS)
+    assert plan is None
+    assert [tuple(str(each).split(": ", 2)[:2]) for each in mistakes] == [
+        ("plan.yaml:3", "contacts.0"),
+        ("plan.yaml:4", "contacts.1.phone"),
+        ("plan.yaml:8", "ladders.0.steps.0.wait"),
+        ("plan.yaml:9", "ladders.0.steps.1.wait"),
+        ("plan.yaml:11", "communities.0"),
+        ("plan.yaml:12", "communities.0.laddre"),
+        ("plan.yaml:14", "communities.0.area"),
+        ("plan.yaml:15", "communities.0.nearby.1"),
+    ]
 
 
 def test_roles_that_nobody_fills_leave_nobody_on_the_ladder() -> None:
