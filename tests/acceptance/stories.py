@@ -100,13 +100,15 @@ class Estate:
     @contextmanager
     def halted(self) -> Iterator[None]:
         """Halt `anju run`, which alone lets time act on calls, outside any transaction of its own."""
-        wait_until(self._halt, lambda: f"no moment without a transaction; {self.run.tail()}")
-        self.is_halted = True
+        pid = self._pid
         try:
+            wait_until(self._halt, lambda: f"no moment without a transaction; {self.run.tail()}")
+            self.is_halted = True
             yield
         finally:
             self.is_halted = False
-            os.kill(self._pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # It ended meanwhile, which the test tells of itself.
+                os.kill(pid, signal.SIGCONT)
 
     @property
     def _pid(self) -> int:

@@ -12,6 +12,7 @@ has a lift of its own and ends its call.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -49,17 +50,16 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
 
 @pytest.fixture
 def at(here: Estate) -> Iterator[MakeStory]:
-    """Begin a story at a lift."""
-    stories = list[Story]()
+    """Begin a story at a lift; each is ended, whatever becomes of another one."""
+    with ExitStack() as stack:
 
-    def begin(lift: str) -> Story:
-        stories.append(Story(here, lift))
-        return stories[-1]
+        def begin(lift: str) -> Story:
+            story = Story(here, lift)
+            stack.callback(story.close_phones)
+            stack.callback(story.end)
+            return story
 
-    yield begin
-    for story in stories:
-        story.end()
-        story.close_phones()
+        yield begin
 
 
 @pytest.mark.parametrize("promised", [{"arrives_in": "2h"}, {}], ids=["in two hours", "some time"])

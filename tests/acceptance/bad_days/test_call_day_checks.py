@@ -68,6 +68,14 @@ BENT: dict[str, tuple[tuple[Happened, ...], Callable[[Story, Day], Iterator[str]
         checks.left_alone,
     ),
     "a step is told without a page": ((*RAISED, CLOSED), pages.undecided),
+    "who was sent is not told of the closing": (
+        (*RAISED, (1.0, "dispatched", "li", {"name": "wei"}), CLOSED),
+        lambda told, day: (each for each in pages.undecided(told, day) if "closed" in each),
+    ),
+    "nobody is told that it was taken back": (
+        (*RAISED, (1.0, "abandoned", "caller", {"stopped": True}), CLOSED),
+        lambda told, day: (each for each in pages.undecided(told, day) if "abandoned" in each),
+    ),
     "an instant goes back": ((*RAISED, CLOSED, ANSWERED, CLOSED), lambda told, _: checks.misordered(told)),
     "it is open in the evening": ((*RAISED, ANSWERED), lambda told, _: checks.misordered(told)),
     "an alarm goes on": (
@@ -108,9 +116,35 @@ def test_what_is_wrong_with_who_is_responsible_is_found(state: str, until: float
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"status": "waiting"}, {"status": "failed", "detail": ""}],
-    ids=["unreceived", "waiting", "no reason"],
+    [{}, {"status": "waiting"}, {"status": "failed", "detail": ""}, {"status": "failed", "detail": "503"}],
+    ids=["unreceived", "waiting", "no reason", "given up while they could be reached"],
 )
 def test_a_page_that_nobody_got_is_found(fields: Json) -> None:
     day = Day()
     assert list(pages.unarrived(story(day, *RAISED, CLOSED, told=(page(day, "gao", **fields),)), day, {}))
+
+
+def test_a_page_to_somebody_who_was_out_of_reach_may_have_been_given_up() -> None:
+    day = Day()
+    day.deaf["gao"].times.append((day.began + 1.0, day.began + 2.0))
+    failed = page(day, "gao", status="failed", detail="503", finished_at=shown(day, 3.0))
+    assert list(pages.unarrived(story(day, *RAISED, CLOSED, told=(failed,)), day, {})) == []
+    before = page(day, "gao", status="failed", detail="503", finished_at=shown(day, 0.5))
+    assert list(pages.unarrived(story(day, *RAISED, CLOSED, told=(before,)), day, {}))
+
+
+CLOSINGS: dict[str, tuple[Happened, ...]] = {
+    "only the first step was told": (),
+    "who was sent cannot come": (
+        (1.0, "dispatched", "li", {"name": "wei"}),
+        (2.0, "cannot_come", "wei", {"name": "wei"}),
+    ),
+    "everybody is out": ((1.0, "dispatched", "li", {"name": "wei"}), (2.0, "freed", "li", {})),
+}
+
+
+@pytest.mark.parametrize("happened", CLOSINGS.values(), ids=CLOSINGS)
+def test_a_closing_that_is_no_news_needs_no_page(happened: tuple[Happened, ...]) -> None:
+    day = Day()
+    wrong = pages.undecided(story(day, *RAISED, *happened, CLOSED), day)
+    assert [each for each in wrong if each.startswith("closed")] == []

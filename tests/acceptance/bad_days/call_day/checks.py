@@ -33,8 +33,9 @@ _KINDS = {
     "page details": "details",
 }
 _ASKING = {"tap": "resident", "app": "app", "staff": "staff", "drill": "drill"}
-# A joined call keeps so many callers; further taps there are heard of no more, as documented beside `CALLERS_KEPT`.
-_CALLERS_KEPT = 45
+# A joined call keeps so many residents, and as many other sources; taps beyond are heard of no more, as documented
+# beside `CALLERS_KEPT`.
+_CALLERS_KEPT = 50
 _ANSWER_TARGET_SECONDS = 30.0
 _LEFT = ("step_told", "to_be_dialled")
 """Nobody holds the call any more."""
@@ -147,7 +148,9 @@ def _unasked(act: Act, story: Story) -> Iterator[str]:
     """A call for help stands in the history of the call that it was answered with, once."""
     source = _ASKING[act.name]
     asked = [each for each in story.events if _asks(each, source)]
-    if any(act.covers(each.at) for each in asked) or len(asked) >= _CALLERS_KEPT:
+    sources = {"resident"} if source == "resident" else {"app", "staff", *MACHINES}
+    kept = [each for each in story.events if any(_asks(each, known) for known in sources)]
+    if any(act.covers(each.at) for each in asked) or len(kept) >= _CALLERS_KEPT:
         return
     earlier = [each for each in story.acts if each.name == act.name and each.ended <= act.ended and each is not act]
     if act.name == "drill" and earlier:

@@ -35,7 +35,7 @@ def unarrived(story: Story, day: Day, arrived: dict[tuple[str, str, str, str], l
     for page in story.call["pages"]:
         words = f"page {page['kind']} to {page['receiver']} at {page['at']}"
         came = arrived.get((story.id, page["receiver"], page["kind"], _instant(page["at"])), [])
-        if page["status"] == "failed" and page["detail"]:
+        if page["status"] == "failed" and page["detail"] and _was_deaf(page, day):
             continue
         if page["status"] != "delivered":
             yield f"{words} is {page['status']}: {page['detail']}"
@@ -45,6 +45,12 @@ def unarrived(story: Story, day: Day, arrived: dict[tuple[str, str, str, str], l
             first, decided = min(told.at for told in came), day.back(page["at"])
             if first > decided + day.telling_slack(page["receiver"], decided, first):
                 yield f"{words} came {first - decided:.1f} s after it was decided"
+
+
+def _was_deaf(page: Json, day: Day) -> bool:
+    """Tell whether the receiver refused pages for some of the time in which this one was tried."""
+    given_up = day.back(page["finished_at"]) if page.get("finished_at") else float("inf")
+    return day.deaf[page["receiver"]].within(day.back(page["at"]) - ROUNDED_SECONDS, given_up) > 0
 
 
 def undecided(story: Story, day: Day) -> Iterator[str]:
@@ -76,13 +82,36 @@ def _wanted(story: Story, event: Event) -> list[Wanted]:
         return [(event.kind, "")]
     if event.kind == "reminded":
         return [("reminder", "")]
-    if event.kind == "freed":
+    if event.kind == "freed" or (event.kind == "abandoned" and event.facts.get("stopped")):
+        return [("update", "")]
+    if event.kind == "closed" and _is_news(story, event):
         return [("update", "")]
     if event.kind == "dispatched" and not drill:
         return [("dispatch", person) for person in PEOPLE.get(_through(story, event), ())]
     if event.kind == "joined" and event.facts.get("source") in MACHINES and _state_before(story, event) == "on_site":
         return [("again", "")]
     return []
+
+
+def _is_news(story: Story, closed: Event) -> bool:
+    """Tell whether somebody may still be about to go, by the history, and has to be told of the closing."""
+    over, told, asked = False, 0, set[str]()
+    for event in (each for each in story.events if each.number < closed.number):
+        match event.kind:
+            case "step_told" | "to_be_dialled" if event.facts.get("step") == 1:
+                over, told, asked = False, 1, set()
+            case "step_told" | "to_be_dialled":
+                told += 1
+            case "dispatched" | "on_the_way":
+                over = False
+                asked.add(str(event.facts.get("name", "")))
+            case "cannot_come":
+                asked.discard(str(event.facts.get("name", "")))
+            case "answered" | "on_site" if event.at < closed.at:
+                over = False
+            case "freed" | "abandoned":
+                over = event.kind == "freed" or bool(event.facts.get("stopped"))
+    return not over and (told > 1 or bool(asked))
 
 
 def _is_overtaken(story: Story, event: Event) -> bool:
