@@ -160,6 +160,82 @@ async def test_what_was_entered_stays_when_somebody_says_that_they_cannot_come(
         assert await _sends(page, "dispatch") == {"name": "张师傅"}
 
 
+@pytest.mark.parametrize(
+    ("language", "label", "said", "named"),
+    [
+        pytest.param("zh", "王强", "王强 刚表示不能前往，已取消选择。请重新选择。", "王强", id="Chinese"),
+        pytest.param(
+            "en",
+            "Wang Qiang",
+            "Wang Qiang has just said they cannot come and is no longer chosen. Choose again.",
+            "王强",
+            id="English, declined under the Chinese name",
+        ),
+    ],
+)
+async def test_who_cannot_come_any_more_is_no_longer_chosen(
+    browser: Browser, host: str, world: DeskWorld, language: str, label: str, said: str, named: str
+) -> None:
+    async with desk_page(browser, host, language=language) as page:
+        call = await world.does(await world.rings(), Answer())
+        await page.locator("#act-dispatch").click()
+        await page.locator(".choice", has_text=label).click()
+        await expect(page.locator("#field-tell_too")).to_be_checked()
+        await world.does(call, CannotCome(named))
+        await expect(page.locator(".declined")).to_have_count(1)
+        await expect(page.locator("input[name=who]:checked")).to_have_count(0)
+        await expect(page.locator("#field-tell_too")).not_to_be_checked()
+        await expect(page.locator(".unchosen")).to_have_text(said)
+        await page.locator("#confirm").click()
+        assert await page.locator(".act-form input[name=who]:invalid").count() > 0
+        await _other_language(page, "no longer chosen" if language == "zh" else "已取消选择")
+        await page.locator(".choice", has_text="400 800 0003").click()
+        await expect(page.locator(".unchosen")).to_have_text("")
+        assert (await _sends(page, "dispatch"))["phone"] == "400 800 0003"
+
+
+@pytest.mark.parametrize(
+    "act", [pytest.param("dispatch", id="to be sent again"), pytest.param("on_the_way", id="said to be going")]
+)
+async def test_who_was_sent_and_turned_back_is_no_longer_chosen(
+    browser: Browser, host: str, world: DeskWorld, act: str
+) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.does(await world.rings(), Answer(), Dispatch("张师傅", "138 1"))
+        await page.locator(f"#act-{act}").click()
+        await page.locator(".choice", has_text="138 1").first.click()
+        await world.does(call, CannotCome("张师傅"))
+        await expect(page.locator(".unchosen")).to_contain_text("张师傅 刚表示不能前往")
+        await expect(page.locator("input[name=who]:checked")).to_have_count(0)
+
+
+async def test_a_name_that_was_written_goes_where_its_bearer_cannot_come(
+    browser: Browser, host: str, world: DeskWorld
+) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.does(await world.rings(), Answer())
+        await page.locator("#act-dispatch").click()
+        await page.locator("#who-other").check()
+        await page.locator("#free_name").fill("张师傅")
+        await world.does(call, CannotCome("张师傅"))
+        await expect(page.locator(".unchosen")).to_contain_text("张师傅 刚表示不能前往")
+        await expect(page.locator("input[name=who]:checked")).to_have_count(0)
+        await expect(page.locator("#free_name")).to_have_value("张师傅")
+
+
+async def test_who_is_asked_again_on_purpose_stays_chosen(browser: Browser, host: str, world: DeskWorld) -> None:
+    async with desk_page(browser, host) as page:
+        call = await world.does(await world.rings(), Answer(), CannotCome("王强"))
+        await page.locator("#act-dispatch").click()
+        await page.locator(".choice", has_text="139 0000 0002").click()
+        await world.does(call, CannotCome("通力维保 24 小时"))
+        await expect(page.locator(".declined")).to_have_count(2)
+        await _other_language(page, "Whom to send")
+        await expect(page.locator(".unchosen")).to_have_text("")
+        sent = await _sends(page, "dispatch")
+        assert (sent["name"], sent["step"]) == ("Wang Qiang", "second-person")
+
+
 async def test_who_was_asked_in_one_language_is_the_same_in_the_other(
     browser: Browser, host: str, world: DeskWorld
 ) -> None:

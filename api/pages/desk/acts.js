@@ -6,6 +6,7 @@ import { t, titled } from './text.js';
 
 const CAUSES = ['external', 'human', 'door_system', 'control', 'drive', 'other', 'false_alarm'];
 const MINUTES = [5, 10, 15, 20, 30];
+const DECLINED = 'declined ';
 
 /** What comes next in each state, the first of them first; the rest can be done as well. */
 const NEXT = {
@@ -67,7 +68,8 @@ export function form(act, call, about, send, cancel) {
   const filled = h('form', { class: 'act-form', 'data-form': `${act} ${about}`, 'aria-label': t(`act_${act}`), onsubmit: (event) => {
     event.preventDefault();
     send(BODIES[act](new FormData(event.target), call));
-  }, onchange: (event) => { if (event.target.name === 'who') tellChosen(filled, call); } },
+  }, onchange: (event) => { if (event.target.name === 'who') choiceChanged(filled, call); },
+  onrefilled: (event) => unchoose(filled, call, event.detail) },
   h('h3', {}, t(`act_${act}`)), fields,
   h('div', { class: 'row' },
     h('button', { class: 'primary', type: 'submit', id: 'confirm' }, t('confirm')),
@@ -112,7 +114,10 @@ const BODIES = {
 
 const kept = (body) => Object.fromEntries(Object.entries(body).filter(([, value]) => value));
 
-/** Everybody on the ladder once, with the step they stand on, and who was asked already, under the name by which they were. */
+/**
+ * Everybody on the ladder once, with the step they stand on, and who was asked already, under the name by which they were. The key changes
+ * when they say that they cannot come: a choice of before does not hold any longer.
+ */
 function known(call) {
   const found = new Map(), { name, phone, contractor } = call.responder ?? {};
   for (const step of call.ladder.steps) {
@@ -120,13 +125,13 @@ function known(call) {
       if (found.has(titled(contact))) continue;
       const asked = isCalled(contact, name);
       found.set(titled(contact), {
-        key: `contact ${contact.name}`, name: asked ? name : titled(contact), phone: (asked && phone) || (contact.phone ?? ''),
+        key: `${contact.declined ? DECLINED : ''}contact ${contact.name}`, id: contact.name, name: asked ? name : titled(contact), phone: (asked && phone) || (contact.phone ?? ''),
         contractor: contact.contractor ? contact.name : '', step: contact.told_by_system ? step.name : '', declined: contact.declined,
       });
     }
   }
   const all = [...found.values()];
-  return !name || all.some((one) => one.name === name) ? all : [{ key: `responder ${name}`, name, phone, contractor, step: '' }, ...all];
+  return !name || all.some((one) => one.name === name) ? all : [{ key: `responder ${name}`, id: 'responder', name, phone, contractor, step: '' }, ...all];
 }
 
 /** Whether the contact is meant by `name`, in either language: colleagues may read the other one. */
@@ -142,16 +147,48 @@ function maintainer(call) {
 
 /** Whom the act is about: the one called `first` is chosen already, or nobody. */
 function people(call, first, { word = 'who', numbers = true } = {}) {
-  const radio = (value, label, checked) => h('label', { class: 'choice' },
-    h('input', { type: 'radio', name: 'who', id: `who-${value}`, value, checked, required: true }), h('span', {}, label));
+  const radio = (value, id, label, checked) => h('label', { class: 'choice' },
+    h('input', { type: 'radio', name: 'who', id: `who-${id}`, value, checked, required: true }), h('span', {}, label));
   const free = h('input', { name: 'free_name', id: 'free_name', maxlength: 200, placeholder: t('name'), 'aria-label': t('name') });
   free.addEventListener('input', () => { free.form.querySelector('#who-other').click(); });
   return h('fieldset', { onchange: () => { free.required = free.form.querySelector('#who-other').checked; } }, h('legend', {}, t(word)),
-    known(call).map((one) => radio(one.key, [one.name, one.phone && h('small', {}, one.phone),
+    h('p', { class: 'unchosen', role: 'alert' }),
+    known(call).map((one) => radio(one.key, `known-${one.id}`, [one.name, one.phone && h('small', {}, one.phone),
       one.declined && h('em', { class: 'declined' }, t('declined'))].filter(Boolean), one.name === first && !one.declined)),
-    radio('other', t('someone_else'), false),
+    radio('other', 'other', t('someone_else'), false),
     h('div', { class: 'free' }, free,
-      numbers && h('input', { name: 'free_phone', type: 'tel', maxlength: 32, placeholder: t('phone'), 'aria-label': t('phone') })));
+      numbers && h('input', { name: 'free_phone', type: 'tel', maxlength: 32, placeholder: t('phone'), 'aria-label': t('phone') })),
+    h('input', { type: 'hidden', name: 'unchosen' })); // After the choices: filling them in again changes it.
+}
+
+function choiceChanged(form, call) {
+  tellChosen(form, call);
+  if (!form.querySelector('[name=who]:checked')) return;
+  form.elements.unchosen.value = '';
+  sayUnchosen(form);
+}
+
+/** Undo the choice that `entered` holds where it is of somebody who cannot come since, and say so. */
+function unchoose(form, call, entered) {
+  if (!form.elements.unchosen) return;
+  const name = withdrawn(call, entered);
+  if (name) {
+    for (const choice of form.elements.who) choice.checked = false;
+    form.elements.unchosen.value = name;
+    tellChosen(form, call);
+  }
+  sayUnchosen(form);
+}
+
+function sayUnchosen(form) {
+  const name = form.elements.unchosen.value;
+  form.querySelector('.unchosen').textContent = name && t('unchosen', { name });
+}
+
+/** Name of whom `entered` has chosen where they cannot come since; '' for nobody. */
+function withdrawn(call, entered) {
+  const who = entered.get('who') ?? '', written = who === 'other' ? entered.get('free_name').trim() : who.replace(/^responder /, '');
+  return known(call).find((one) => one.key === DECLINED + who)?.name ?? (call.declined.includes(written) ? written : '');
 }
 
 /** Whether the system pages who was chosen as well. */
@@ -172,7 +209,7 @@ function tellChosen(form, call) {
 function chosen(form, call) {
   const who = form.get('who');
   if (who !== 'other') {
-    const { key, declined, ...one } = known(call).find((each) => each.key === who);
+    const { key, id, declined, ...one } = known(call).find((each) => each.key === who);
     return kept(one);
   }
   return kept({ name: form.get('free_name').trim(), phone: form.get('free_phone') });

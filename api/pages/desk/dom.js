@@ -37,7 +37,7 @@ export function tick() {
 
 /**
  * Fill `place` where what it shows, `key`, has changed. The focus stays where it was, or goes to what comes first; a `details` with an id
- * that was unfolded stays so; a form with the same `data-form` keeps what was entered.
+ * that was unfolded stays so; a form with the same `data-form` keeps what was entered, and gets it as the `detail` of an event `refilled`.
  */
 export function renew(place, key, build) {
   const wanted = JSON.stringify(key);
@@ -61,6 +61,7 @@ function refill(form, entered) {
     else field.value = entered.get(field.name) ?? field.value;
     field.dispatchEvent(new Event('change', { bubbles: true }));
   }
+  if (entered) form.dispatchEvent(new CustomEvent('refilled', { detail: entered }));
 }
 
 export function phone(number, text = number) {
