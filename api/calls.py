@@ -303,6 +303,7 @@ class CallPage(BaseModel):
 
     receiver: str
     person: str = Field(description="Who is meant; empty for a receiver named itself.")
+    to_person: bool = Field(description="A person reads what the receiver gets; false for topics and webhooks.")
     kind: str = Field(
         description="`call`, `dispatch`, `update`, `half_time`, `overdue`, `again`, `reminder` or `dial`."
     )
@@ -313,8 +314,8 @@ class CallPage(BaseModel):
     detail: str = Field(description="What the receiver answered, or the last error.")
 
     @classmethod
-    def of(cls, page: PageRow) -> Self:
-        return cls(**asdict(page))
+    def of(cls, page: PageRow, messengers: Collection[str]) -> Self:
+        return cls(**asdict(page), to_person=page.receiver in messengers)
 
 
 class EmergencyCallWithPages(EmergencyCall):
@@ -323,8 +324,8 @@ class EmergencyCallWithPages(EmergencyCall):
     pages: list[CallPage]
 
     @classmethod
-    def with_pages(cls, call: EmergencyCall, pages: Iterable[PageRow]) -> Self:
-        return cls(**dict(call), pages=[CallPage.of(page) for page in pages])
+    def with_pages(cls, call: EmergencyCall, pages: Iterable[PageRow], messengers: Collection[str]) -> Self:
+        return cls(**dict(call), pages=[CallPage.of(page, messengers) for page in pages])
 
 
 class EmergencyCallEvent(BaseModel):

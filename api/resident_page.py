@@ -33,7 +33,7 @@ STEPS = {
     "dispatched": ("已安排救援人员", "Rescuers asked to come"),
     "on_the_way": ("救援人员已出发", "Rescuers on the way"),
     "on_site": ("救援人员已到场", "Rescuers here"),
-    "freed": ("救援完成", "Freed"),
+    "freed": ("救援完成", "Rescue complete"),
 }
 OVER = ("freed", "abandoned", "closed")
 # Long enough to read, and to take a call back in between.

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from alerts.dispatch.plan import people_targets
+from alerts.dispatch.plan import messengers_of, people_targets
 from api.auth import CurrentActor
 from api.call_parameters import (
     CALL_ID,
@@ -171,7 +171,8 @@ async def stream_emergency_calls(
 async def get_emergency_call(given: Given, call_id: CallId) -> EmergencyCallWithPages:
     """One call as it stands now, with who was told of it."""
     call = await known_call(given, call_id)
-    return EmergencyCallWithPages.with_pages(shown(given, call), await given.emergency.reader.pages(call_id))
+    pages = await given.emergency.reader.pages(call_id)
+    return EmergencyCallWithPages.with_pages(shown(given, call), pages, messengers_of(given.plan.current()))
 
 
 @router.get("/{call_id}/events", summary="What happened to one emergency call", responses=NOT_FOUND)

@@ -170,6 +170,12 @@ class DeskWorld:
             call = done
         return call
 
+    async def messenger_had(self, *, failed: bool = False) -> None:
+        """Have its receiver confirm the newest page, or fail for good."""
+        outbox, now = self.world.calling.records.desk.outbox, self.clock.steady()
+        ending = outbox.give_up if failed else outbox.delivered
+        await ending(outbox.entries[-1].number, now, "")
+
     async def told(self, call_id: str, kind: str) -> list[str]:
         """Return the receivers of the pages of one kind."""
         return [page.receiver for page in await self.world.calling.records.pages(call_id) if page.kind == kind]

@@ -207,7 +207,7 @@ async def test_handing_on_asks_the_next_at_once(browser: Browser, host: str, wor
         await page.locator("#act-cannot_come").click()
         await page.locator("#field-reason").fill("堵车")
         await page.locator("#confirm").click()
-        await expect(page.locator(".history")).to_contain_text("王强 不能来")
+        await expect(page.locator(".history")).to_contain_text("王强 无法前往")
         await expect(page.locator(".rung.now")).to_contain_text("第二值班人")
 
 

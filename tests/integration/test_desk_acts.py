@@ -121,10 +121,10 @@ async def test_who_was_told_stays_unfolded(browser: Browser, host: str, world: D
     async with desk_page(browser, host) as page:
         call = await world.rings()
         told = page.locator("#pages")
-        await expect(told.locator("summary")).to_have_text("通知送达 (1)")
+        await expect(told.locator("summary")).to_have_text("通知送达情况 (1)")
         await told.locator("summary").click()
         await world.does(call, Dispatch("通力维保 24 小时", step=2))
-        await expect(told.locator("summary")).to_have_text("通知送达 (2)")
+        await expect(told.locator("summary")).to_have_text("通知送达情况 (2)")
         await expect(told.locator("li").last).to_be_visible()
 
 

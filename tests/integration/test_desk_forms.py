@@ -47,7 +47,7 @@ async def test_a_dispatch_begins_with_the_lifts_maintainer_or_nobody(
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        pytest.param("zh", "已表示不能前往", id="Chinese"),
+        pytest.param("zh", "已表示无法前往", id="Chinese"),
         pytest.param("en", "said they cannot come", id="English"),
     ],
 )
@@ -59,7 +59,7 @@ async def test_who_cannot_come_is_marked_and_not_chosen(
         await page.locator("#act-dispatch").click()
         choices = page.locator(".choice:has(input[name=who])")
         await expect(choices.filter(has_text="400 800 0003")).to_contain_text(said)
-        await expect(page.locator(".declined")).to_have_count(1)
+        await expect(page.locator(".choice .declined")).to_have_count(1)
         await expect(page.locator("input[name=who]:checked")).to_have_count(0)
         await choices.filter(has_text="400 800 0003").click()
         await page.locator("#confirm").click()
@@ -155,7 +155,7 @@ async def test_what_was_entered_stays_when_somebody_says_that_they_cannot_come(
         await page.locator("#who-other").check()
         await page.locator("#free_name").fill("张师")
         await world.does(call, CannotCome("通力维保 24 小时"))
-        await expect(page.locator(".declined")).to_have_text("已表示不能前往")
+        await expect(page.locator(".choice .declined")).to_have_text("已表示无法前往")
         await page.locator("#free_name").press_sequentially("傅")
         assert await _sends(page, "dispatch") == {"name": "张师傅"}
 
@@ -163,7 +163,7 @@ async def test_what_was_entered_stays_when_somebody_says_that_they_cannot_come(
 @pytest.mark.parametrize(
     ("language", "label", "said", "named"),
     [
-        pytest.param("zh", "王强", "王强 刚表示不能前往，已取消选择。请重新选择。", "王强", id="Chinese"),
+        pytest.param("zh", "王强", "王强 刚表示无法前往，已取消选择。请重新选择。", "王强", id="Chinese"),
         pytest.param(
             "en",
             "Wang Qiang",
@@ -182,7 +182,7 @@ async def test_who_cannot_come_any_more_is_no_longer_chosen(
         await page.locator(".choice", has_text=label).click()
         await expect(page.locator("#field-tell_too")).to_be_checked()
         await world.does(call, CannotCome(named))
-        await expect(page.locator(".declined")).to_have_count(1)
+        await expect(page.locator(".choice .declined")).to_have_count(1)
         await expect(page.locator("input[name=who]:checked")).to_have_count(0)
         await expect(page.locator("#field-tell_too")).not_to_be_checked()
         await expect(page.locator(".unchosen")).to_have_text(said)
@@ -205,7 +205,7 @@ async def test_who_was_sent_and_turned_back_is_no_longer_chosen(
         await page.locator(f"#act-{act}").click()
         await page.locator(".choice", has_text="138 1").first.click()
         await world.does(call, CannotCome("张师傅"))
-        await expect(page.locator(".unchosen")).to_contain_text("张师傅 刚表示不能前往")
+        await expect(page.locator(".unchosen")).to_contain_text("张师傅 刚表示无法前往")
         await expect(page.locator("input[name=who]:checked")).to_have_count(0)
 
 
@@ -218,7 +218,7 @@ async def test_a_name_that_was_written_goes_where_its_bearer_cannot_come(
         await page.locator("#who-other").check()
         await page.locator("#free_name").fill("张师傅")
         await world.does(call, CannotCome("张师傅"))
-        await expect(page.locator(".unchosen")).to_contain_text("张师傅 刚表示不能前往")
+        await expect(page.locator(".unchosen")).to_contain_text("张师傅 刚表示无法前往")
         await expect(page.locator("input[name=who]:checked")).to_have_count(0)
         await expect(page.locator("#free_name")).to_have_value("张师傅")
 
@@ -229,7 +229,7 @@ async def test_who_is_asked_again_on_purpose_stays_chosen(browser: Browser, host
         await page.locator("#act-dispatch").click()
         await page.locator(".choice", has_text="139 0000 0002").click()
         await world.does(call, CannotCome("通力维保 24 小时"))
-        await expect(page.locator(".declined")).to_have_count(2)
+        await expect(page.locator(".choice .declined")).to_have_count(2)
         await _other_language(page, "Whom to send")
         await expect(page.locator(".unchosen")).to_have_text("")
         sent = await _sends(page, "dispatch")
@@ -250,7 +250,7 @@ async def test_who_was_asked_in_one_language_is_the_same_in_the_other(
     ("act", "colleague", "said"),
     [
         pytest.param("dispatch", Freed(), "“派人前往”已无须填写：人员已救出。", id="everybody is out"),
-        pytest.param("cannot_come", OnSite("王强"), "“不能来”已无须填写：已有人到场。", id="somebody is there"),
+        pytest.param("cannot_come", OnSite("王强"), "“无法前往”已无须填写：已有人到场。", id="somebody is there"),
         pytest.param("note", Close(Cause.HUMAN), "“备注”已无须填写：求助已结束。", id="closed"),
     ],
 )
@@ -265,14 +265,14 @@ async def test_a_form_that_has_become_stale_goes_away_and_says_why(
         await expect(page.locator(".act-form")).to_have_count(0)
         await expect(page.locator(".todo p.problem")).to_have_text(said)
         await page.get_by_role("button", name="English").click()
-        await expect(page.locator(".todo p.problem")).to_contain_text("is no longer to be filled in")
+        await expect(page.locator(".todo p.problem")).to_contain_text("is no longer needed")
 
 
 @pytest.mark.parametrize(
     ("language", "said"),
     [
         pytest.param("zh", "没有成功：情况已经变了。现在是“已救出”：人员已救出", id="Chinese"),
-        pytest.param("en", "Not done: things have changed. It now stands at “Freed”: everybody is out", id="English"),
+        pytest.param("en", "Not done: things have changed. The call is now “Freed”: everybody is out", id="English"),
     ],
 )
 async def test_a_refusal_is_in_the_readers_language(
@@ -296,8 +296,8 @@ async def test_a_refusal_is_in_the_readers_language(
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        pytest.param("zh", "没有派出：系统现在通知不到这一级的任何人。请打电话", id="Chinese"),
-        pytest.param("en", "Not dispatched: the system can tell nobody of that step now. Call them", id="English"),
+        pytest.param("zh", "派人未成功：系统现在通知不到这一级的任何人。请直接打电话", id="Chinese"),
+        pytest.param("en", "Not dispatched: the system can notify nobody of that step now. Phone them", id="English"),
     ],
 )
 async def test_a_dispatch_that_reaches_nobody_says_what_to_do_instead(

@@ -18,7 +18,7 @@ pytestmark = IN_SESSION_LOOP
         pytest.param("zh", ["没有人会收到通知", "第二值班人 所有小区", "维保单位 所有小区"], id="Chinese"),
         pytest.param(
             "en",
-            ["nobody hears of it", "Second person on duty all communities", "Maintenance contractor all communities"],
+            ["nobody is notified", "Second person on duty all communities", "Maintenance contractor all communities"],
             id="English",
         ),
     ],

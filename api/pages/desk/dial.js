@@ -1,5 +1,5 @@
 // Numbers that somebody has to dial by hand: which wait for it, and what is said beside their step.
-import { h } from './dom.js';
+import { h, phone } from './dom.js';
 import { clockTime, t, titled } from './text.js';
 
 const STOPPED = ['on_site', 'freed', 'abandoned', 'closed'];
@@ -10,6 +10,13 @@ export function toDial(call) {
 }
 
 export const numbers = (step) => step.contacts.map((one) => one.phone).filter(Boolean).join(', ');
+
+/** What stands above the acts while numbers wait: each with the act that records it; `dial(step)` opens the form. Else nothing. */
+export function dialNow(waiting, dial) {
+  return waiting.length > 0 && [h('h3', {}, t('dial_now')), waiting.map((step) => h('div', { class: 'row' },
+    h('span', {}, titled(step)), step.contacts.filter((one) => one.phone).map((one) => phone(one.phone)),
+    h('button', { type: 'button', id: `dial-now-${step.name}`, onclick: () => dial(step.name) }, t('act_dialled'))))];
+}
 
 /** What stands beside a step with a number; `dial()` opens the form. */
 export function dialling(step, dial) {

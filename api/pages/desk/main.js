@@ -16,6 +16,7 @@ import { forget, work } from './work.js';
 
 const LIST_MILLISECONDS = 10_000; // The stream tells at once; the list finds out that the stream is dead.
 const SIGNALS_MILLISECONDS = 3000;
+const PAGES_MILLISECONDS = 3000;
 const PLAN_MILLISECONDS = 30_000;
 const RECENT = 12;
 const PATHS = { on_the_way: 'on-the-way', cannot_come: 'cannot-come', on_site: 'on-site', not_on_site: 'not-on-site', end_of_alarm: 'end-of-alarm' };
@@ -134,6 +135,11 @@ async function look() {
     lost(error);
   }
   render();
+}
+
+/** Delivering is no event of a call: ask again while something is on its way. */
+function lookAtPages() {
+  if (!document.hidden && seen.pages.some((page) => page.status === 'waiting')) look();
 }
 
 async function lookAtLift() {
@@ -381,6 +387,7 @@ async function start() {
 setInterval(tick, 250);
 setInterval(load, LIST_MILLISECONDS);
 setInterval(lookAtLift, SIGNALS_MILLISECONDS);
+setInterval(lookAtPages, PAGES_MILLISECONDS);
 setInterval(lookAtPlan, PLAN_MILLISECONDS);
 // Not at the press of the pointer: a button that is drawn anew between press and release gets no click.
 addEventListener('click', () => { if (wanted() && !audible()) allow(render); });

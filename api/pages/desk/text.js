@@ -42,6 +42,14 @@ export function span(milliseconds) {
   return seconds >= 3600 ? `${Math.floor(seconds / 3600)}:${rest}` : rest;
 }
 
+/** How long until then, in words: figures alone would look like a time of day. */
+export function wait(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000)), minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return t('wait_seconds', { seconds });
+  if (minutes < 60) return t('wait_minutes', { minutes, seconds: seconds % 60 });
+  return t('wait_hours', { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
+}
+
 /** The local time of day, with the date where it is another day's. */
 export function clockTime(instant, { seconds = true } = {}) {
   const at = new Date(instant);

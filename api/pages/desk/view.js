@@ -1,18 +1,18 @@
 // One call, from top to bottom: what it is, its clock, what to do, where it is, whom to call, what has happened.
 import { alarmSounds, asks, form, possible } from './acts.js';
-import { dialling, numbers, toDial } from './dial.js';
+import { dialling, dialNow, numbers, toDial } from './dial.js';
 import { h, pairs, phone, renew } from './dom.js';
 import { liftOf } from './lift.js';
 import { presentStep, rescueOf, taken } from './rescue.js';
 import { shaft } from './shaft.js';
-import { clockTime, now, placeName, span, speaks, t, titled } from './text.js';
+import { clockTime, now, placeName, span, speaks, t, titled, wait } from './text.js';
 
 const STAMPS = ['raised', 'rang', 'answered', 'dispatched', 'on_the_way', 'on_site', 'freed', 'alarm_ended', 'abandoned', 'closed'];
 const ALWAYS = ['raised', 'answered', 'dispatched', 'on_the_way', 'on_site', 'freed', 'closed'];
 const STOPPED = ['on_site', 'freed', 'abandoned'];
 const ABOVE = ['banner', 'head', 'progress'];
 const COLUMNS = [['position', 'where'], ['todo', 'history'], ['who']];
-const TODO = ['problem', 'buttons', 'form', 'talk', 'others', 'menu'];
+const TODO = ['problem', 'dial', 'buttons', 'form', 'talk', 'others', 'menu'];
 
 /** Fill `page` with a call. `seen` holds what the desk knows of it, `desk` what can be done. */
 export function showCall(page, seen, desk) {
@@ -57,7 +57,7 @@ function head(call) {
 
 /** Who has to act next, and what happens when they do not in time. */
 function responsible({ state, responsible: { party, name, until } }) {
-  const time = span(Math.max(0, Date.parse(until) - now.get()));
+  const time = wait(Date.parse(until) - now.get());
   const then = STOPPED.includes(state) ? 'remind' : party === 'ladder' ? 'climb' : 'hand_on';
   return t('responsible', { who: t(`party_${party}`, { name }).trim(), then: t(`then_${then}`, { time }) });
 }
@@ -83,6 +83,8 @@ function showTodo(part, call, desk, language) {
   const { next, others, risky } = possible(call), mine = desk.work(call.id);
   renew(part('todo'), [], () => TODO.map((name) => h('div', { class: name, 'data-part': name })));
   renew(part('problem'), [mine.problem?.()], () => mine.problem && h('p', { class: 'problem', role: 'alert' }, mine.problem()));
+  const waiting = toDial(call);
+  renew(part('dial'), [waiting, language], () => dialNow(waiting, (step) => desk.begin(call.id, 'dialled', step)));
   renew(part('buttons'), [next, mine.open, mine.busy, call.source, language], () => buttons(next, call, desk, 'big'));
   renew(part('form'), [mine.open, mine.about, call.declined, language], () => mine.open
     && form(mine.open, call, mine.about, (body) => desk.act(call.id, mine.open, body), () => desk.begin(call.id, '')));
@@ -126,7 +128,7 @@ function position({ place, people, caller: whoCalls }, { values, minutes, offlin
     [t('rescue_code'), place.rescue_code, 'code'],
     place.lift && [t('floor'), aged(values.floor, minutes.floor) || t('unknown'), 'strong floor'],
     place.lift && [t('door'), aged(worded(values.door_state, 'door'), minutes.door_state) || t('unknown'), 'strong door'],
-    inside.some(Boolean) && [t('people_in_car'), h('span', {}, inside[0], inside[0] && inside[1] && t('comma'), inside[1]), 'strong inside'],
+    inside.some(Boolean) && [t('people_in_car'), h('span', {}, inside[0], inside[0] && inside[1] && ' · ', inside[1]), 'strong inside'],
     [t('caller'), caller(whoCalls)],
   ])];
 }
@@ -181,28 +183,36 @@ function who(seen, desk) {
   const { call, pages } = seen, { ladder } = call, present = presentStep(call);
   const next = ladder.steps[ladder.told];
   const climbing = ladder.climb_at && h('p', { class: 'climb', tick: () => {
-    const time = span(Math.max(0, Date.parse(ladder.climb_at) - now.get()));
+    const time = wait(Date.parse(ladder.climb_at) - now.get());
     if (next?.dial) return t(call.drill ? 'dial_in_drill' : 'dial_in', { time, step: titled(next), number: numbers(next) });
     return next ? t('climb_in', { time, step: titled(next) }) : t('climb_again', { time });
   } });
   return [h('h2', {}, t('contacts')), climbing || (call.open && h('p', { class: 'climb calm' }, t(call.state === 'abandoned' ? 'climb_taken_back' : 'climb_stopped'))),
-    h('ol', { class: 'ladder' }, ladder.steps.map((step, index) => rung(call, step, index === present, () => desk.begin(call.id, 'dialled', step.name)))),
+    h('ol', { class: 'ladder' }, ladder.steps.map((step, index) => rung(call, step, {
+      present: index === present && call.open, telling: telling(pages.filter((page) => page.step === index)),
+    }, () => desk.begin(call.id, 'dialled', step.name)))),
     call.nearby.length > 0 && [h('h3', {}, t('nearby')), h('ul', { class: 'ladder' }, call.nearby.map((one) => h('li', {}, contact(one))))],
     pages.length > 0 && h('details', { id: 'pages' }, h('summary', {}, `${t('pages')} (${pages.length})`), h('ul', { class: 'pages' }, pages.map(told)))];
 }
 
-function rung(call, step, present, dial) {
-  const place = step.dialled ? 'dialled' : toDial(call).includes(step) ? 'to_dial' : step.dial && step.due ? 'not_dialled'
-    : present && call.open ? 'now' : step.told ? 'told' : 'next';
-  return h('li', { class: `rung ${place}${step.dial ? ' dial' : ''}`, 'aria-current': present && call.open ? 'step' : null },
-    h('div', { class: 'step' }, h('b', {}, titled(step)), h('span', { class: 'mark' }, t(`step_${place}`)),
-      step.dial && !step.due && !call.drill && h('span', { class: 'by-hand' }, t('dial_by_hand')),
+/** How telling stands, as far as messengers of persons say: `told` is only said of what one of them had. */
+function telling(pages) {
+  const found = ['delivered', 'waiting', 'failed'].find((status) => pages.some((page) => page.to_person && page.status === status));
+  return { delivered: 'told', waiting: 'telling', failed: 'untold' }[found];
+}
+
+function rung(call, step, { present, telling: told }, dial) {
+  const dialled = step.dialled ? 'dialled' : toDial(call).includes(step) ? 'to_dial' : step.due || call.drill || !call.open ? 'not_dialled' : 'dial_later';
+  const mark = step.dial ? dialled : told ?? (step.due ? '' : 'next');
+  return h('li', { class: `rung ${mark}${present ? ' now' : ''}${step.dial ? ' dial' : ''}`, 'aria-current': present ? 'step' : null },
+    h('div', { class: 'step' }, h('b', {}, titled(step)), present && !step.dial && h('span', { class: 'here' }, t('step_now')),
+      mark && h('span', { class: 'mark' }, t(`step_${mark}`)),
       step.reach === 'machines' && h('span', { class: 'by-hand' }, t('reaches_nobody'))),
     step.contacts.map(contact), step.dial && call.open && !call.drill && dialling(step, dial));
 }
 
 function contact(one) {
-  return h('div', { class: 'contact' }, h('span', {}, titled(one)), one.phone ? phone(one.phone) : h('small', {}, t('no_phone')));
+  return h('div', { class: 'contact' }, h('span', {}, titled(one), one.declined && h('em', { class: 'declined' }, t('declined'))), one.phone ? phone(one.phone) : h('small', {}, t('no_phone')));
 }
 
 function told(page) {

@@ -21,7 +21,7 @@ export const LIFT_WORDS = {
     "direction_stopped": "停止",
     "people_in_car": "轿厢内",
     "people_inside": "轿厢内人数",
-    "people_count": "{count} 人（据报）",
+    "people_count": "据报 {count} 人",
     "passenger_yes": "有人",
     "passenger_no": "未感应到人",
     "load": "载重",
@@ -47,7 +47,7 @@ export const LIFT_WORDS = {
   },
   "en": {
     "lift": "Lift",
-    "lift_offline": "The lift is offline: what stands here was said before that and may have changed",
+    "lift_offline": "The lift is offline: these values are from before and may have changed",
     "minutes_old": "{count} min old",
     "hours_old": "{count} h old",
     "days_old": "{count} days old",
@@ -66,7 +66,7 @@ export const LIFT_WORDS = {
     "direction_stopped": "stopped",
     "people_in_car": "In the car",
     "people_inside": "People in the car",
-    "people_count": "{count} (as told)",
+    "people_count": "{count} reported",
     "passenger_yes": "somebody",
     "passenger_no": "nobody sensed",
     "load": "Load",
@@ -82,12 +82,12 @@ export const LIFT_WORDS = {
     "main_power": "Main power",
     "power_on": "on",
     "power_off": "off",
-    "door_zone": "Level",
+    "door_zone": "At a floor",
     "door_zone_yes": "in unlocking zone",
     "door_zone_no": "outside unlocking zone",
-    "signals_at": "Lift at {time}",
-    "signals_raised": "As it was at the call",
-    "signals_none": "The lift has said nothing",
+    "signals_at": "Lift data {time}",
+    "signals_raised": "Data at the time of the call",
+    "signals_none": "No data from the lift",
     "car_at": "Car at floor {floor}, door {door}, {direction}"
   }
 };

@@ -70,6 +70,7 @@ async def test_the_first_people_are_told_with_the_call(lan: httpx.AsyncClient) -
         {
             "receiver": "wall",
             "person": "",
+            "to_person": False,
             "kind": "call",
             "step": 0,
             "status": "waiting",

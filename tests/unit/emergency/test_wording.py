@@ -68,14 +68,14 @@ def test_a_drill_reads_so_in_english() -> None:
     assert en.title == "[DRILL] Rescue overdue, nobody on site: lift of block 3, floor B1"
     assert en.short == "[DRILL] Rescue overdue, nobody on site: lift of block 3 fl. B1"
     assert en.body.splitlines() == [
-        "[DRILL] This is a drill, nobody is trapped: do as you would, but do not ring 96333 or 119",
+        "[DRILL] This is a drill, nobody is trapped: follow the procedure, but do not dial 96333 or 119",
         "Where: lift of block 3 (building 3)",
         "Car: floor B1, doors closed, not moving, someone inside",
         "Rescue code: 330108",
-        "Since: 2026-08-14 15:02:26",
-        "By: drill",
+        "Called at: 2026-08-14 15:02:26",
+        "Source: drill",
         "Rescue clock: was due on site by 15:32, overdue",
-        "Do first: do as the drill asks, and confirm it in the system",
+        "Do first: follow the drill procedure and confirm in the system",
         "Details: https://anju.example.org/desk#call=c7",
     ]
 
@@ -187,7 +187,8 @@ def test_a_number_that_somebody_has_to_dial_is_named_and_is_said_not_to_be_diall
     zh, en = WORDING(call(), PageKind.DIAL, STEP, BY_HAND)
     assert zh.title == "请立即拨打电话：3 号楼电梯 B1 层"
     assert "需人工拨打（系统不会自动拨打）：应急热线 96333，救援站 0571 7" in zh.body.splitlines()
-    assert "To be dialled by hand (Anju dials nobody): Hotline 96333, Rescue station 0571 7" in en.body.splitlines()
+    by_hand = "To be dialled by hand (the system does not dial): Hotline 96333, Rescue station 0571 7"
+    assert by_hand in en.body.splitlines()
     assert zh.short == "请立即拨打电话：3 号楼电梯B1层，请拨96333，请拨0571 7，救援码330108，15:02起"
     later, _ = WORDING(call(), PageKind.HALF_TIME, STEP, BY_HAND)
     assert "需人工拨打（系统不会自动拨打）：应急热线 96333，救援站 0571 7" in later.body.splitlines()
