@@ -82,7 +82,7 @@ export const LIFT_WORDS = {
     "main_power": "Main power",
     "power_on": "on",
     "power_off": "off",
-    "door_zone": "At a floor",
+    "door_zone": "Position",
     "door_zone_yes": "in unlocking zone",
     "door_zone_no": "outside unlocking zone",
     "signals_at": "Lift data {time}",
