@@ -155,7 +155,7 @@ class CallContact(BaseModel):
 
 def _declined(contact: Contact, call: Call, people: Collection[str]) -> bool:
     """Tell whether the contact said no, by a name of its own or by those of everybody whom it reaches."""
-    if not {contact.name, contact.title.zh, contact.title.en}.isdisjoint(call.declined):
+    if not contact.names.isdisjoint(call.declined):
         return True
     reached = [target.removeprefix("person:") for target in contact.tell if target in people]
     return bool(reached) and set(reached).issubset(call.declined)

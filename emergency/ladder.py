@@ -63,6 +63,12 @@ class Rules(Struct, frozen=True):
     rescue: timedelta
     nearby: tuple[Contact, ...] = ()
 
+    def known_as(self, name: str, names: Collection[str]) -> str:
+        """Return the one of ``names`` under which the same contact is known, ``name`` itself where there is none."""
+        contacts = (*(each for step in self.steps for each in step.contacts), *self.nearby)
+        same = {name}.union(*(each.names for each in contacts if name in each.names))
+        return name if name in names else next((each for each in names if each in same), name)
+
     def to_dial(self, call: Call) -> list[LadderStep]:
         """Return the steps whose turn has come and whose numbers nobody has dialled yet."""
         done = {each.step for each in call.dialled}

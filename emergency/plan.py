@@ -42,6 +42,13 @@ class Contact(_Strict, frozen=True):
     contractor: bool = False
     """A maintenance contractor: calls in which it was told stand in its record."""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Names under which it is sent or answers: its titles, and the person it tells where that is one alone."""
+        people = [target for target in self.tell if not target.startswith("receiver:")]
+        own = people[0].removeprefix("person:") if len(people) == 1 else self.name
+        return frozenset({self.name, self.title.zh, self.title.en, own})
+
 
 class Step(_Strict, frozen=True):
     """Its contacts are told; ``wait`` later the next step is, unless somebody has taken the call.

@@ -97,12 +97,11 @@ def _of_communities(plan: EmergencyPlan) -> Iterator[Problem]:
         if each.ladder not in ladders:
             yield (*at, "ladder"), f"no ladder {each.ladder}: expected one of {', '.join(sorted(ladders))}"
             continue
-        named: list[Problem] = [(("roles", role), name) for role, name in each.roles.items()]
-        named += [(("contractors", lift), name) for lift, name in each.contractors.items()]
-        named += [(("nearby", place), name) for place, name in enumerate(each.nearby)]
-        for where, name in named:
-            if name not in contacts:
-                yield (*at, *where), f"no contact {name}: expected one of {', '.join(sorted(contacts))}"
+        nearby = dict[str | int, str](enumerate(each.nearby))
+        for key, named in (("roles", each.roles), ("contractors", each.contractors), ("nearby", nearby)):
+            for where, name in named.items():
+                if name not in contacts:
+                    yield (*at, key, where), f"no contact {name}: expected one of {', '.join(sorted(contacts))}"
         if each.drills is not None:
             begin, end = each.drills.hours.split("-")
             if begin >= end:

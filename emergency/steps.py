@@ -121,9 +121,18 @@ def act(
     if ending:
         change.hush()
     resumed = change.call
-    _ACTS[type(what)](change, what, actor, now)
+    _ACTS[type(what)](change, _under_known_name(change, what), actor, now)
     # Of an act that was done before, nothing is kept, not even what has come due: `tick` does that as well.
     return None if change.call is resumed else change.decided()
+
+
+def _under_known_name(change: Change, what: acts.Act) -> acts.Act:
+    """Return ``what`` of the name under which the call knows the person: sent by a title, they answer by their own."""
+    if not isinstance(what, acts.Dispatch | acts.OnTheWay | acts.CannotCome | acts.OnSite):
+        return what
+    call = change.call
+    known = [each.name for each in (call.responder, call.responsible) if each is not None]
+    return msgspec.structs.replace(what, name=change.rules.known_as(what.name, [*known, *call.further, *call.declined]))
 
 
 def tick(call: Call, now: datetime, rules: Rules, *, ahead: timedelta = _LEVEL) -> Decision | None:
@@ -209,8 +218,7 @@ def _dispatch(change: Change, what: acts.Dispatch, actor: str, now: datetime) ->
     elif beside:
         change.set(further=tuple(dict.fromkeys((*call.further, what.name)))[-CALLERS_KEPT:])
     else:
-        asked = msgspec.structs.replace(corrected, arrives_at=None, asked_at=change.wall(now))
-        _replace_responder(change, asked)
+        _replace_responder(change, msgspec.structs.replace(corrected, arrives_at=None, asked_at=change.wall(now)))
     if not beside:
         change.entrust(Party.STAFF, now, now + change.rules.dispatch_wait, actor)
     _undecline(change, what.name)
@@ -262,8 +270,8 @@ def _on_the_way(change: Change, what: acts.OnTheWay, actor: str, now: datetime) 
     _taken(change, actor, now)
     change.stamp("on_the_way", now)
     if there and same is not known:
-        change.set(further=(*_without(call.further, what.name), what.name)[-CALLERS_KEPT:])
-        change.set(coming=(*call.coming, what.name)[-CALLERS_KEPT:])
+        further, coming = (*_without(call.further, what.name), what.name), (*call.coming, what.name)
+        change.set(further=further[-CALLERS_KEPT:], coming=coming[-CALLERS_KEPT:])
     elif there:
         change.set(responder=goes)
     else:
@@ -293,8 +301,8 @@ def _cannot_come(change: Change, what: acts.CannotCome, actor: str, now: datetim
     call, who = change.call, change.call.responsible
     if what.name in call.declined:
         return
-    change.set(declined=(*call.declined, what.name)[-CALLERS_KEPT:], further=_without(call.further, what.name))
-    change.set(coming=_without(call.coming, what.name))
+    further, coming = _without(call.further, what.name), _without(call.coming, what.name)
+    change.set(declined=(*call.declined, what.name)[-CALLERS_KEPT:], further=further, coming=coming)
     change.note(EventKind.CANNOT_COME, now, actor, what.reason, name=what.name)
     goes = call.responder is not None and call.responder.name == what.name
     if goes:
@@ -391,8 +399,7 @@ def _dial(change: Change, what: acts.Dial, actor: str, now: datetime) -> None:
     step = next((each for each in change.rules.steps if each.name == what.step), None)
     if step is None or not step.dial:
         raise Conflict(f"the ladder of call {change.call.id} has no step {what.step} with a number to dial")
-    before = (each for each in reversed(change.call.dialled) if each.step == what.step)
-    last = next(before, None)
+    last = next((each for each in reversed(change.call.dialled) if each.step == what.step), None)
     if last is not None and (last.by, last.answer) == (actor, what.answer):
         return
     dialled = Dialled(what.step, change.wall(now), actor, what.answer)

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from core.errors import Conflict
 from emergency import acts, steps
 from emergency.figures import figures_of
+from emergency.ladder import rules_of
 from emergency.model import Call, CallState, Cause, Decision, EventKind, PageKind, Party, Source
 from emergency.own_rules import OVERDUE
+from emergency.plan import EmergencyPlan
 from emergency.rescue import ClockState, clock_state
 from emergency.steps import CallRequest
-from tests.unit.emergency.calls import LIFT, RULES, T0, after
+from tests.unit.emergency.calls import LIFT, NAMES, RULES, T0, after, plan
 
 ANSWER, BACK, TICK = acts.Answer(), acts.Abandon("r1"), "tick"
 MINUTE, LATE_AGAIN = 60, timedelta(minutes=5)
@@ -439,3 +442,45 @@ def test_who_sent_somebody_may_answer_as_well_and_who_answered_before_still_has(
     assert trace.at(7, ANSWER, "li") is None
     assert trace.at(8, ANSWER, "wang") is not None
     assert (trace.call.answered_by, trace.call.state) == ("wang", CallState.DISPATCHED)
+
+
+TITLED = rules_of(
+    msgspec.convert(
+        {
+            **msgspec.to_builtins(plan()),
+            "contacts": [
+                {"name": name, "title": {"zh": f"{name}组", "en": f"the {name}"}, "tell": [f"person:{name}-li"]}
+                for name in NAMES
+            ],
+        },
+        EmergencyPlan,
+    ),
+    LIFT,
+)
+
+
+@pytest.mark.parametrize("name", ["maintainer-li", "maintainer组", "the maintainer", "maintainer"])
+def test_who_was_sent_under_a_title_is_the_one_who_declines_under_another_name(name: str) -> None:
+    sent = steps.act(Trace().call, acts.Dispatch("the maintainer", step=2), "li", after(5), TITLED)
+    assert sent is not None
+    declined = steps.act(sent.call, acts.CannotCome(name), name, after(6), TITLED)
+    assert declined is not None
+    assert (declined.call.state, declined.call.responder, declined.call.declined) == (
+        CallState.RINGING,
+        None,
+        ("the maintainer",),
+    )
+    assert EventKind.HANDED_ON in [event.kind for event in declined.events]
+    set_out = steps.act(declined.call, acts.OnTheWay(name), name, after(7), TITLED)
+    assert set_out is not None
+    assert (set_out.call.responder and set_out.call.responder.name, set_out.call.declined) == ("the maintainer", ())
+
+
+def test_one_of_two_people_of_a_contact_declines_for_themselves_alone() -> None:
+    contacts = [replace(each, tell=["person:wei", "person:wan"]) for each in plan().contacts]
+    rules = rules_of(replace(plan(), contacts=contacts), LIFT)
+    sent = steps.act(Trace().call, acts.Dispatch("maintainer", step=2), "li", after(5), rules)
+    assert sent is not None
+    declined = steps.act(sent.call, acts.CannotCome("wei"), "wei", after(6), rules)
+    assert declined is not None
+    assert (declined.call.state, declined.call.declined) == (CallState.DISPATCHED, ("wei",))
