@@ -1,7 +1,8 @@
 """From lift events to fault episodes: what began and what ended, for the history."""
 
 from alerts.model import FaultCleared, FaultRaised, Severity
-from core.faults import meaning_of
+from core.code_lists import is_known, meaning_of
+from core.faults import FaultKind
 from core.observations import Observation
 from core.wire.payloads import ElevatorEvent, ElevatorEventType
 
@@ -9,13 +10,19 @@ from core.wire.payloads import ElevatorEvent, ElevatorEventType
 def fault_of(observation: Observation) -> FaultRaised | FaultCleared | None:
     """Return what ``observation`` says of a fault, ``None`` when it says nothing of one; late ones count too."""
     body = observation.body
-    if not isinstance(body, ElevatorEvent) or body.source is None or body.code is None:
+    if not isinstance(body, ElevatorEvent) or body.source is None:
         return None
-    code = str(body.code)
     # An episode that a clock ahead has begun in the future could not end before.
     at = min(observation.at, observation.received_at)
+    if body.type is ElevatorEventType.FAULTS_CLEARED:
+        return FaultCleared(observation.device, body.source, None, at)
+    code = str(body.code)
+    if body.type is ElevatorEventType.FAULT_CLEARED:
+        return FaultCleared(observation.device, body.source, code, at)
     if body.type is ElevatorEventType.FAULT_RAISED:
         meaning = meaning_of(body.source, code)
+        if meaning.severity is None or not isinstance(meaning.kind, FaultKind):
+            return None
         return FaultRaised(
             observation.device,
             body.source,
@@ -25,6 +32,9 @@ def fault_of(observation: Observation) -> FaultRaised | FaultCleared | None:
             at,
             observation.late,
         )
-    if body.type is ElevatorEventType.FAULT_CLEARED:
-        return FaultCleared(observation.device, body.source, code, at)
     return None
+
+
+def is_unknown(fault: FaultRaised | FaultCleared) -> bool:
+    """Tell whether ``fault`` began with a code that no list knows."""
+    return isinstance(fault, FaultRaised) and not is_known(fault.source, fault.code)

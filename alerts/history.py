@@ -104,6 +104,17 @@ class FaultRow(Struct, frozen=True):
     late: bool
 
 
+class UnknownCodeRow(Struct, frozen=True):
+    """A code that a device sent and no code list knows, with how often a fault began with it."""
+
+    device: DeviceKey
+    source: str
+    code: str
+    episodes: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
 class AlertFilter(Struct, frozen=True):
     """Every field narrows; ``None`` does not. Times are half open: since <= fired_at < until.
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
+from operator import attrgetter
 
 import msgspec
 from msgspec import Struct
@@ -23,7 +25,7 @@ from core.wire.payloads import (
     ThermalTelemetry,
 )
 
-Value = float | int | bool | str | tuple[float, float]
+Value = float | int | bool | str | tuple[float | str, ...]
 # Messages are kept as they are until somebody asks; a burst beyond this is folded at once, to bound the memory.
 _WAITING_AT_MOST = 64
 # A device that names a new part with every message must not fill the records; a camera has 64 regions at most.
@@ -32,6 +34,7 @@ _EVENT = "event"
 """The signal under which the newest event of a part stands."""
 # Of a gate only the event: a card is a person's, and who passed stands in the gate's log with its own retention.
 _CAR = tuple(name for name in ElevatorTelemetry.__struct_fields__ if name not in ("at", "seq"))
+_CAMERA = tuple(name for name in ThermalTelemetry.__struct_fields__ if name not in ("at", "seq", "regions"))
 _REGION = tuple(name for name in Region.__struct_fields__ if name != "region")
 
 
@@ -128,21 +131,42 @@ def _merge(sight: _Sight) -> None:
     """Merge what waits, newest first, looking in older messages only for signals that no newer one carried."""
     parts = sight.state.parts
     filled: set[tuple[str, str]] = set()
-    wanted: dict[tuple[str, type], tuple[str, ...]] = {}
+    wanted: dict[tuple[str, type], _Wanted] = {}
     for observation in sorted(sight.waiting, key=_instant)[::-1]:
         for part, body, names in _sources(observation.body):
-            left = wanted.get((part, type(body)), names)
-            if not left:
-                continue
+            left = wanted.get((part, type(body))) or _wanted(names)
             signals = _part(parts, part)
-            carried = [name for name in left if getattr(body, name) is not None]
-            wanted[part, type(body)] = tuple(name for name in left if name not in carried)
+            if left.carried_by(body) == left.nothing:
+                continue  # Signals that the newest message does not carry are mostly never sent.
+            carried = [name for name in left.names if getattr(body, name) is not None]
+            wanted[part, type(body)] = _wanted(tuple(name for name in left.names if name not in carried))
             for name in carried:
                 label = _EVENT if name == "type" else name
                 if (part, label) not in filled:
                     filled.add((part, label))
                     _set(signals, label, getattr(body, name), _instant(observation), observation.received_at)
     sight.waiting.clear()
+
+
+# `attrgetter` of one name returns no tuple, and of none it does not exist.
+_PADDING = ("__class__", "__class__")
+
+
+class _Wanted:
+    """Signals that are looked for, with what `carried_by` returns for a message that carries none of them."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self._read = attrgetter(*names, *_PADDING)
+        self.nothing = (None,) * len(names)
+
+    def carried_by(self, body: Body | Region) -> tuple[object, ...]:
+        """Return the values, `None` where ``body`` carries none."""
+        found: tuple[object, ...] = self._read(body)
+        return found[: -len(_PADDING)]
+
+
+_wanted = lru_cache(maxsize=1_024)(_Wanted)
 
 
 def _set(signals: dict[str, Latest], name: str, value: Value, at: datetime, received_at: datetime) -> None:
@@ -169,9 +193,9 @@ def _sources(body: Body) -> Iterable[tuple[str, Body | Region, tuple[str, ...]]]
             return (("", body, _CAR),)
         case ThermalTelemetry():
             regions = [(region.region, region, _REGION) for region in body.regions]
-            return [("", body, ("ambient_celsius",)), *regions]
+            return [("", body, _CAMERA), *regions]
         case ElevatorEvent():
-            return (("", body, ("type", "service_mode", "floor")),)
+            return (("", body, ("type", "service_mode", "main_power", "floor")),)
         case GateEvent():
             return ((body.door, body, ("type",)),)
         case ThermalEvent():

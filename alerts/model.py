@@ -117,11 +117,14 @@ class FaultRaised(Struct, frozen=True):
 
 
 class FaultCleared(Struct, frozen=True):
-    """A fault ended: closes the newest open episode of (device, source, code) raised at or before ``cleared_at``."""
+    """A fault ended: closes the newest open episode of (device, source, code) raised at or before ``cleared_at``.
+
+    Without a ``code``, no fault of the list ``source`` stands any more: closes all open ones of the device.
+    """
 
     device: DeviceKey
     source: str
-    code: str
+    code: str | None
     cleared_at: datetime
 
 

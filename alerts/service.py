@@ -11,7 +11,7 @@ import structlog
 
 from alerts import clocks
 from alerts.engine import Engine
-from alerts.faults import fault_of
+from alerts.faults import fault_of, is_unknown
 from alerts.inventory import Inventory
 from alerts.live import LiveView
 from alerts.model import Commit, FaultCleared, FaultRaised, Transition
@@ -69,6 +69,8 @@ class AlertStats:
     inventory_version: int = -1
     """Of the facts of devices in force; -1 while there are none."""
     inventory_problem: str = ""
+    unknown_codes: int = 0
+    """Messages of a fault with a code that no list knows."""
     forgotten: int = 0
     """Unknown devices that made room for others, or said nothing for long."""
 
@@ -293,6 +295,7 @@ class AlertService:
                 self._take_forgotten()
                 if (fault := fault_of(observation)) is not None:
                     self._faults.append(fault)
+                    self.stats.unknown_codes += is_unknown(fault)
         self.stats.evaluated += len(entries)
 
     def _take_forgotten(self) -> None:

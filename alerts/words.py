@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from core.faults import meaning_of
+from core.code_lists import meaning_of
 
 FAULT_SEPARATOR = "\x1f"
 """Parts source and code in the identity of a fault; no code list contains it."""
@@ -10,10 +10,16 @@ FAULT_SEPARATOR = "\x1f"
 _SIGNALS = {
     "service_mode": ("服务模式", "service mode", ""),
     "direction": ("轿厢方向", "car direction", ""),
+    "motion": ("轿厢运动", "car motion", ""),
     "floor": ("楼层", "floor", ""),
+    "car_calls": ("轿内登记楼层", "car calls", ""),
     "position_metres": ("轿厢位置", "car position", " m"),
     "speed_mps": ("轿厢速度", "car speed", " m/s"),
+    "levelling_error_metres": ("平层误差", "levelling error", " m"),
     "door_state": ("轿门", "car door", ""),
+    "door_position_fraction": ("轿门开度", "door position", ""),
+    "light_curtain_interrupted": ("光幕被遮挡", "light curtain interrupted", ""),
+    "landing_doors_open": ("打开的层门", "landing doors open", ""),
     "door_zone": ("在开锁区", "in the door zone", ""),
     "passenger_present": ("轿厢有人", "someone in the car", ""),
     "load_kilograms": ("载重", "load", " kg"),
@@ -21,10 +27,14 @@ _SIGNALS = {
     "door_cycle_count": ("开门次数", "door cycles", ""),
     "running_seconds": ("运行时间", "running time", " s"),
     "main_power": ("主电源", "mains power", ""),
+    "motor_celsius": ("电动机温度", "motor temperature", " °C"),
     "maximum_celsius": ("最高温度", "maximum temperature", " °C"),
     "minimum_celsius": ("最低温度", "minimum temperature", " °C"),
     "average_celsius": ("平均温度", "average temperature", " °C"),
+    "charger_current_amperes": ("充电电流", "charger current", " A"),
     "ambient_celsius": ("环境温度", "ambient temperature", " °C"),
+    "shutter_closed": ("热像仪快门关闭", "camera shutter closed", ""),
+    "smoke_detected": ("检测到烟雾", "smoke detected", ""),
 }
 _VALUES = {
     "stopped": "停止",
@@ -55,6 +65,9 @@ _SAID: dict[tuple[str, object], tuple[str, str]] = {
     ("direction", "stopped"): ("轿厢静止", "the car stands still"),
     ("direction", "up"): ("轿厢上行", "the car goes up"),
     ("direction", "down"): ("轿厢下行", "the car goes down"),
+    ("motion", "stopped"): ("轿厢静止", "the car stands still"),
+    ("motion", "up"): ("轿厢上行", "the car goes up"),
+    ("motion", "down"): ("轿厢下行", "the car goes down"),
     ("main_power", True): ("主电源正常", "mains power is on"),
     ("main_power", False): ("主电源断电", "mains power is off"),
     ("service_mode", "stopped"): ("电梯停止服务", "the lift is out of service"),
@@ -69,6 +82,8 @@ _SAID: dict[tuple[str, object], tuple[str, str]] = {
 _EVENTS = {
     "fault_raised": ("发生故障", "fault raised"),
     "fault_cleared": ("故障解除", "fault cleared"),
+    "faults_cleared": ("故障全部解除", "all faults cleared"),
+    "main_power_changed": ("主电源状态改变", "mains power changed"),
     "alarm_released": ("轿厢报警按钮复位", "car alarm button released"),
     "alarm_reset": ("现场已解除轿厢报警", "end of the car alarm set at the lift"),
     "alarm_tested": ("轿厢报警装置自检通过", "car alarm tested"),
@@ -88,6 +103,10 @@ _EVENTS = {
     "door_closed": ("门关闭", "door closed"),
     "exit_button": ("出门按钮", "exit button pressed"),
     "tailgating": ("尾随通行", "tailgating"),
+    "reader_fault": ("读卡器故障", "reader does not work"),
+    "reader_fault_cleared": ("读卡器恢复", "reader works again"),
+    "scheduled_unlock_started": ("定时常开开始", "scheduled unlocking began"),
+    "scheduled_unlock_ended": ("定时常开结束", "scheduled unlocking ended"),
     "power_lost": ("外部供电中断，改由电池供电", "mains power lost, running on battery"),
     "power_restored": ("外部供电恢复", "mains power is back"),
     "battery_low": ("电池电量低", "battery low"),

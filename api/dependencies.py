@@ -31,6 +31,7 @@ from api.ports import (
     TelemetryReader,
     TestSender,
     Tokens,
+    UnknownCodes,
 )
 from api.voice_ice import IceSettings
 from core.clock import Clock
@@ -95,6 +96,7 @@ class Dependencies:
     suppressions: Suppressions
     registry: RegistryStore
     quality: QualityReader
+    codes: UnknownCodes
     outbox: OutboxView
     rota: RotaOverrides
     receivers: FailingReceivers

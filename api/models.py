@@ -6,14 +6,15 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from alerts.history import AlertRow, DeviceRow, FaultRow, TransitionRow
+from alerts.history import AlertRow, DeviceRow, FaultRow, TransitionRow, UnknownCodeRow
 from alerts.inventory import DeviceFacts
 from alerts.model import AlertState, Severity, TransitionKind
 from api.facts import Facts
 from api.ports import LedgerEntry, QuarantinedMessage
 from api.times import Utc
+from core.code_lists import is_known_list, meaning_of
 from core.devices import DeviceKey, DeviceKind
-from core.faults import FaultKind, meaning_of
+from core.faults import FaultKind
 
 
 class Bilingual(BaseModel):
@@ -39,7 +40,9 @@ class DeviceName(BaseModel):
 class Reading(BaseModel):
     """The newest value of one signal."""
 
-    value: bool | int | float | str | list[float] = Field(description="A place in a picture is a pair of fractions.")
+    value: bool | int | float | str | list[float] | list[str] = Field(
+        description="A place in a picture is a pair of fractions; floors are a list of texts."
+    )
     at: Utc
 
 
@@ -213,6 +216,36 @@ class Fault(BaseModel):
             cleared_at=row.cleared_at,
             late=row.late,
         )
+
+
+class UnknownCode(BaseModel):
+    """A code that a device sent and no code list knows: its fault is *other fault* until a list says more."""
+
+    device: DeviceName
+    source: str = Field(description="The code list that the device named.")
+    known_list: bool = Field(description="Whether there is a list of that name; only this code is missing in it.")
+    code: str
+    episodes: int = Field(description="How many faults began with it; one told again before its end is the same.")
+    first_seen_at: Utc
+    last_seen_at: Utc = Field(description="When the newest of them began.")
+
+    @classmethod
+    def of(cls, row: UnknownCodeRow) -> Self:
+        return cls(
+            device=DeviceName.of(row.device),
+            source=row.source,
+            known_list=is_known_list(row.source),
+            code=row.code,
+            episodes=row.episodes,
+            first_seen_at=row.first_seen_at,
+            last_seen_at=row.last_seen_at,
+        )
+
+
+class UnknownCodes(BaseModel):
+    """Codes that no list knows, the newest first (at most 1,000)."""
+
+    codes: list[UnknownCode]
 
 
 class LedgerDay(BaseModel):

@@ -14,6 +14,7 @@ from alerts.history import FaultFilter as FaultFilter
 from alerts.history import FaultRow as FaultRow
 from alerts.history import NotifiedRow, PersonTestRow, RotaOverrideRow, RuleRevisionRow
 from alerts.history import TransitionRow as TransitionRow
+from alerts.history import UnknownCodeRow as UnknownCodeRow
 from alerts.inventory import DeviceFacts, Inventory
 from alerts.rules.book import RuleInForce
 from core.devices import DeviceKey
@@ -71,6 +72,14 @@ class Records(Protocol):
 
     async def alert_position(self) -> int:
         """Return the journal position up to which alerts have been decided."""
+        ...
+
+
+class UnknownCodes(Protocol):
+    """Which codes of lifts no code list knows. Raises `TemporaryError` when the records are away."""
+
+    async def unknown_codes(self, community: str | None, limit: int) -> list[UnknownCodeRow]:
+        """Return them by device, the newest first; at most ``limit``."""
         ...
 
 

@@ -28,7 +28,7 @@ from core.wire.topics import ROOT, WORD
 
 Json = dict[str, Any]
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 HEADER = "# Generated from the code by `python -m app.asyncapi`; do not edit.\n"
 # The MQTT bindings' own version, published with AsyncAPI 3.0.
 BINDING_VERSION = "0.2.0"
@@ -64,7 +64,12 @@ _ASKED_AT = "When it was asked, RFC 3339 in UTC. What is older than an hour is t
 
 # What `__post_init__` of the structs asks beyond types and ranges, said in JSON Schema.
 _CONDITIONS: dict[str, list[tuple[list[str], list[str]]]] = {
-    "ElevatorEvent": [(["fault_raised", "fault_cleared"], ["source", "code"]), (["mode_changed"], ["service_mode"])],
+    "ElevatorEvent": [
+        (["fault_raised", "fault_cleared"], ["source", "code"]),
+        (["faults_cleared"], ["source"]),
+        (["mode_changed"], ["service_mode"]),
+        (["main_power_changed"], ["main_power"]),
+    ],
     "GateEvent": [(["denied"], ["reason"])],
     "GatewayEvent": [(["controller_lost", "controller_restored"], ["controller"])],
 }

@@ -49,12 +49,28 @@ EXAMPLES: dict[tuple[DeviceKind, Channel], dict[str, Body]] = {
             load_kilograms=152.0,
             trip_count=218904,
             door_cycle_count=431077,
-        )
+        ),
+        "arriving": ElevatorTelemetry(
+            at=_AT,
+            seq=4718,
+            direction=Direction.UP,
+            motion=Direction.STOPPED,
+            floor="5",
+            car_calls=["7", "B1"],
+            levelling_error_metres=0.004,
+            door_state=DoorState.OPENING,
+            door_position_fraction=0.3,
+            light_curtain_interrupted=False,
+            landing_doors_open=["5"],
+            motor_celsius=61.5,
+        ),
     },
     (DeviceKind.ELEVATOR, Channel.EVENT): {
         "fault": ElevatorEvent(
             at=_AT, seq=4712, type=ElevatorEventType.FAULT_RAISED, source="gbt24476-2017", code="4", floor="3"
         ),
+        "no-fault-left": ElevatorEvent(at=_AT, seq=4719, type=ElevatorEventType.FAULTS_CLEARED, source="gbt24476-2017"),
+        "power-cut": ElevatorEvent(at=_AT, seq=4720, type=ElevatorEventType.MAIN_POWER_CHANGED, main_power=False),
         "alarm-button": ElevatorEvent(at=_AT, seq=4713, type=ElevatorEventType.ALARM_PRESSED),
         "end-of-alarm": ElevatorEvent(at=_AT, seq=4715, type=ElevatorEventType.ALARM_RESET),
         "alarm-tested": ElevatorEvent(at=_AT, seq=4716, type=ElevatorEventType.ALARM_TESTED),
@@ -66,6 +82,8 @@ EXAMPLES: dict[tuple[DeviceKind, Channel], dict[str, Body]] = {
     (DeviceKind.ELEVATOR, Channel.PRESENCE): PRESENCE,
     (DeviceKind.GATE, Channel.EVENT): {
         "forced-open": GateEvent(at=_AT, seq=139, type=GateEventType.FORCED_OPEN, door="1"),
+        "reader-fault": GateEvent(at=_AT, seq=141, type=GateEventType.READER_FAULT),
+        "unlocked-by-timetable": GateEvent(at=_AT, seq=142, type=GateEventType.SCHEDULED_UNLOCK_STARTED),
         "denied": GateEvent(
             at=_AT, seq=140, type=GateEventType.DENIED, reason=DenialReason.EXPIRED, credential="card-0007"
         ),
@@ -76,8 +94,15 @@ EXAMPLES: dict[tuple[DeviceKind, Channel], dict[str, Body]] = {
             at=_AT,
             seq=88,
             ambient_celsius=24.0,
+            smoke_detected=False,
             regions=[
-                Region(region="row-a", maximum_celsius=31.5, average_celsius=26.2, hotspot=(0.42, 0.61)),
+                Region(
+                    region="row-a",
+                    maximum_celsius=31.5,
+                    average_celsius=26.2,
+                    hotspot=(0.42, 0.61),
+                    charger_current_amperes=12.5,
+                ),
                 Region(region="row-b", maximum_celsius=28.0),
             ],
         )

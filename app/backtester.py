@@ -13,6 +13,7 @@ from alerts.rules import Rule, RuleError
 from alerts.rules.loading import load_file, load_rule
 from app import wiring
 from app.backtest import Sources, Span, TakesTooLong, run_backtest
+from app.code_lists import put_in_force
 from app.opening import open_records
 from app.replay import JournalHistory, Points
 from app.rule_source import RuleSource
@@ -44,6 +45,7 @@ async def opened(settings: Settings, *, upgrading: bool) -> AsyncIterator[Opened
     try:
         await (open_records(database, settings) if upgrading else database.open())
         rules = wiring.rule_source(settings, database)
+        await asyncio.to_thread(put_in_force, settings.codes.files)
         history = None
         # Opening would make an empty one.
         if settings.journal_path.exists():

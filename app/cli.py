@@ -16,6 +16,7 @@ import structlog
 import typer
 
 from app import (
+    code_lists,
     descriptors,
     drill_cli,
     emergency_cli,
@@ -54,6 +55,7 @@ for command in (drill_cli.drill, operations_cli.backup, operations_cli.restore, 
     cli.command()(command)
 _token = typer.Typer(help="Names and tokens that may use the API.", no_args_is_help=True)
 cli.add_typer(rules_cli.cli, name="rules")
+cli.add_typer(code_lists.cli, name="codes")
 cli.add_typer(plan_cli.cli, name="plan")
 cli.add_typer(emergency_cli.cli, name="emergency")
 cli.add_typer(_token, name="token")

@@ -96,7 +96,7 @@ def going_on_built_in(kept: GoodConfiguration, misfit: PermanentError) -> str:
     return f"; the last good version, of {since}, cannot be used either ({misfit}): in force is the built-in one"
 
 
-def components(*, rules: str, plan: str, emergency: str) -> dict[str, str]:
+def components(*, rules: str, plan: str, emergency: str, codes: str = "") -> dict[str, str]:
     """Return the components of a part's pulse that are not as they should be: ``configuration/KIND``."""
-    said = {"rules": rules, "plan": plan, "emergency": emergency}
+    said = {"rules": rules, "plan": plan, "emergency": emergency, "codes": codes}
     return {f"configuration/{kind}": problem for kind, problem in said.items() if problem}

@@ -127,6 +127,12 @@ class RulesSettings(Section):
     files: list[Path] = Field([], description="Further rule files, YAML, or folders of them")
 
 
+class CodesSettings(Section):
+    """What the codes of lifts mean, beside the lists that come with Anju."""
+
+    files: list[Path] = Field([], description="Code lists of the site, YAML, or folders of them; read at the start")
+
+
 class DevicesSettings(Section):
     """How many devices that nobody registered are remembered (decision 0016)."""
 
@@ -282,6 +288,7 @@ class Settings(BaseSettings):
     influx: InfluxSettings = InfluxSettings()
     records: RecordsSettings = RecordsSettings()
     rules: RulesSettings = RulesSettings()
+    codes: CodesSettings = CodesSettings()
     devices: DevicesSettings = DevicesSettings()
     floods: FloodSettings = FloodSettings()
     notify: NotifySettings = NotifySettings()

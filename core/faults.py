@@ -1,4 +1,8 @@
-"""Fault kinds, and one mapping table per source: the same number means different things in different feeds."""
+"""What a code of a lift can mean: the same number means different things in different feeds, so each source has a list.
+
+A code of class *event*, and the alarm button, is no fault: `core.code_events` turns a message that carries one into
+the event it stands for. The lists are data: `core.code_lists` reads and checks them.
+"""
 
 from enum import StrEnum
 
@@ -17,8 +21,11 @@ class FaultKind(StrEnum):
     POSITION_LOST = "position_lost"
     RESTART_PREVENTED = "restart_prevented"
     MAIN_POWER_OFF = "main_power_off"
+    """Only of faults kept before codes of class *event* became events; now `main_power_changed` says it."""
     HIT_BOTTOM = "hit_bottom"
     HIT_TOP = "hit_top"
+    TRAPPED = "trapped"
+    """At level or not: the feed does not tell."""
     TRAPPED_AT_LEVEL = "trapped_at_level"
     TRAPPED_OFF_LEVEL = "trapped_off_level"
     OVERSPEED = "overspeed"
@@ -27,7 +34,32 @@ class FaultKind(StrEnum):
     REPEATED_DOOR_OPERATION = "repeated_door_operation"
     BRAKE = "brake"
     DOOR_LOCK_OPEN = "door_lock_open"
+    DEVICE_OFFLINE = "device_offline"
     OTHER = "other"
+
+
+class EventKind(StrEnum):
+    """What a code says that is no fault."""
+
+    NO_FAULT = "no_fault"
+    BACK_TO_AUTOMATIC = "back_to_automatic"
+    MAIN_POWER_OFF = "main_power_off"
+    OUT_OF_SERVICE = "out_of_service"
+    INSPECTION = "inspection"
+    FIRE_RECALL = "fire_recall"
+    FIREFIGHTER = "firefighter"
+    EMERGENCY_POWER = "emergency_power"
+    EARTHQUAKE = "earthquake"
+    ALARM_BUTTON = "alarm_button"
+    EBIKE_IN_CAR = "ebike_in_car"
+
+
+class CodeClass(StrEnum):
+    """How a list itself sorts its codes."""
+
+    FAULT = "fault"
+    EVENT = "event"
+    ALARM = "alarm"
 
 
 class FaultSeverity(StrEnum):
@@ -38,42 +70,11 @@ class FaultSeverity(StrEnum):
     MINOR = "minor"
 
 
-class FaultMeaning(Struct, frozen=True):
-    """A normalised kind with its severity and its names for people."""
+class CodeMeaning(Struct, frozen=True):
+    """A normalised kind with its names for people. ``severity`` is that of a fault; an event has none of its own."""
 
-    kind: FaultKind
-    severity: FaultSeverity
+    code_class: CodeClass
+    kind: FaultKind | EventKind
+    severity: FaultSeverity | None
     zh: str
     en: str
-
-
-_CRITICAL, _MAJOR, _MINOR = FaultSeverity.CRITICAL, FaultSeverity.MAJOR, FaultSeverity.MINOR
-_UNKNOWN = FaultMeaning(FaultKind.OTHER, _MAJOR, "其他故障", "other fault")
-
-# GB/T 24476-2017 message codes, as two independent code bases implement them; 91-93 are the Chongqing platform's.
-# Severities are ours: critical where a person can be hurt or is shut in, major where the lift is out of use.
-_GBT_24476_2017 = {
-    "1": FaultMeaning(FaultKind.SAFETY_CHAIN_OPEN, _CRITICAL, "运行时安全回路断路", "safety chain open while running"),
-    "2": FaultMeaning(FaultKind.DOOR_CLOSE_FAILURE, _MAJOR, "关门故障", "door close failure"),
-    "3": FaultMeaning(FaultKind.DOOR_OPEN_FAILURE, _MAJOR, "开门故障", "door open failure"),
-    "4": FaultMeaning(
-        FaultKind.STOPPED_OUTSIDE_DOOR_ZONE, _CRITICAL, "轿厢在开锁区域外停止", "car stopped outside unlocking zone"
-    ),
-    "5": FaultMeaning(FaultKind.UNINTENDED_MOVEMENT, _CRITICAL, "轿厢意外移动", "unintended car movement"),
-    "6": FaultMeaning(
-        FaultKind.MOTOR_RUN_TIME_LIMIT, _MAJOR, "电动机运转时间限制器动作", "motor run-time limiter tripped"
-    ),
-    "7": FaultMeaning(FaultKind.POSITION_LOST, _MAJOR, "楼层位置丢失", "floor position lost"),
-    "8": FaultMeaning(FaultKind.RESTART_PREVENTED, _MAJOR, "防止电梯再运行故障", "other fault that prevents restart"),
-    "41": FaultMeaning(FaultKind.MAIN_POWER_OFF, _MAJOR, "主电源断电", "main power off"),
-    "91": FaultMeaning(FaultKind.HIT_BOTTOM, _CRITICAL, "蹲底", "hit bottom"),
-    "92": FaultMeaning(FaultKind.HIT_TOP, _CRITICAL, "冲顶", "hit top"),
-    "93": FaultMeaning(FaultKind.TRAPPED_AT_LEVEL, _CRITICAL, "平层关人", "trapped at level"),
-}
-
-_SOURCES = {"gbt24476-2017": _GBT_24476_2017}
-
-
-def meaning_of(source: str, code: str) -> FaultMeaning:
-    """Return what ``code`` means in the list ``source``; an unknown pair is *other fault*, major, never an error."""
-    return _SOURCES.get(source, {}).get(code, _UNKNOWN)

@@ -52,10 +52,16 @@ FAMILIES: dict[str, Family] = {
                 "seq": _I,
                 "service_mode": _T,
                 "direction": _T,
+                "motion": _T,
                 "floor": _T,
+                "car_calls": _T,
                 "position_metres": _F,
                 "speed_mps": _F,
+                "levelling_error_metres": _F,
                 "door_state": _T,
+                "door_position_fraction": _F,
+                "light_curtain_interrupted": _B,
+                "landing_doors_open": _T,
                 "door_zone": _B,
                 "passenger_present": _B,
                 "load_kilograms": _F,
@@ -63,12 +69,22 @@ FAMILIES: dict[str, Family] = {
                 "door_cycle_count": _I,
                 "running_seconds": _I,
                 "main_power": _B,
+                "motor_celsius": _F,
                 "extra": _T,
             },
         ),
         Family(
             "elevator_event",
-            {"seq": _I, "type": _T, "source": _T, "code": _T, "service_mode": _T, "floor": _T, "extra": _T},
+            {
+                "seq": _I,
+                "type": _T,
+                "source": _T,
+                "code": _T,
+                "service_mode": _T,
+                "main_power": _B,
+                "floor": _T,
+                "extra": _T,
+            },
         ),
         Family("gate_event", {"seq": _I, "type": _T, "reason": _T, "credential": _T, "extra": _T}),
         Family(
@@ -80,7 +96,10 @@ FAMILIES: dict[str, Family] = {
                 "average_celsius": _F,
                 "hotspot_x": _F,
                 "hotspot_y": _F,
+                "charger_current_amperes": _F,
                 "ambient_celsius": _F,
+                "shutter_closed": _B,
+                "smoke_detected": _B,
                 "extra": _T,
             },
         ),
@@ -92,6 +111,9 @@ FAMILIES: dict[str, Family] = {
         Family("presence", {"seq": _I, "status": _T, "extra": _T}),
     )
 }
+
+LISTS = frozenset({"car_calls", "landing_doors_open"})
+"""Signals that are lists of texts: kept as JSON."""
 
 
 class Aggregate(StrEnum):

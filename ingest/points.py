@@ -13,7 +13,7 @@ import msgspec
 from core.clock import to_microseconds
 from core.devices import DeviceKey
 from core.observations import Observation
-from core.telemetry import FAMILIES, Point, Value
+from core.telemetry import FAMILIES, LISTS, Point, Value
 from core.wire.payloads import (
     Body,
     ElevatorEvent,
@@ -26,6 +26,7 @@ from core.wire.payloads import (
     ThermalTelemetry,
 )
 
+_of_camera = attrgetter("ambient_celsius", "shutter_closed", "smoke_detected")
 Values = dict[str, Value]
 _HEARTBEAT: Values = {"extra": "{}"}
 
@@ -76,7 +77,7 @@ def _thermal_points(observation: Observation, body: ThermalTelemetry) -> list[Po
             point.values["hotspot_x"], point.values["hotspot_y"] = region.hotspot
         if body.seq is not None:
             point.values["seq"] = body.seq
-    if body.ambient_celsius is not None or observation.extra:
+    if observation.extra or any(value is not None for value in _of_camera(body)):
         points.append(_point(observation, "thermal", "", _camera(body)))
     return points
 
@@ -84,7 +85,8 @@ def _thermal_points(observation: Observation, body: ThermalTelemetry) -> list[Po
 def _reader(family: str, body: type[msgspec.Struct]) -> Callable[[Any], Values]:
     """Return a function from a body to those of the family's signals that it carries, in the family's order."""
     names = tuple(name for name in FAMILIES[family].signals if name in body.__struct_fields__)
-    texts = tuple(name for name in names if FAMILIES[family].signals[name].value == "text")
+    texts = tuple(name for name in names if FAMILIES[family].signals[name].value == "text" and name not in LISTS)
+    lists = tuple(name for name in names if name in LISTS)
     fetch = cast(Callable[[Any], tuple[Any, ...]], attrgetter(*names))
 
     def read(of: Any) -> Values:
@@ -93,6 +95,9 @@ def _reader(family: str, body: type[msgspec.Struct]) -> Callable[[Any], Values]:
             # Stores want plain text: an enum member is text too, but SQLite's driver takes a slow way for it.
             if name in values:
                 values[name] = str.__str__(values[name])
+        for name in lists:
+            if name in values:
+                values[name] = msgspec.json.encode(values[name]).decode()
         return values
 
     return read

@@ -12,9 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from core.clock import from_microseconds
+from core.code_events import as_said
 from core.devices import Channel, DeviceKey, DeviceKind
 from core.observations import Observation
-from core.telemetry import FAMILIES, Series, Value
+from core.telemetry import FAMILIES, LISTS, Series, Value
 from core.wire.payloads import (
     Body,
     ElevatorEvent,
@@ -99,8 +100,12 @@ def _observation(device: DeviceKey, family: str, nanoseconds: int, said: dict[st
     payload, channel, _ = _BODIES[family]
     at = from_microseconds(nanoseconds // 1_000)
     said.pop("extra", None)
+    for name in LISTS & said.keys():
+        said[name] = msgspec.json.decode(said[name])
     try:
         body = cast(Body, msgspec.convert(said | {"at": at}, payload))
     except msgspec.ValidationError:
         return None
+    if isinstance(body, ElevatorEvent):
+        as_said(body)  # What was kept before its code was known.
     return Observation(0, device, channel, at, at, body, nanoseconds % 1_000)

@@ -147,6 +147,16 @@ _RULES = {
         "Mend the file; until then the last good version is in force",
         "文件被拒绝，错误原文",
     ),
+    "configuration/codes": SystemRule(
+        "code-list-refused",
+        _MAJOR,
+        _AT_ONCE,
+        "故障代码表有误",
+        "A code list is refused",
+        "修正文件并重启；在此之前该文件中的代码按“其他故障”处理",
+        "Mend the file and restart; until then the codes of that file are *other fault*",
+        "文件被拒绝，错误原文",
+    ),
     "stored/": SystemRule(
         "unreadable-records",
         _MAJOR,

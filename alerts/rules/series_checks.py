@@ -10,11 +10,12 @@ from msgspec import Struct
 from alerts.rules.series import Expectation, Input, RuleTest, TestDevice
 from alerts.rules.shapes import shape_problem
 from alerts.rules.signals import payload_of
+from core.code_events import as_said
 from core.devices import Channel, DeviceKey
 from core.durations import microseconds
 from core.observations import Observation
 from core.shapes import Problem
-from core.wire.payloads import Body, Presence, PresenceStatus, Region
+from core.wire.payloads import Body, ElevatorEvent, Presence, PresenceStatus, Region
 
 # A Monday at midnight UTC; a test of a rule with a schedule says its own instant.
 BEGINS = datetime(2026, 1, 5, tzinfo=UTC)
@@ -74,6 +75,8 @@ def _observation(test: RuleTest, given: Input, received_at: datetime, position: 
     late_by = timedelta(microseconds=microseconds(given.late_by))
     at = received_at - late_by
     body = cast(Body, msgspec.convert({**fields, "at": at}, cast(type[Struct], payload_of(device.kind, channel))))
+    if isinstance(body, ElevatorEvent):
+        as_said(body)
     if isinstance(body, Presence) and body.status is PresenceStatus.OFFLINE:
         at = received_at
     late = late_by > _LATE_AFTER and channel is not Channel.PRESENCE

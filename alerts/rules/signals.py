@@ -7,6 +7,7 @@ import msgspec.inspect as wire
 from msgspec import Struct
 
 from core.devices import Channel, DeviceKind
+from core.telemetry import LISTS
 from core.wire.payloads import (
     ElevatorEvent,
     ElevatorTelemetry,
@@ -20,8 +21,8 @@ from core.wire.payloads import (
 
 # The upper bound of `core.wire.payloads.Counter`: whole numbers that a float holds exactly.
 _COUNTER_HIGH = 2**53
-# Neither is a reading: when, which one, and the list that is looked into region by region.
-_NOT_SIGNALS = frozenset({"at", "seq", "region", "regions", "hotspot"})
+# None is a reading that can be compared: when, which one, the list that is looked into region by region, and lists.
+_NOT_SIGNALS = frozenset({"at", "seq", "region", "regions", "hotspot"}) | LISTS
 _TELEMETRY: dict[DeviceKind, type[Struct] | None] = {
     DeviceKind.ELEVATOR: ElevatorTelemetry,
     DeviceKind.GATE: None,

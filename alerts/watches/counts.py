@@ -22,15 +22,15 @@ from alerts.watches.windows import (
     value_then,
 )
 from alerts.words import FAULT_SEPARATOR, event_names, signal_names, span_names
+from core.code_lists import meaning_of
 from core.devices import Channel
 from core.durations import microseconds
-from core.faults import meaning_of
 from core.observations import Observation
 
 # A device that reports endless different faults must not eat memory; the oldest is forgotten, and would count again.
 _KNOWN_AT_MOST = 24
 # What tells that a fault or an episode is over: the same one after that is another.
-_ENDS = frozenset({"fault_cleared", "episode_ended", "controller_restored"})
+_ENDS = frozenset({"fault_cleared", "faults_cleared", "episode_ended", "controller_restored"})
 # How many values a window keeps: enough to place its beginning to a sixteenth.
 _SAMPLES = 16
 # Ours: a gateway that goes on telling what stands does so every minute or few.
@@ -123,6 +123,8 @@ class CountWatch(OwnWatch):
 
     def _forget_one(self, leaf: Leaf, name: str) -> None:
         marks = known(leaf.opened)
+        if name.endswith(FAULT_SEPARATOR):
+            marks.clear()  # The end of all faults of a source; a mark does not tell of which source it is.
         marks.pop(mark_of(name), None)
         leaf.opened = pack_known(marks)
 

@@ -1,11 +1,13 @@
 """Which events a condition means, and what tells one happening from another of its kind."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from alerts.rules.conditions import Events, EventSeen
 from alerts.words import FAULT_SEPARATOR
-from core.faults import FaultMeaning, meaning_of
-from core.wire.payloads import Body, ElevatorEvent, GateEvent, GatewayEvent, ThermalEvent
+from core.code_lists import meaning_of
+from core.faults import CodeMeaning
+from core.wire.payloads import Body, ElevatorEvent, ElevatorEventType, GateEvent, GatewayEvent, ThermalEvent
 
 Event = ElevatorEvent | GateEvent | ThermalEvent | GatewayEvent
 
@@ -36,12 +38,18 @@ class EventFilter:
         source, separator, code = name.partition(FAULT_SEPARATOR)
         return not (self._of_faults and separator) or self._wanted(meaning_of(source, code))
 
-    def _wanted(self, meaning: FaultMeaning) -> bool:
+    def _wanted(self, meaning: CodeMeaning) -> bool:
         if self._severities and meaning.severity not in self._severities:
             return False
         if self._kinds and meaning.kind not in self._kinds:
             return False
         return meaning.kind not in self._not_kinds
+
+
+def with_end_of_all(clears_on: Iterable[str]) -> frozenset[str]:
+    """Return the types that end an event: what waits for the end of one fault also ends with the end of all."""
+    types = frozenset(clears_on)
+    return types | {ElevatorEventType.FAULTS_CLEARED} if ElevatorEventType.FAULT_CLEARED in types else types
 
 
 def event_of(body: Body) -> Event | None:
@@ -50,12 +58,17 @@ def event_of(body: Body) -> Event | None:
 
 
 def identity(event: Event) -> str:
-    """Return what tells this happening from others of its kind; empty where there can only be one."""
+    """Return what tells this happening from others of its kind; empty where there can only be one.
+
+    The end of all faults of a source is called by the source alone: the beginning of the names of those faults.
+    """
     match event:
         case ThermalEvent():
             return event.episode
         case GatewayEvent():
             return event.controller or ""
+        case ElevatorEvent(source=str() as source, type=ElevatorEventType.FAULTS_CLEARED):
+            return f"{source}{FAULT_SEPARATOR}"
         case ElevatorEvent(source=str() as source, code=str() as code) if event.type.value.startswith("fault_"):
             return f"{source}{FAULT_SEPARATOR}{code}"
     return ""

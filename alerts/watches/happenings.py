@@ -2,14 +2,14 @@
 
 from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.conditions import EventSeen
-from alerts.watches.events import Event, EventFilter, event_of, identity
+from alerts.watches.events import Event, EventFilter, event_of, identity, with_end_of_all
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.watches.windows import pack_standing, standing
 from alerts.words import FAULT_SEPARATOR, event_names, event_words
 from core.clock import to_microseconds
+from core.code_lists import meaning_of
 from core.devices import Channel
 from core.durations import microseconds
-from core.faults import meaning_of
 from core.observations import Observation
 
 # A device that reports endless different faults must not eat memory; the first ones, forty or more with their usual
@@ -26,7 +26,7 @@ class EventWatch(OwnWatch):
 
     def __init__(self, condition: EventSeen) -> None:
         self._filter = EventFilter(condition)
-        self._clears_on = frozenset(condition.clears_on)
+        self._clears_on = with_end_of_all(condition.clears_on)
         self._resolve_after = microseconds(condition.resolve_after)
         self._repeat_after = microseconds(condition.repeat_after)
         self.repeats = self._repeat_after > 0
@@ -122,5 +122,7 @@ class EventWatch(OwnWatch):
 
     def _clear(self, leaf: Leaf, event: Event) -> None:
         name, opened = identity(event), standing(leaf.opened)
+        if name.endswith(FAULT_SEPARATOR):
+            opened = {fault: ends for fault, ends in opened.items() if not fault.startswith(name)}
         opened.pop(name, None)
         leaf.opened = pack_standing(opened) if name else b""

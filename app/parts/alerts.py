@@ -9,6 +9,7 @@ from alerts.service import AlertService
 from app import descriptors, heartbeat, wiring
 from app.alarm_tests import LiftsInService, alarm_test_asking
 from app.calling import Calling
+from app.code_lists import put_in_force
 from app.disk import DISK_FULL, DiskWatch
 from app.doorbell import Doorbell, Poll, Waiting
 from app.heartbeat import Pulse
@@ -61,12 +62,14 @@ class Alerts:
         self.emergency: EmergencyService
         self.asking: AlarmTestAsking
         self.drills: DrillCalendar
+        self._codes_refused = ""
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[Mapping[str, Service]]:
         """Open files and connections; yield the services to run; close in the opposite order."""
         settings, clock = self._settings, self._clock
         await asyncio.to_thread(self.disks.prepare)
+        self._codes_refused = await asyncio.to_thread(put_in_force, settings.codes.files)
         journal = self.journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
         database, telemetry = wiring.records(settings), wiring.telemetry(settings)
         self.database, self.open_counts = database, OpenCounts(database, clock)
@@ -140,6 +143,7 @@ class Alerts:
                 "last_commit_seconds": stats.last_commit_seconds,
                 "decided_position": stats.position,
                 "unknown_devices": self.service.unknown_devices,
+                "unknown_fault_codes_total": stats.unknown_codes,
                 "unknown_devices_forgotten_total": stats.forgotten,
                 "calls_raised_total": calls.raised,
                 "calls_joined_total": calls.joined,
@@ -161,7 +165,7 @@ class Alerts:
     def refused(self) -> dict[str, str]:
         """Return which configuration is not in force as its files say it, by component, each with the reason."""
         plan, emergency = self.notifying.plan_problem, self.calling.source.problem
-        return components(rules=self.rules.refused, plan=plan, emergency=emergency)
+        return components(rules=self.rules.refused, plan=plan, emergency=emergency, codes=self._codes_refused)
 
     def _full_disk(self) -> str:
         return self.disks.problems.get(DISK_FULL, "")

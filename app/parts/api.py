@@ -14,6 +14,7 @@ from api.dependencies import Dependencies, EmergencyParts
 from app import descriptors, heartbeat, wiring
 from app.backtester import Backtester
 from app.calling import Calling
+from app.code_lists import put_in_force
 from app.disk import DiskWatch
 from app.heartbeat import Pulse
 from app.last_good import components
@@ -34,6 +35,7 @@ from storage.journal.sqlite import SqliteJournal
 from storage.records import (
     AlertActsAdapter,
     CallPointsAdapter,
+    CodesAdapter,
     ControllerCodesAdapter,
     DeskRecordsAdapter,
     OutboxAdapter,
@@ -81,6 +83,7 @@ class Api:
         """Open files and connections and take the port; yield the services to run; close in the opposite order."""
         settings, clock = self._settings, self._clock
         await asyncio.to_thread(self.disks.prepare)
+        await asyncio.to_thread(put_in_force, settings.codes.files)
         listening = listen(settings.api.host, settings.api.port)
         journal = await asyncio.to_thread(wiring.journal, settings, appending=False)
         database = self._database = wiring.records(settings)
@@ -140,6 +143,7 @@ class Api:
             suppressions=SuppressionsAdapter(database, clock),
             registry=self.registry,
             quality=QualityAdapter(database),
+            codes=CodesAdapter(database),
             outbox=outbox,
             rota=RotaOverridesAdapter(database),
             receivers=DeskRecordsAdapter(database, clock),

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 
 from app import descriptors, heartbeat, wiring
+from app.code_lists import put_in_force
 from app.disk import DiskWatch
 from app.doorbell import Doorbell
 from app.heartbeat import Pulse
@@ -43,6 +44,7 @@ class Ingest:
         """Open files and connections; yield the services to run; close in the opposite order."""
         settings, clock = self._settings, self._clock
         await asyncio.to_thread(self.disks.prepare)
+        await asyncio.to_thread(put_in_force, settings.codes.files)  # The part that decides tells what is wrong there.
         journal = self.journal = await asyncio.to_thread(wiring.journal, settings, appending=True)
         self._doorbell.attach()
         self._doorbell.ring(journal.last_position())

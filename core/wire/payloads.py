@@ -18,6 +18,19 @@ Metres = Annotated[float, Meta(ge=-200.0, le=1_000.0)]
 Kilograms = Annotated[float, Meta(ge=0.0, le=20_000.0)]
 # Radiometric cameras measure -40 to 2,000 °C at the widest.
 Celsius = Annotated[float, Meta(ge=-60.0, le=2_000.0)]
+Floor = Annotated[str, Meta(min_length=1, max_length=16)]
+"""A floor as it is called at the lift; sorted by the device's own list, never as a number."""
+# Without control characters, which the decoder refuses in other texts: a pattern costs nothing where there is no list.
+_PrintableFloor = Annotated[
+    str, Meta(min_length=1, max_length=16, pattern=r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028\u2029])")
+]
+Floors = Annotated[list[_PrintableFloor], Meta(max_length=128)]
+# Ours: half a storey; a car that stands further off is between floors, and its position says where.
+LevellingMetres = Annotated[float, Meta(ge=-2.0, le=2.0)]
+# Ours: windings of the highest common insulation class (H) end at 180 °C; twice that is a broken sensor.
+MotorCelsius = Annotated[float, Meta(ge=-60.0, le=400.0)]
+# Ours: a shed's feeder carries some hundred amperes at the most.
+Amperes = Annotated[float, Meta(ge=0.0, le=1_000.0)]
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
@@ -55,11 +68,17 @@ class Payload(Struct, kw_only=True):
 
 
 class ElevatorTelemetry(Payload):
-    """One reading of a lift. ``floor`` is free text ("B1", "G", "-1"); counters count since commissioning."""
+    """One reading of a lift. ``floor`` is free text ("B1", "G", "-1"); counters count since commissioning.
+
+    ``direction`` is the arrow that passengers see, ``motion`` how the car really moves: an arrow may point up while the
+    car stands. ``car_calls`` are the floors chosen in the car, ``landing_doors_open`` those whose landing door is open;
+    an empty list says that there are none. ``levelling_error_metres`` is the sill's distance from the landing, positive
+    above it; ``door_position_fraction`` is 0 for closed and 1 for fully open.
+    """
 
     service_mode: ServiceMode | None = None
     direction: Direction | None = None
-    floor: Annotated[str, Meta(min_length=1, max_length=16)] | None = None
+    floor: Floor | None = None
     position_metres: Metres | None = None
     speed_mps: Speed | None = None
     door_state: DoorState | None = None
@@ -70,11 +89,21 @@ class ElevatorTelemetry(Payload):
     door_cycle_count: Counter | None = None
     running_seconds: Counter | None = None
     main_power: bool | None = None
+    # Behind those that every lift sends: msgspec looks for the next key from the field of the last one onwards.
+    motion: Direction | None = None
+    car_calls: Floors | None = None
+    levelling_error_metres: LevellingMetres | None = None
+    door_position_fraction: Fraction | None = None
+    light_curtain_interrupted: bool | None = None
+    landing_doors_open: Floors | None = None
+    motor_celsius: MotorCelsius | None = None
 
 
 class ElevatorEventType(StrEnum):
     FAULT_RAISED = "fault_raised"
     FAULT_CLEARED = "fault_cleared"
+    FAULTS_CLEARED = "faults_cleared"
+    """No fault of the list ``source`` stands any more."""
     ALARM_PRESSED = "alarm_pressed"
     ALARM_RELEASED = "alarm_released"
     """The button was let go."""
@@ -85,6 +114,7 @@ class ElevatorEventType(StrEnum):
     ALARM_TEST_FAILED = "alarm_test_failed"
     """The alarm tried its test call, and the lift's own equipment found it failed."""
     MODE_CHANGED = "mode_changed"
+    MAIN_POWER_CHANGED = "main_power_changed"
     EBIKE_DETECTED = "ebike_detected"
     EBIKE_CLEARED = "ebike_cleared"
 
@@ -96,20 +126,26 @@ class ElevatorEvent(Payload):
     """Something that happened at a lift.
 
     A fault carries ``source`` (which code list: the same number means different things in different feeds) and the raw
-    ``code``; ``mode_changed`` carries ``service_mode``.
+    ``code``; ``faults_cleared`` the ``source``; ``mode_changed`` the ``service_mode``; ``main_power_changed`` the
+    ``main_power``.
     """
 
     type: ElevatorEventType
     source: Word | None = None
     code: Word | Annotated[int, Meta(ge=0, le=2**31)] | None = None
     service_mode: ServiceMode | None = None
-    floor: Annotated[str, Meta(min_length=1, max_length=16)] | None = None
+    main_power: bool | None = None
+    floor: Floor | None = None
 
     def __post_init__(self) -> None:
         if self.type in _FAULTS and (self.source is None or self.code is None):
             raise ValueError(f"{self.type.value} needs `source` and `code`")
         if self.type is ElevatorEventType.MODE_CHANGED and self.service_mode is None:
             raise ValueError("mode_changed needs `service_mode`")
+        if self.type is ElevatorEventType.MAIN_POWER_CHANGED and self.main_power is None:
+            raise ValueError("main_power_changed needs `main_power`")
+        if self.type is ElevatorEventType.FAULTS_CLEARED and self.source is None:
+            raise ValueError("faults_cleared needs `source`")
         if isinstance(self.code, int):
             self.code = str(self.code)
 
@@ -126,6 +162,12 @@ class GateEventType(StrEnum):
     DOOR_CLOSED = "door_closed"
     EXIT_BUTTON = "exit_button"
     TAILGATING = "tailgating"
+    READER_FAULT = "reader_fault"
+    """The card reader or keypad of the door does not work."""
+    READER_FAULT_CLEARED = "reader_fault_cleared"
+    SCHEDULED_UNLOCK_STARTED = "scheduled_unlock_started"
+    """The controller holds the door unlocked by its timetable: opening it without a credential is as planned."""
+    SCHEDULED_UNLOCK_ENDED = "scheduled_unlock_ended"
 
 
 class DenialReason(StrEnum):
@@ -151,20 +193,29 @@ class GateEvent(Payload):
 
 
 class Region(Struct, kw_only=True):
-    """Temperatures of one measured region; ``hotspot`` is (x, y) of the maximum as fractions of width and height."""
+    """Temperatures of one measured region; ``hotspot`` is (x, y) of the maximum as fractions of width and height.
+
+    ``charger_current_amperes`` is what the chargers of that region draw together.
+    """
 
     region: Word
     maximum_celsius: Celsius
     minimum_celsius: Celsius | None = None
     average_celsius: Celsius | None = None
     hotspot: tuple[Fraction, Fraction] | None = None
+    charger_current_amperes: Amperes | None = None
 
 
 class ThermalTelemetry(Payload):
-    """One look of a thermal camera: 1 to 64 regions and, where a sensor is there, the air's temperature."""
+    """One look of a thermal camera: 1 to 64 regions and, where a sensor is there, the air's temperature and smoke.
+
+    ``shutter_closed`` marks a look at the camera's own shutter: its temperatures are not those of the shed.
+    """
 
     regions: Annotated[list[Region], Meta(min_length=1, max_length=64)]
     ambient_celsius: Celsius | None = None
+    shutter_closed: bool | None = None
+    smoke_detected: bool | None = None
 
     def __post_init__(self) -> None:
         if len({region.region for region in self.regions}) != len(self.regions):

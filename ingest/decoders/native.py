@@ -7,10 +7,11 @@ from hashlib import blake2b
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
+from core.code_events import as_said
 from core.devices import Channel, DeviceKey, DeviceKind
 from core.observations import PAYLOAD_LIMIT_BYTES, Entry, Observation, Rejection, RejectionReason
 from core.wire import topics
-from core.wire.payloads import Body, GateEvent, Presence, PresenceStatus
+from core.wire.payloads import Body, ElevatorEvent, GateEvent, Presence, PresenceStatus
 from ingest.decoders.native_body import FORMATS, Extra, Format, Refused
 
 EXCERPT_BYTES = 512
@@ -49,9 +50,16 @@ class NativeDecoder:
             body, extra = form.decode(entry.payload, mask)
         except Refused as refused:
             return rejection_of(entry, refused.reason, refused.detail)
+        if channel is Channel.EVENT:
+            self._settle(body)
+        return self._observation(entry, device, channel, body, extra)
+
+    def _settle(self, body: Body) -> None:
+        """Put what an event may not keep, or says in a roundabout way, into its final form."""
         if isinstance(body, GateEvent) and body.credential is not None:
             body.credential = self._pseudonym(body.credential)
-        return self._observation(entry, device, channel, body, extra)
+        elif isinstance(body, ElevatorEvent):
+            as_said(body)
 
     def _observation(
         self, entry: Entry, device: DeviceKey, channel: Channel, body: Body, extra: Extra | None

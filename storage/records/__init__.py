@@ -5,6 +5,7 @@ from storage.records.alert_records import AlertRecordsAdapter as AlertRecordsAda
 from storage.records.alert_steps import AlertStepsAdapter as AlertStepsAdapter
 from storage.records.call_points import CallPointsAdapter as CallPointsAdapter
 from storage.records.call_records import CallRecordsAdapter as CallRecordsAdapter
+from storage.records.code_records import CodesAdapter as CodesAdapter
 from storage.records.controller_codes import ControllerCodesAdapter as ControllerCodesAdapter
 from storage.records.database import RecordsDatabase as RecordsDatabase
 from storage.records.desk_records import DeskRecordsAdapter as DeskRecordsAdapter

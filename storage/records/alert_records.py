@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from itertools import groupby
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Update, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.model import Commit, DeviceSighting, FaultCleared, FaultRaised, Snapshot, Transition
@@ -108,17 +108,25 @@ def _microseconds(skew: timedelta | None) -> int | None:
 
 async def _write_faults(connection: AsyncConnection, episodes: list[FaultRaised | FaultCleared]) -> None:
     """In order, in runs of the same sort: a fault may begin, end and begin again within one commit."""
-    for cleared, run in groupby(episodes, key=lambda episode: isinstance(episode, FaultCleared)):
+    for clear, run in groupby(episodes, key=_clearing):
         rows = [{**device_parts(episode.device), **_fault(episode)} for episode in run]
-        if cleared:
-            await run_many(connection, _CLEAR, [{f"its_{name}": value for name, value in row.items()} for row in rows])
-        else:
+        if clear is None:
             await run_many(connection, upsert_into(connection, faults).on_conflict_do_nothing(), rows)
+        else:
+            await run_many(connection, clear, [{f"its_{name}": value for name, value in row.items()} for row in rows])
+
+
+def _clearing(episode: FaultRaised | FaultCleared) -> Update | None:
+    """Return the statement that ``episode`` needs where it is an end."""
+    if isinstance(episode, FaultRaised):
+        return None
+    return _CLEAR_ALL if episode.code is None else _CLEAR
 
 
 def _fault(episode: FaultRaised | FaultCleared) -> Parameters:
     if isinstance(episode, FaultCleared):
-        return {"source": episode.source, "code": episode.code, "cleared_at": episode.cleared_at}
+        code = {} if episode.code is None else {"code": episode.code}
+        return {"source": episode.source, **code, "cleared_at": episode.cleared_at}
     return {
         "source": episode.source,
         "code": episode.code,
@@ -144,6 +152,15 @@ _CLEAR = (
         .order_by(_episode.c.raised_at.desc())
         .limit(1)
         .scalar_subquery()
+    )
+    .values(cleared_at=bindparam("its_cleared_at"))
+)
+_CLEAR_ALL = (
+    update(faults)
+    .where(
+        *(faults.c[name] == bindparam(f"its_{name}") for name in ("community", "device_kind", "device", "source")),
+        faults.c.cleared_at.is_(None),
+        faults.c.raised_at <= bindparam("its_cleared_at"),
     )
     .values(cleared_at=bindparam("its_cleared_at"))
 )

@@ -65,7 +65,7 @@ def raised(at: datetime, *, device: DeviceKey = LIFT, code: str = "2", late: boo
     return FaultRaised(device, "gbt24476-2017", code, kind, Severity.MAJOR, at, late)
 
 
-def cleared(at: datetime, *, device: DeviceKey = LIFT, code: str = "2") -> FaultCleared:
+def cleared(at: datetime, *, device: DeviceKey = LIFT, code: str | None = "2") -> FaultCleared:
     return FaultCleared(device, "gbt24476-2017", code, at)
 
 

@@ -170,6 +170,18 @@ EPISODES: list[tuple[str, list[FaultRaised | FaultCleared], list[tuple[datetime,
         [raised(START), raised(after(10)), raised(after(20)), cleared(after(15))],
         [(after(20), None), (after(10), after(15)), (START, None)],
     ),
+    (
+        "all of the list end",
+        [
+            raised(START),
+            raised(after(10)),
+            raised(after(11), code="7"),
+            raised(after(20)),
+            cleared(after(15), code=None),
+        ],
+        [(after(20), None), (after(11), after(15)), (after(10), after(15)), (START, after(15))],
+    ),
+    ("another list's end", [raised(START), replace(cleared(after(5), code=None), source="vendor")], [(START, None)]),
     ("another code ends", [raised(START), cleared(after(5), code="7")], [(START, None)]),
     ("another device's ends", [raised(START), cleared(after(5), device=OTHER_LIFT)], [(START, None)]),
 ]

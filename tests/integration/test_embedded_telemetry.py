@@ -112,9 +112,10 @@ async def test_a_refused_batch_leaves_nothing_and_the_next_one_is_whole(path: Pa
 async def test_a_family_that_gained_a_signal_gains_a_column(path: Path) -> None:
     await (await filled(path, lift(1, floor="1"))).close()
     with closing(sqlite3.connect(path)) as older:
-        older.execute("ALTER TABLE points_elevator DROP COLUMN main_power")
-    store = await filled(path, lift(2, main_power=True))
-    assert [one.signal for one in await store.latest(LIFT)] == ["floor", "main_power"]
+        for signal in ("main_power", "motion", "car_calls", "levelling_error_metres"):
+            older.execute(f"ALTER TABLE points_elevator DROP COLUMN {signal}")
+    store = await filled(path, lift(2, main_power=True, car_calls='["7","B1"]'))
+    assert [one.signal for one in await store.latest(LIFT)] == ["car_calls", "floor", "main_power"]
     await store.close()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from alerts.engine import Engine
 from alerts.model import Transition, TransitionKind
 from alerts.rules import Rule, load_rules
+from core.code_events import as_said
 from core.devices import Channel, DeviceKey, DeviceKind
 from core.observations import Observation
 from core.wire.payloads import (
@@ -79,6 +80,7 @@ class Talk:
             code=code,
             **fields,
         )
+        as_said(body)  # as the decoder does
         return self.say(seconds, LIFT, body, received=received, late=late)
 
     def gate(self, seconds: float, kind: GateEventType, door: str = "1") -> Observation:

@@ -1,6 +1,7 @@
 """The live view and the fault history: what is known of a device now, and what its faults were."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -165,14 +166,30 @@ FAULT = Talk().lift_event(0, Lift.FAULT_RAISED, "2", received=900, late=True)
             Talk().lift_event(298, Lift.FAULT_RAISED, "2", received=0),
             FaultRaised(LIFT, "gbt24476-2017", "2", "door_close_failure", Severity.MAJOR, instant(0), late=False),
         ),
+        (Talk().lift_event(3, Lift.FAULT_RAISED, "0"), FaultCleared(LIFT, "gbt24476-2017", None, instant(3))),
+        (Talk().lift_event(0, Lift.FAULT_RAISED, "44"), None),
         (Talk().lift_event(0, Lift.ALARM_PRESSED), None),
         (Talk().lift(0), None),
         (Talk().gate(0, Gate.TAMPER), None),
     ],
-    ids=["raised late", "cleared", "unknown list", "ahead", "alarm", "telemetry", "gate"],
+    ids=["raised late", "cleared", "unknown list", "ahead", "no fault", "a mode", "alarm", "telemetry", "gate"],
 )
 def test_faults(observation: Observation, expected: FaultRaised | FaultCleared | None) -> None:
     assert fault_of(observation) == expected
+
+
+def test_what_a_lift_and_a_camera_say_of_the_new_is_shown() -> None:
+    talk, view = Talk(), LiveView()
+    calls: dict[str, Any] = {"car_calls": ["7", "B1"], "landing_doors_open": []}
+    view.observe(talk.lift(0, direction="up", motion="stopped", **calls, light_curtain_interrupted=True))
+    view.observe(talk.lift_event(1, Lift.FAULT_RAISED, "41"))
+    shown = latest(view)[""]
+    assert {name: shown[name] for name in (*calls, "motion", "light_curtain_interrupted", "main_power")} == {
+        **calls,
+        "motion": "stopped",
+        "light_curtain_interrupted": True,
+        "main_power": False,
+    }
 
 
 def test_a_forgotten_device_is_shown_no_more_and_begins_anew() -> None:

@@ -130,20 +130,71 @@ def test_the_end_of_a_trapping_fault_may_get_lost() -> None:
     assert story(said, 300) == [(1, "trapped-passenger", "firing"), (60, "trapped-passenger", "resolved")]
 
 
+GBT, FLAGS, KINDS = "gbt24476-2017", "cn-flag-set", "anju"
+
+
 @pytest.mark.parametrize(
-    ("code", "expected"),
+    ("source", "code", "after", "expected"),
     [
-        ("1", "fault-critical"),
-        ("2", "fault-major"),
-        ("4", "stopped-outside-door-zone"),
-        ("41", "lift-power-off"),
-        ("93", "trapped-passenger"),
-        ("Err02", "fault-major"),
+        (GBT, "1", 0, "fault-critical"),
+        (GBT, "2", 0, "fault-major"),
+        (GBT, "4", 0, "stopped-outside-door-zone"),
+        (GBT, "41", 5, "lift-power-off"),
+        (GBT, "42", 60, "lift-out-of-service"),
+        (GBT, "43", 0, "lift-in-inspection"),
+        (GBT, "44", 0, "lift-fire-recall"),
+        (GBT, "45", 0, "lift-firefighter"),
+        (GBT, "46", 5, "lift-emergency-power"),
+        (GBT, "47", 0, "lift-earthquake"),
+        (GBT, "90", 0, "car-alarm-button"),
+        (GBT, "91", 0, "fault-critical"),
+        (GBT, "93", 0, "trapped-passenger"),
+        (GBT, "Err02", 0, "fault-major"),
+        (FLAGS, "1", 0, "trapped-passenger"),
+        (FLAGS, "5", 0, "fault-critical"),
+        (FLAGS, "8", 0, "moved-with-door-open"),
+        ("schindler", "0101", 0, "trapped-passenger"),
+        (KINDS, "brake", 0, "fault-critical"),
+        (KINDS, "door_lock_open", 0, "fault-critical"),
+        (KINDS, "repeated_door_operation", 0, "repeated-door-operation"),
+        (KINDS, "device_offline", 0, "fault-minor"),
+        (KINDS, "ebike_in_car", 0, "ebike-in-car"),
     ],
 )
-def test_each_fault_raises_exactly_one_alert(code: str, expected: str) -> None:
+def test_each_code_raises_exactly_one_alert(source: str, code: str, after: int, expected: str) -> None:
     talk = Talk()
-    assert story([talk.lift_event(0, Lift.FAULT_RAISED, code)], 200) == [(0, expected, "firing")]
+    said = talk.lift_event(0, Lift.FAULT_RAISED, code, source=source)
+    assert story([said], 200) == [(after, expected, "firing")]
+
+
+@pytest.mark.parametrize("code", ["0", "40"])
+def test_no_fault_and_back_to_automatic_raise_nothing(code: str) -> None:
+    talk = Talk()
+    assert story([talk.lift_event(at, Lift.FAULT_RAISED, code) for at in range(4)], 200) == []
+
+
+def test_no_fault_ends_all_faults_of_its_list_and_no_others() -> None:
+    talk = Talk()
+    said = [
+        talk.lift_event(0, Lift.FAULT_RAISED, "2"),
+        talk.lift_event(1, Lift.FAULT_RAISED, "5"),
+        talk.lift_event(2, Lift.FAULT_RAISED, "door_open_failure", source=KINDS),
+        talk.lift_event(10, Lift.FAULT_RAISED, "0"),
+        talk.lift_event(20, Lift.FAULT_CLEARED, "door_open_failure", source=KINDS),
+    ]
+    assert [each for each in story(said, 60) if each[1] != "frequent-faults"] == [
+        (0, "fault-major", "firing"),
+        (1, "fault-critical", "firing"),
+        (10, "fault-critical", "resolved"),
+        (20, "fault-major", "resolved"),
+    ]
+
+
+def test_events_told_as_faults_are_none_that_come_too_often() -> None:
+    talk = Talk()
+    codes = ["43", "40", "43", "40", "41", "90"]
+    said = [talk.lift_event(at * 400, Lift.FAULT_RAISED, code) for at, code in enumerate(codes)]
+    assert "frequent-faults" not in {rule for _, rule, _ in story(said, 3_000)}
 
 
 def test_the_alarm_button_is_heard_even_an_hour_late() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from alerts.history import DeviceRow, FaultRow
+from alerts.history import DeviceRow, FaultRow, UnknownCodeRow
 from api.series import MAXIMUM_POINTS
 from core.clock import to_microseconds
 from core.devices import DeviceKey, DeviceKind
@@ -196,6 +196,19 @@ def _faults(world: World) -> None:
         raised = START + timedelta(hours=number)
         ended = None if cleared is None else raised + timedelta(hours=cleared)
         world.records.fault_rows.append(FaultRow(number, device, source, code, kind, severity, raised, ended, False))
+
+
+async def test_codes_that_no_list_knows(lan: httpx.AsyncClient, world: World) -> None:
+    for hours, (source, code) in enumerate([("gbt24476-2017", "99"), ("vendor", "Err 02")]):
+        seen = START + timedelta(hours=hours)
+        world.records.unknown_code_rows.append(UnknownCodeRow(LIFT, source, code, 3, START, seen))
+    codes = (await lan.get("/api/v1/faults/unknown-codes")).json()["codes"]
+    told = [(one["source"], one["known_list"], one["code"], one["episodes"]) for one in codes]
+    assert told == [("vendor", False, "Err 02", 3), ("gbt24476-2017", True, "99", 3)]
+    assert codes[0]["device"]["device"] == LIFT.device
+    assert (codes[0]["first_seen_at"], codes[0]["last_seen_at"]) == ("2026-08-14T07:02:26Z", "2026-08-14T08:02:26Z")
+    elsewhere = await lan.get("/api/v1/faults/unknown-codes", params={"community": "heping"})
+    assert elsewhere.json() == {"codes": []}
 
 
 FAULTS = {

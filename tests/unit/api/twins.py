@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from alerts.history import AlertFilter, AlertRow, DeviceRow, FaultFilter, FaultRow, TransitionRow
+from alerts.history import AlertFilter, AlertRow, DeviceRow, FaultFilter, FaultRow, TransitionRow, UnknownCodeRow
 from core.devices import DeviceKey
 from core.errors import AnjuError, Conflict, PermanentError, TemporaryError
 from core.observations import Rejection
@@ -27,6 +27,7 @@ class RecordsTwin:
         self.device_rows: dict[str, DeviceRow] = {}
         self.alert_rows: list[AlertRow] = []
         self.fault_rows: list[FaultRow] = []
+        self.unknown_code_rows: list[UnknownCodeRow] = []
         self.steps: list[TransitionRow] = []
         self.position = 0
         self.failure: AnjuError | None = None
@@ -83,6 +84,11 @@ class RecordsTwin:
         self._answer()
         rows = [row for row in reversed(self.fault_rows) if before is None or row.number < before]
         return [row for row in rows if _fault_matches(matching, row)][:limit]
+
+    async def unknown_codes(self, community: str | None, limit: int) -> list[UnknownCodeRow]:
+        self._answer()
+        rows = [row for row in self.unknown_code_rows if community in (None, row.device.community)]
+        return sorted(rows, key=lambda row: row.last_seen_at, reverse=True)[:limit]
 
     async def transitions(self, after: int, limit: int) -> list[TransitionRow]:
         self._answer()

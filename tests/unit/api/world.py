@@ -97,6 +97,7 @@ def dependencies(world: World, *, records: Records | None = None, tokens: Tokens
         suppressions=people.suppressions,
         registry=people.registry,
         quality=people.quality,
+        codes=world.records,
         outbox=people.outbox,
         rota=people.rota,
         receivers=people.outbox,

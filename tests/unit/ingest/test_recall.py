@@ -55,6 +55,20 @@ CASES = {
         Channel.TELEMETRY,
         ElevatorTelemetry(at=AT, seq=3, floor="B1", speed_mps=1.5, door_zone=False, trip_count=9),
     ),
+    "a lift's floors": said(
+        DeviceKind.ELEVATOR,
+        Channel.TELEMETRY,
+        ElevatorTelemetry(at=AT, car_calls=["7", "B1"], landing_doors_open=[], motor_celsius=60.5),
+    ),
+    "smoke": said(
+        DeviceKind.THERMAL,
+        Channel.TELEMETRY,
+        ThermalTelemetry(
+            at=AT,
+            regions=[Region(region="a", maximum_celsius=40.5, charger_current_amperes=3.5)],
+            smoke_detected=True,
+        ),
+    ),
     "a heartbeat": said(DeviceKind.ELEVATOR, Channel.TELEMETRY, ElevatorTelemetry(at=AT)),
     "a fault": said(
         DeviceKind.ELEVATOR,
@@ -152,3 +166,10 @@ def test_each_kind_is_looked_for_in_its_own_families() -> None:
         "gateway": ["gateway_event", "presence"],
         "system": [],
     }
+
+
+def test_a_code_kept_before_it_was_known_comes_back_as_what_it_says() -> None:
+    kept = Point("elevator_event", LIFT, "", 0, {"type": "fault_raised", "source": "gbt24476-2017", "code": "44"}, 0)
+    (recalled,) = observations_of(LIFT, "elevator_event", series_of([kept])).observations
+    assert isinstance(recalled.body, ElevatorEvent)
+    assert (recalled.body.type, recalled.body.service_mode) == (ElevatorEventType.MODE_CHANGED, "fire_recall")
