@@ -2,48 +2,15 @@
 
 from collections.abc import Iterator
 
-from alerts.rules.conditions import (
-    AllOf,
-    AnyOf,
-    Change,
-    Compare,
-    Condition,
-    Count,
-    EventSeen,
-    Missing,
-    NoneOf,
-    Rate,
-    Ratio,
-    Sequence,
-    Since,
-    Single,
-    State,
-    Threshold,
-    Together,
-    Unchanged,
-)
+from alerts.rules.conditions import AllOf, AnyOf, Compare, Condition, Count, EventSeen, Missing, NoneOf, Single
 from alerts.rules.model import Rule
 from alerts.rules.rule_checks import keeping_problems, standing_problems
-from alerts.rules.simple_checks import (
-    Problem,
-    change_problems,
-    event_problems,
-    missing_problems,
-    rate_problems,
-    state_problems,
-    threshold_problems,
-)
-from alerts.rules.window_checks import (
-    compare_problems,
-    count_problems,
-    ratio_problems,
-    sequence_problems,
-    since_problems,
-    together_problems,
-    unchanged_problems,
-)
+from alerts.rules.simple_checks import SIMPLE_CHECKS, Problem
+from alerts.rules.window_checks import WINDOW_CHECKS
 from core.devices import DeviceKind
 from core.source import Path
+
+_CHECKS = {**SIMPLE_CHECKS, **WINDOW_CHECKS}
 
 
 def problems(rule: Rule) -> Iterator[Problem]:
@@ -112,40 +79,10 @@ def _late_problems(rule: Rule) -> Iterator[Problem]:
 
 def _condition_problems(kind: DeviceKind, condition: Condition) -> Iterator[Problem]:
     if not isinstance(condition, AllOf | AnyOf | NoneOf):
-        yield from _single_problems(kind, condition)
+        yield from _CHECKS[type(condition)](kind, condition)
         return
     for index, each in enumerate(condition.of):
         if each in condition.of[:index]:
             yield ("of", index), "the same condition stands here twice: expected another, or none"
         for path, text in _condition_problems(kind, each):
             yield ("of", index, *path), text
-
-
-def _single_problems(kind: DeviceKind, condition: Single) -> Iterator[Problem]:
-    match condition:
-        case Threshold():
-            return threshold_problems(kind, condition)
-        case State():
-            return state_problems(kind, condition)
-        case Rate():
-            return rate_problems(kind, condition)
-        case Change():
-            return change_problems(kind, condition)
-        case EventSeen():
-            return event_problems(kind, condition)
-        case Missing():
-            return missing_problems(kind, condition)
-        case Count():
-            return count_problems(kind, condition)
-        case Ratio():
-            return ratio_problems(kind, condition)
-        case Sequence():
-            return sequence_problems(kind, condition)
-        case Together():
-            return together_problems(kind, condition)
-        case Since():
-            return since_problems(kind, condition)
-        case Unchanged():
-            return unchanged_problems(kind, condition)
-        case Compare():
-            return compare_problems(kind, condition)

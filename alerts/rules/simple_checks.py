@@ -1,6 +1,7 @@
 """What a schema cannot say of conditions on one signal, on events and on silence."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from alerts.rules.conditions import (
     Change,
@@ -22,6 +23,8 @@ from core.source import Path
 
 Problem = tuple[Path, str]
 """Where in the rule, and what is wrong with what was expected."""
+Check = Callable[[DeviceKind, Any], Iterator[Problem]]
+"""Yields what is wrong with a condition of one kind, on devices of a kind."""
 
 _FAULT_FILTERS = ("severities", "kinds", "not_kinds")
 _WITH_PARTS = (DeviceKind.GATE, DeviceKind.THERMAL)
@@ -283,3 +286,14 @@ def _absence_problems(kind: DeviceKind, condition: Missing) -> Iterator[Problem]
     for name in ("channel", "offline_for"):
         if getattr(condition, name) is not None:
             yield (name,), f"`{name}` and `types` wait for different things: expected one of them"
+
+
+SIMPLE_CHECKS: Mapping[type, Check] = {
+    Threshold: threshold_problems,
+    State: state_problems,
+    Rate: rate_problems,
+    Change: change_problems,
+    EventSeen: event_problems,
+    Missing: missing_problems,
+}
+"""The checks of this module, by the condition that each is for."""

@@ -1,6 +1,6 @@
 """What a schema cannot say of conditions over time: counts, ratios, sequences, comparisons."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from alerts.rules.conditions import (
     Compare,
@@ -18,6 +18,7 @@ from alerts.rules.conditions import (
 )
 from alerts.rules.signals import signals_of
 from alerts.rules.simple_checks import (
+    Check,
     Problem,
     attribute_problems,
     beyond,
@@ -235,3 +236,15 @@ def _past_problems(past: str, at_least_days: int | None) -> Iterator[Problem]:
         yield ("past",), f"past: {past} has no 7 days: expected 7d or more, or `at_least_days`"
     elif at_least_days is not None and at_least_days > days:
         yield ("at_least_days",), f"at_least_days: {at_least_days}: expected {days} at most, the days of `past`"
+
+
+WINDOW_CHECKS: Mapping[type, Check] = {
+    Count: count_problems,
+    Ratio: ratio_problems,
+    Sequence: sequence_problems,
+    Together: together_problems,
+    Since: since_problems,
+    Unchanged: unchanged_problems,
+    Compare: compare_problems,
+}
+"""The checks of this module, by the condition that each is for."""

@@ -1,8 +1,13 @@
 """Conditions over time that make no sense, each with its line and what was expected instead."""
 
+from typing import get_args
+
 import pytest
 
 from alerts.rules import RuleError, load_rules
+from alerts.rules.conditions import Single
+from alerts.rules.simple_checks import SIMPLE_CHECKS
+from alerts.rules.window_checks import WINDOW_CHECKS
 
 HEAD = """\
 version: 1
@@ -257,3 +262,8 @@ def test_a_device_is_not_compared_with_itself(devices: str, refused: bool) -> No
     with pytest.raises(RuleError, match="lift-2 is the device itself: expected another of its kind") as raised:
         load_rules(text, "bad.yaml")
     assert text.splitlines()[raised.value.line - 1].strip() == "with: lift-2"
+
+
+def test_each_condition_is_checked_in_one_place() -> None:
+    assert {*SIMPLE_CHECKS, *WINDOW_CHECKS} == set(get_args(Single))
+    assert not SIMPLE_CHECKS.keys() & WINDOW_CHECKS.keys()
