@@ -272,5 +272,4 @@ def test_the_built_in_pack_does_what_its_series_expect(test: object) -> None:
 
 def test_every_rule_of_the_pack_is_expected_by_a_series() -> None:
     expected = {each.rule for test in BUILTIN.tests for each in test.expect if each.transition == "firing"}
-    # No code of a list that Anju knows means a minor fault yet.
-    assert expected == {rule.id for rule in BUILTIN.rules} - {"fault-minor"}
+    assert expected == {rule.id for rule in BUILTIN.rules}
