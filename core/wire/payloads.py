@@ -60,7 +60,7 @@ class DoorState(StrEnum):
     CLOSING = "closing"
 
 
-class Payload(Struct, kw_only=True):
+class Payload(Struct, kw_only=True, repr_omit_defaults=True):
     """What every payload carries: the device's own instant and, optionally, its running number."""
 
     at: datetime

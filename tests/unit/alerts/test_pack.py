@@ -156,7 +156,7 @@ GBT, FLAGS, KINDS = "gbt24476-2017", "cn-flag-set", "anju"
         ("schindler", "0101", 0, "trapped-passenger"),
         (KINDS, "brake", 0, "fault-critical"),
         (KINDS, "door_lock_open", 0, "fault-critical"),
-        (KINDS, "repeated_door_operation", 0, "repeated-door-operation"),
+        (KINDS, "repeated_door_operation", 0, "fault-minor"),
         (KINDS, "device_offline", 0, "fault-minor"),
         (KINDS, "ebike_in_car", 0, "ebike-in-car"),
     ],

@@ -112,7 +112,12 @@ def lift_event() -> st.SearchStrategy[Maker]:
             lambda at: (
                 key,
                 ElevatorEvent(
-                    at=instant(at), type=kind, source="gbt24476-2017", code=code, service_mode=ServiceMode.INSPECTION
+                    at=instant(at),
+                    type=kind,
+                    source="gbt24476-2017",
+                    code=code,
+                    service_mode=ServiceMode.INSPECTION,
+                    main_power=False,
                 ),
             )
         ),
@@ -337,7 +342,7 @@ def test_the_stories_do_raise_alerts() -> None:
     raised: set[str] = set()
     joined: set[DeviceKind] = set()
 
-    @settings(max_examples=160, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=320, deadline=None, database=None, derandomize=True)
     @given(stories)
     def collect(steps: list[Step]) -> None:
         said = undisturbed(told(steps), EVERY)
