@@ -2,17 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import tzinfo
 
 from msgspec import Struct
 
 from alerts import steps
 from alerts.inventory import DeviceFacts, Inventory
+from alerts.late import ZONE
 from alerts.model import Reason
 from alerts.posts import Roster
 from alerts.rules.conditions import Compare
 from alerts.rules.model import Rule
 from alerts.rules.scopes import covers
-from alerts.trees import CompiledRule
+from alerts.trees import CompiledRule, rule_of
 from alerts.watches.limits import attributes_of
 from core.devices import DeviceKey, DeviceKind
 
@@ -27,7 +29,8 @@ class Assignments:
     is not on watch where a figure that it takes is not known. Of a device that is retired no silence is watched.
     """
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], zone: tzinfo = ZONE) -> None:
+        self._zone = zone
         self._rules: dict[str, Rule] = {}
         self._attributes: dict[str, list[str]] = {}
         self._compiled: dict[str, dict[Figures, CompiledRule]] = {}
@@ -66,7 +69,7 @@ class Assignments:
         )
         roster = self._rosters.get(chosen)
         if roster is None:
-            roster = self._rosters[chosen] = Roster(chosen)
+            roster = self._rosters[chosen] = Roster(chosen, self._zone)
         return roster
 
     def queue_of(self, key: DeviceKey) -> DeviceKey:
@@ -99,7 +102,7 @@ class Assignments:
 
     def why_not(self, rule: str, key: DeviceKey) -> Reason:
         """Return why a rule of that id is not on watch at a device."""
-        known, facts = self._rules.get(rule), self.inventory.of(key)
+        known, facts = self._rules.get(rule_of(rule)), self.inventory.of(key)
         if known is None or known.kind is not key.kind:
             return steps.RULE_REMOVED
         compiled = self._compile(known, facts)

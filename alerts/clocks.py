@@ -94,7 +94,7 @@ def judge(state: DeviceState, observation: Observation, newest: datetime | None,
     verdict = _weigh(state, track, observation, lag, received, overtaken=overtaken)
     if verdict is not Verdict.STORED:
         _measure(track, lag, received, wrong=_is_wrong(observation, lag))
-        track.by_arrival = lag if verdict is Verdict.ARRIVAL else _NEVER
+        track.by_arrival = lag if verdict is Verdict.ARRIVAL and observation.late else _NEVER
     return verdict
 
 
@@ -261,7 +261,8 @@ def _weigh(
     if not (observation.late or overtaken):
         _on_time(state, track, received)
         return Verdict.LIVE
-    if _was_stored(state, track, lag, received):
+    # An event that others came before, by seconds or minutes, is an event of now.
+    if (observation.late or observation.channel is Channel.TELEMETRY) and _was_stored(state, track, lag, received):
         return Verdict.STORED
     if observation.late:
         return Verdict.ARRIVAL

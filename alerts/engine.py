@@ -5,16 +5,18 @@ depends only on the messages and their order: not on batches, nor on calls of `E
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 import msgspec
 
 from alerts import clocks, lifecycle, steps
 from alerts.absences import OwnAbsences
+from alerts.asides import asides
 from alerts.assignments import Assignments
 from alerts.changes import Changes
 from alerts.clocks import Verdict
 from alerts.inventory import Inventory
+from alerts.late import ZONE
 from alerts.memory import Heard, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition, TransitionKind, stamped
 from alerts.pausing import HOURS_MOVED, Pause, Pauses, set_wall_clock
@@ -34,10 +36,13 @@ _LIVE = Verdict.LIVE
 
 
 class Engine:
-    """Evaluates ``rules``. Not safe for threads; what it is told must come in journal order."""
+    """Evaluates ``rules``. Not safe for threads; what it is told must come in journal order.
 
-    def __init__(self, rules: Iterable[Rule], limits: UnknownLimits | None = None) -> None:
-        self._assignments = Assignments(rules)
+    ``zone`` is that of the instants in sentences.
+    """
+
+    def __init__(self, rules: Iterable[Rule], limits: UnknownLimits | None = None, zone: tzinfo = ZONE) -> None:
+        self._assignments = Assignments(rules, zone)
         self._sites: dict[DeviceKey, Site] = {}
         self.unknown = UnknownDevices(limits or UnknownLimits())
         self._timers = Timers()
@@ -177,7 +182,7 @@ class Engine:
         if telemetry:
             self._observe_telemetry(site, observation, now, said)
         else:
-            posts = [post for post in site.roster.event if not post.silence or post.id in state.rules]
+            posts = [post for post in site.roster.event if post.hears(observation, state.rules)]
             self._take(site, posts, observation, now, said)
         self._tell_watchers(site, observation, said)
         return said
@@ -210,14 +215,14 @@ class Engine:
         roster, states, before = site.roster, site.device.state.rules, site.drawn
         drawn = roster.draw(observation.body)
         if drawn == before:
-            posts = [post for post in roster.undrawn if not post.silence or post.id in states]
+            posts = [post for post in roster.undrawn if not post.dormant or post.id in states]
             if posts:
                 self._step_all(site, posts, observation, now, said)
         else:
             posts = [
                 post
                 for post in roster.telemetry
-                if (post.id in states if post.silence else post.sees_change(before, drawn))
+                if (post.id in states if post.dormant else post.sees_change(before, drawn))
             ]
             self._step_all(site, posts, observation, now, said)
             site.learn_telemetry(drawn)
@@ -292,24 +297,14 @@ class Engine:
         self, site: Site, observation: Observation, verdict: Verdict, now: Microseconds, said: list[Transition]
     ) -> None:
         """Take a message whose instant does not say how things are now: by its arrival, as history, or as a sound."""
-        states = site.device.state.rules
-        silences = [post for post in site.roster.silences if post.silence and post.id in states]
-        posts = site.roster.telemetry if observation.channel is _TELEMETRY else site.roster.event
-        counted = site.counting_by_arrival(posts) if verdict is Verdict.ARRIVAL else []
-        age = now - to_microseconds(observation.at)
-        aside = [post for post in posts if post not in counted and post.takes_late(age)]
+        taken = asides(site, observation, verdict, now)
+        for posts, message in taken:
+            self._step_all(site, posts, message, now, said)
         if verdict is Verdict.ARRIVAL:
-            clocks.keep_before(site.device.state, [post.id for post in counted if not post.takes_late(age)])
-            arrived = msgspec.structs.replace(observation, at=observation.received_at, late=False)
-            self._step_all(site, [*silences, *counted], arrived, now, said)
-        else:
-            self._step_all(site, silences, observation, now, said)
-        if aside:
-            self._step_all(site, aside, msgspec.structs.replace(observation, late=True), now, said)
-        if counted:
             site.drawn = None
-        for post in (*silences, *counted, *aside):
-            self._settle(site, post)
+        for posts, _ in taken:
+            for post in posts:
+                self._settle(site, post)
 
     def _take(
         self, site: Site, posts: Sequence[Post], observation: Observation, now: Microseconds, said: list[Transition]
@@ -338,7 +333,8 @@ class Engine:
     ) -> None:
         site.device.state.rules[post.id] = state
         if transition is not None:
-            transition = clocks.remarked(transition, site.device.state, by_arrival=post.rule.counts_by_arrival)
+            by_arrival = post.tells_late or post.rule.counts_by_arrival
+            transition = clocks.remarked(transition, site.device.state, by_arrival=by_arrival)
             if transition.kind is TransitionKind.FIRING:
                 said.append(steps.pending_before(transition, state.since_position))
             elif transition.kind is TransitionKind.RESOLVED:
@@ -383,7 +379,7 @@ class Engine:
         return said
 
     def _expire_site(self, site: Site, instant: Microseconds, said: list[Transition]) -> None:
-        posts = [post for post in site.roster.in_order if 0 < site.due(post) <= instant]
+        posts = site.due_at(instant)
         if not posts:
             return
         state = site.device.state

@@ -11,6 +11,7 @@ from alerts.trees import CompiledRule, Leaves
 from alerts.watches.happenings import EventWatch
 from alerts.watches.silence import AbsenceWatch, SilenceWatch
 from alerts.watches.watch import Reading
+from alerts.watches.windows import standing
 from core.observations import Observation
 from core.wire.payloads import GateEvent, ThermalEvent, ThermalTelemetry
 
@@ -38,12 +39,12 @@ def keep_events(rule: CompiledRule, parts: dict[str, Leaves], before: dict[str, 
     """Take over into the new ``parts`` the events that stand in the parts ``before``, where the rule asks for them."""
     watches = [(index, watch) for index, watch in enumerate(rule.watches) if isinstance(watch, EventWatch)]
     for name, leaves in before.items():
-        standing = [leaf for leaf in leaves if leaf.opened]
-        if not (watches and standing):
+        open_leaves = [leaf for leaf in leaves if leaf.opened]
+        if not (watches and open_leaves):
             continue
         new = parts.setdefault(name, rule.begin())
         for index, watch in watches:
-            for leaf in standing:
+            for leaf in open_leaves:
                 watch.take_over(new[index], leaf)
 
 
@@ -98,10 +99,10 @@ def step(
 def _take_repeat(rule: CompiledRule, state: RuleState) -> tuple[Leaves, list[int]] | None:
     """Return what the message tells as happening again; asked a second time there is nothing."""
     found = None
-    for leaves in state.parts.values():
-        for index in rule.repeats:
-            if leaves[index].raw:
-                leaves[index].raw = False
+    told = standing(state.told) if rule.is_late and rule.has_parts else state.parts
+    for name, leaves in state.parts.items():
+        for index, watch in rule.repeats:
+            if watch.take_repeat(leaves[index]) and name in told:
                 found = found or (leaves, [index])
     return found
 
@@ -152,12 +153,12 @@ def _instants(rule: CompiledRule, state: RuleState, device: Device) -> Iterable[
 
 def holds(rule: CompiledRule, state: RuleState) -> bool:
     """Tell whether the conditions alone would have an alert open."""
-    return any(rule.active(leaves) and not rule.cleared(leaves) for leaves in state.parts.values())
+    return any(rule.opens(leaves) for leaves in state.parts.values())
 
 
 def _observe(rule: CompiledRule, state: RuleState, observation: Observation, now: Microseconds, device: Device) -> None:
     heard, watches = device.state.heard, rule.watches
-    interested = rule.by_channel[observation.channel]
+    interested = (rule.by_late_channel if observation.late else rule.by_channel)[observation.channel]
     if not rule.by_part:
         whole = state.parts[""]
         for index in interested:
@@ -248,8 +249,8 @@ def _active_part(rule: CompiledRule, state: RuleState) -> str | None:
     """
     if not rule.by_part:
         leaves = state.parts[""]
-        return "" if rule.active(leaves) and not rule.cleared(leaves) else None
-    active = [name for name, leaves in state.parts.items() if rule.active(leaves) and not rule.cleared(leaves)]
+        return "" if rule.opens(leaves) else None
+    active = [name for name, leaves in state.parts.items() if rule.opens(leaves)]
     if len(active) < 2:
         return active[0] if active else None
     urgent = min((name for name in active if rule.urgent(state.parts[name])), default=None)

@@ -15,6 +15,8 @@ class Policy:
         self.lasting = microseconds(rule.lasting)
         self.keep_firing_for = microseconds(rule.keep_firing_for)
         self.max_late = microseconds(rule.max_late) if rule.late == "accept" else None
+        self.tells_late = microseconds(rule.max_late) if rule.late == "tell" else None
+        """How old a message may be that is told as late (`alerts.late`); ``None`` where none is."""
         self.by_arrival = _by_arrival(rule)
         """Whether messages with an instant that cannot be believed count by their arrival."""
         self.gap_after = microseconds(rule.gap_after)

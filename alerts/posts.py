@@ -4,13 +4,17 @@ A rule is at rest at a device when all it could remember follows from the device
 open, unconfirmed or counted. Then it has no `RuleState`; the next message that concerns it makes one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import tzinfo
 from operator import attrgetter, itemgetter
 from typing import Any
 
 from alerts import lifecycle
+from alerts.late import ZONE, LateRule, with_twins
+from alerts.late_watches import LateWatch
 from alerts.memory import Device, Heard, Leaf, Microseconds, Phase, RuleState
 from alerts.trees import CompiledRule, Leaves
+from alerts.watches.events import event_of
 from alerts.watches.happenings import EventWatch
 from alerts.watches.readings import SignalWatch
 from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
@@ -18,7 +22,8 @@ from alerts.watches.silence import AbsenceWatch, RhythmWatch, SilenceWatch
 from alerts.watches.unchanged import UnchangedWatch
 from alerts.watches.watch import Watch
 from core.devices import Channel, DeviceKind
-from core.wire.payloads import ElevatorEvent
+from core.observations import Observation
+from core.wire.payloads import Body, ElevatorEvent
 
 Drawn = tuple[Any, ...]
 """The values of a roster's signals in one message, in the order of the signals."""
@@ -26,6 +31,8 @@ Latest = dict[str, bool | int | float | str]
 _NEVER = 0
 # Where a lift's car is: no rule has to look at these, every reason says them.
 _WHERE = ("floor", "door_zone")
+# Ours: networks and gateways bring messages into another order by seconds.
+REORDERED: Microseconds = 10_000_000
 
 
 class Post:
@@ -34,12 +41,40 @@ class Post:
     It is ``None`` where equal values do not mean that nothing changes.
     """
 
-    __slots__ = ("_counting", "_prunes", "_signals", "absence", "id", "pick", "rule", "silence")
+    __slots__ = (
+        "_counting",
+        "_prunes",
+        "_remembers",
+        "_signals",
+        "absence",
+        "dormant",
+        "id",
+        "late",
+        "pick",
+        "rule",
+        "silence",
+        "takes_reordered",
+        "tells_late",
+        "waits",
+    )
 
     def __init__(self, rule: CompiledRule, signals: tuple[str, ...]) -> None:
         self.rule = rule
-        self.id = rule.id
+        self.id = rule.key
+        self.late = rule if isinstance(rule, LateRule) else None
+        """The rule where it is a twin, which tells of what arrives late."""
         self.silence = rule.only_silence
+        self.dormant = rule.only_silence or rule.is_late
+        """Whether readings concern it only while it remembers something."""
+        self.waits = bool(rule.silences) and not rule.by_part
+        """Whether it can be due without remembering anything."""
+        self.tells_late = rule.policy.tells_late is not None
+        """Whether a twin of it tells of what arrives late."""
+        self.takes_reordered = len(rule.events) == len(rule.watches) > 0
+        """Whether it can tell which of two events that came in the wrong order is the newer one."""
+        self._remembers = rule.policy.max_late
+        if self._remembers is None and self.takes_reordered:
+            self._remembers = REORDERED
         self.absence = bool(rule.absences) and rule.only_absence
         self._signals = [
             (index, watch, watch.signal.name)
@@ -54,10 +89,25 @@ class Post:
         # A part that nothing is known of yet can hold by that alone, by silence since, or beside a peer: kept then.
         self._prunes = rule.by_part and not (rule.silences or rule.peers or rule.stands)
 
-    def takes_late(self, age: Microseconds) -> bool:
-        """Tell whether a message that is ``age`` old is taken as late."""
-        limit = self.rule.policy.max_late
-        return self.absence or (limit is not None and age <= limit)
+    def takes_late(self, observation: Observation, age: Microseconds) -> bool:
+        """Tell whether a message that is ``age`` old is taken as late.
+
+        Where a twin tells of what is late, the rule itself takes only the end of what it has told.
+        """
+        policy = self.rule.policy
+        if policy.tells_late is not None:
+            return age <= policy.tells_late and self._ends(observation.body)
+        return self.absence or (policy.max_late is not None and age <= policy.max_late)
+
+    def _ends(self, body: Body) -> bool:
+        event = event_of(body)
+        return event is not None and any(event.type in watch.clears_on for _, watch in self.rule.events)
+
+    def hears(self, observation: Observation, states: Mapping[str, RuleState]) -> bool:
+        """Tell whether an event of now, where ``states`` are those of the device, concerns it."""
+        if self.late is not None and self.late.concerns(observation):
+            return True
+        return not self.dormant or self.id in states
 
     def sees_change(self, before: Drawn | None, drawn: Drawn) -> bool:
         """Tell whether ``drawn``, after ``before``, can change what the rule says."""
@@ -94,14 +144,14 @@ class Post:
     def due(self, state: RuleState | None, device: Device) -> Microseconds:
         """Return when the rule must be stepped without a message, 0 for never."""
         if state is None:
-            return self._silent_at(device.state.heard) if self.rule.silences and not self.rule.by_part else _NEVER
+            return self._silent_at(device.state.heard) if self.waits else _NEVER
         due = lifecycle.due(self.rule, state, device)
-        max_late = self.rule.policy.max_late
-        if max_late is None:
+        if self._remembers is None:
             return due
         # Until then a late event may turn out to be older than what is known.
-        newest = max((leaf.changed_at for leaves in state.parts.values() for leaf in leaves), default=_NEVER)
-        forgotten = newest + max_late + 1
+        known = (leaf for leaves in state.parts.values() for leaf in leaves if not leaf.opened)
+        newest = max((leaf.changed_at for leaf in known), default=_NEVER)
+        forgotten = newest + self._remembers + 1
         if forgotten <= device.state.clock:
             return due
         return min(due, forgotten) if due else forgotten
@@ -121,8 +171,9 @@ class Post:
                     return True  # The caller has compared it with the newest value.
                 return not (leaf.truth or leaf.raw or leaf.flips_at) or leaf == watch.begin()
             case EventWatch():
-                max_late = self.rule.policy.max_late
-                return not leaf.opened and (max_late is None or leaf.changed_at + max_late < now)
+                return not leaf.opened and (self._remembers is None or leaf.changed_at + self._remembers < now)
+            case LateWatch():
+                return watch.rests(leaf, now)
             case RhythmWatch():
                 return False  # It learns with every message.
             case SilenceWatch():
@@ -133,21 +184,21 @@ class Post:
 
 
 _NOTHING = Leaf()
-_PLAIN = (SignalWatch, EventWatch, SilenceWatch, AbsenceWatch)
+_PLAIN = (SignalWatch, EventWatch, SilenceWatch, AbsenceWatch, LateWatch)
 
 
 class Roster:
     """The posts of devices that have the same rules, sorted by the channel that concerns them."""
 
-    def __init__(self, rules: Iterable[CompiledRule]) -> None:
-        rules = list(rules)
+    def __init__(self, rules: Iterable[CompiledRule], zone: tzinfo = ZONE) -> None:
+        rules = with_twins(rules, zone)
         compared = [watch.signal.name for rule in rules if not rule.by_part for watch in _signal_watches(rule)]
         compared += [name for rule in rules for name in rule.compares or ()]
         if compared and rules[0].rule.kind is DeviceKind.ELEVATOR:
             compared += _WHERE
         self.signals = tuple(dict.fromkeys(compared))
         self.told_by_events = [name for name in self.signals if name in ElevatorEvent.__struct_fields__]
-        self.posts = {rule.id: Post(rule, self.signals) for rule in rules}
+        self.posts = {rule.key: Post(rule, self.signals) for rule in rules}
         self.in_order = sorted(self.posts.values(), key=lambda post: post.id)
         self.telemetry = self._on(Channel.TELEMETRY)
         self.undrawn = [post for post in self.telemetry if post.pick is None]

@@ -59,7 +59,16 @@ class Site:
 
     def next_due(self) -> Microseconds:
         """Return when the first of all posts is due, 0 for never."""
-        return min((due for post in self.roster.in_order if (due := self.due(post))), default=_NEVER)
+        return min((due for post in self._awaited() if (due := self.due(post))), default=_NEVER)
+
+    def due_at(self, instant: Microseconds) -> list[Post]:
+        """Return the posts that are due at ``instant``, in the order of their steps."""
+        return [post for post in self._awaited() if 0 < self.due(post) <= instant]
+
+    def _awaited(self) -> Iterable[Post]:
+        """Return the posts that may be due."""
+        states = self.device.state.rules
+        return [post for post in self.roster.in_order if post.waits or post.id in states]
 
     def learn_telemetry(self, drawn: Drawn) -> None:
         """Keep the newest values, after the posts have seen them."""
@@ -117,10 +126,10 @@ class Site:
         return doubted
 
     def counting_by_arrival(self, posts: Iterable[Post]) -> list[Post]:
-        """Return those that take a message by its arrival: of a clock known to be wrong, also those of absences."""
+        """Return those that take a message by its arrival: of a clock known to be wrong, more of them."""
         track = self.device.state.track
         known = track is not None and track.wrong
-        return [post for post in posts if post.rule.counts_by_arrival or (known and post.absence)]
+        return [post for post in posts if post.rule.counts_by_arrival or (known and (post.absence or post.tells_late))]
 
     def end_alerts(self, reason: Reason, now: Microseconds) -> list[Transition]:
         """Forget what all rules remember here; return how their open alerts end."""

@@ -7,7 +7,7 @@ import msgspec
 
 from alerts.memory import Device, Leaf, Microseconds, OpenAlert, Phase, RuleState
 from alerts.model import Reason, Severity, Transition, TransitionKind
-from alerts.trees import CompiledRule, Leaves
+from alerts.trees import CompiledRule, Leaves, rule_of
 from alerts.watches.happenings import EventWatch
 from alerts.watches.windows import standing
 from alerts.words import floor_names, lasting_names, part_names, severity_names
@@ -40,7 +40,7 @@ def alert_id(rule: str, path: str, since: Microseconds, position: int) -> str:
 def fire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device) -> Transition:
     """Open the alert of what is pending, with the severity that the levels give it."""
     severity, of_level = rule.severity(state.parts)
-    its_id = alert_id(rule.id, device.path, state.since, state.since_position)
+    its_id = alert_id(rule.key, device.path, state.since, state.since_position)
     state.alert = opened(rule, its_id, severity)
     state.phase = Phase.FIRING
     state.chattering = _rise(rule, state, _FIRED, now)
@@ -48,7 +48,8 @@ def fire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device
     indexes = rule.because(leaves)
     zh, en = _said(rule, leaves, indexes)
     part_zh, part_en = _place(rule, state.part, device)
-    lasting_zh, lasting_en = lasting_names(now - state.since)
+    # How long late messages were gathered says nothing of what they tell.
+    lasting_zh, lasting_en = ("", "") if rule.is_late else lasting_names(now - state.since)
     code = rule.watches[indexes[0]].code
     facts = _facts(rule, leaves, indexes) | {
         "next_step_zh": rule.rule.next_step.zh,
@@ -61,14 +62,6 @@ def fire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device
     zh, en = f"{part_zh}{zh}{lasting_zh}", f"{part_en}{en}{lasting_en}"
     reason = _chattering(rule, zh, en, facts) if state.chattering else Reason(code, zh, en, facts)
     return transition(rule.id, state, state.alert, TransitionKind.FIRING, now, reason, device)
-
-
-def pending(firing: Transition, position: int) -> Transition:
-    """Return the step before ``firing``; it is only told now, because most of what is pending goes away untold."""
-    reason = Reason(firing.reason.code, firing.reason.zh, firing.reason.en)
-    return msgspec.structs.replace(
-        firing, kind=TransitionKind.PENDING, at=firing.pending_since, reason=reason, position=position
-    )
 
 
 def opened(rule: CompiledRule, its_id: str, severity: Severity) -> OpenAlert:
@@ -132,8 +125,10 @@ def step_down(
     rule: CompiledRule, state: RuleState, severity: Severity, now: Microseconds, device: Device
 ) -> Transition:
     """Make an open alert less severe."""
-    before = _open(rule, state, device).severity
-    return _change(rule, state, severity, _severity_reason("level_over", before, severity, ("", ""), {}), now, device)
+    before, said = _open(rule, state, device).severity, ("", "")
+    if rule.is_late:
+        said = _said(rule, state.parts[state.part], rule.because(state.parts[state.part]))
+    return _change(rule, state, severity, _severity_reason("level_over", before, severity, said, {}), now, device)
 
 
 def cleared_reason(rule: CompiledRule, leaves: Leaves) -> Reason:
@@ -170,10 +165,10 @@ def forget_rises(state: RuleState, until: Microseconds) -> None:
 
 
 def ended(rule: str, state: RuleState, reason: Reason, now: Microseconds, device: Device) -> Transition | None:
-    """Return how the open alert of a rule that watches ``device`` no more ends, ``None`` where there is none."""
+    """Return how the open alert under the key ``rule`` ends, where that watches ``device`` no more."""
     if state.alert is None:
         return None
-    return transition(rule, state, state.alert, TransitionKind.RESOLVED, now, reason, device)
+    return transition(rule_of(rule), state, state.alert, TransitionKind.RESOLVED, now, reason, device)
 
 
 def gap_reason(silent: Microseconds) -> Reason:
@@ -281,8 +276,8 @@ def _place(rule: CompiledRule, part: str, device: Device) -> tuple[str, str]:
     """Return the beginning of the reason: the region or door, of a lift the floor that its car is at or near."""
     if rule.rule.kind is not DeviceKind.ELEVATOR:
         return part_names(rule.rule.kind.value, part)
-    if rule.only_silence:
-        return "", ""  # Where a lift was that is no longer heard is not where it is.
+    if rule.only_silence or rule.is_late:
+        return "", ""  # Where the car is now is not where it was; a silent lift is at no floor that is known.
     latest = device.state.latest
     return floor_names(latest.get("floor"), at_landing=latest.get("door_zone") is not False)
 

@@ -42,7 +42,7 @@ from alerts.watches.readings import ChangeWatch, RateWatch, state_watch, thresho
 from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
 from alerts.watches.silence import AbsenceWatch, RhythmWatch, SilenceWatch
 from alerts.watches.unchanged import UnchangedWatch
-from alerts.watches.watch import Watch
+from alerts.watches.watch import Repeating, Watch
 from alerts.watches.windows import standing
 from core.devices import Channel, DeviceKind
 
@@ -53,6 +53,15 @@ Leaves = tuple[Leaf, ...]
 Truth = Callable[[Leaves], bool]
 Because = Callable[[Leaves], list[int]]
 """Which watches make it true, by index; empty where it is not."""
+
+
+LATE_SUFFIX = "~late"
+"""Ends the key of a rule's twin (`alerts.late`); no rule id contains it."""
+
+
+def rule_of(key: str) -> str:
+    """Return the id of the rule whose state, or whose twin's, stands under ``key``."""
+    return key.removesuffix(LATE_SUFFIX)
 
 
 class Tree:
@@ -78,6 +87,10 @@ class CompiledRule:
     def __init__(self, rule: Rule, facts: DeviceFacts = _FACTS) -> None:
         self.rule = rule
         self.id = rule.id
+        self.key = rule.id
+        """Under which its state is kept at a device."""
+        self.late_key = rule.id + LATE_SUFFIX
+        self.facts = facts
         self.watches: list[Watch] = []
         self.applies = True
         figure = figures(facts.numbers)
@@ -91,13 +104,17 @@ class CompiledRule:
             self.applies = False
             self.watches = []
             self.condition, self.at_once, self.clears_when, self.levels = _NEVER, None, None, []
+        self.is_late = False
+        """Whether it tells of what happened in a gap of the link (`alerts.late`)."""
+        self.opens: Truth = self.active if self.clears_when is None else self._opens
+        """Whether the conditions alone would open the alert for the part that leaves remember."""
         self.peers = frozenset[str]().union(*(watch.peers for watch in self.watches))
         self.policy = Policy(rule)
         self.shape = _shape(rule) if self.applies else ""
         self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
         self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
         self.events = [(index, watch) for index, watch in enumerate(self.watches) if isinstance(watch, EventWatch)]
-        self.repeats = [index for index, watch in self.events if watch.repeats]
+        self.repeats: list[tuple[int, Repeating]] = [each for each in self.events if each[1].repeats]
         self.absences = [index for index, watch in enumerate(self.watches) if isinstance(watch, AbsenceWatch)]
         self.learns_silence = any(isinstance(watch, RhythmWatch) for watch in self.watches)
         self.stands = self._stands()
@@ -112,17 +129,22 @@ class CompiledRule:
             channel: [index for index, watch in enumerate(self.watches) if channel in watch.channels]
             for channel in Channel
         }
+        self.by_late_channel = self.by_channel
+        """Which watches look at a message that is late; the end of an event tells nothing of signals then."""
+        if self.policy.tells_late is not None:
+            ends = [index for index, _ in self.events]
+            self.by_late_channel = {channel: ends if channel is Channel.EVENT else [] for channel in Channel}
         self.compares = _compares(rule.kind, self.watches)
 
     def _plant(self, rule: Rule, figure: Figure) -> None:
-        def tree(condition: Condition) -> Tree:
-            return _tree(condition, rule.kind, figure, self.watches)
-
-        self.condition = tree(rule.condition)
-        self.at_once = None if rule.at_once is None else tree(rule.at_once)
-        self.clears_when = None if rule.clears_when is None else tree(rule.clears_when)
-        self.levels = [(each.severity, tree(each.condition)) for each in rule.levels]
+        self.condition = self._planted(rule.condition, figure)
+        self.at_once = None if rule.at_once is None else self._planted(rule.at_once, figure)
+        self.clears_when = None if rule.clears_when is None else self._planted(rule.clears_when, figure)
+        self.levels = [(each.severity, self._planted(each.condition, figure)) for each in rule.levels]
         self.levels.sort(key=lambda level: _WORST_FIRST.index(level[0]))
+
+    def _planted(self, condition: Condition, figure: Figure) -> Tree:
+        return _tree(condition, self.rule.kind, figure, self.watches)
 
     def _stands(self) -> bool:
         """Tell whether anything of it holds of what nothing is known of yet, so that this must be remembered."""
@@ -152,12 +174,15 @@ class CompiledRule:
         """Tell whether the condition that ends the alert holds; never, for a rule without one."""
         return self.clears_when is not None and self.clears_when.truth(leaves)
 
+    def _opens(self, leaves: Leaves) -> bool:
+        return self.active(leaves) and not self.cleared(leaves)
+
     def present(self, parts: Mapping[str, Leaves]) -> list[str]:
         """Return the parts for which the alert should be open, by name: of a gateway, controllers that it misses."""
         if self.by_part:
-            return sorted(name for name, leaves in parts.items() if self.active(leaves) and not self.cleared(leaves))
+            return sorted(name for name, leaves in parts.items() if self.opens(leaves))
         leaves = parts[""]
-        if not self.active(leaves) or self.cleared(leaves):
+        if not self.opens(leaves):
             return []
         return sorted({name for index, _ in self.events for name in standing(leaves[index].opened)})
 

@@ -1,7 +1,9 @@
 """How values, signals and events are called when an alert says why it fired, in both languages."""
 
 from collections.abc import Iterable
+from datetime import datetime, tzinfo
 
+from core.clock import from_microseconds
 from core.code_lists import meaning_of
 
 FAULT_SEPARATOR = "\x1f"
@@ -179,6 +181,25 @@ def span_names(microseconds: int) -> tuple[str, str]:
         if microseconds % size == 0:
             return f"{microseconds // size} {zh}", f"{microseconds // size} {en}"
     return f"{microseconds / 1_000_000:g} 秒", f"{microseconds / 1_000_000:g} s"
+
+
+def happened_names(at: int, ended_at: int, heard_at: int, *, exact: bool, zone: tzinfo) -> tuple[str, str]:
+    """Return when something happened of which was heard only now; ``ended_at`` is 0 where no end is known.
+
+    Instants are microseconds; ``exact`` says whether the end is that, or only an instant by which it was over.
+    """
+    start, heard = (from_microseconds(each).astimezone(zone) for each in (at, heard_at))
+    zh, en = f"发生于 {_clock(start, heard)}", f"happened at {_clock(start, heard)}"
+    if ended_at:
+        end = _clock(from_microseconds(ended_at).astimezone(zone), heard)
+        zh += f"，已于 {end} 结束" if exact else f"，最迟于 {end} 已结束"
+        en += f", ended at {end}" if exact else f", over by {end}"
+    return f"{zh}，刚刚收到", f"{en}, received just now"
+
+
+def _clock(instant: datetime, heard: datetime) -> str:
+    """Return an instant to the minute, with its day where that is another than the one of hearing."""
+    return instant.strftime("%H:%M" if instant.date() == heard.date() else "%m-%d %H:%M")
 
 
 OTHERS = "*"

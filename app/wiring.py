@@ -156,10 +156,15 @@ def records(settings: Settings) -> RecordsDatabase:
     return RecordsDatabase(settings.records_url)
 
 
+def zone(settings: Settings) -> ZoneInfo:
+    """Return the zone of the community."""
+    return ZoneInfo(settings.time.zone)
+
+
 def decoder(settings: Settings) -> NativeDecoder:
     """Return the decoder; both readers of the journal must use one with the same settings."""
     return NativeDecoder(
-        zone=ZoneInfo(settings.time.zone),
+        zone=zone(settings),
         pseudonym_key=_kept_key(settings.var / "pseudonym.key"),
         future_limit=timedelta(seconds=settings.time.future_limit_seconds),
         late_after=timedelta(seconds=settings.time.late_after_seconds),

@@ -42,6 +42,8 @@ class AlertStep(Struct, frozen=True):
     """Path of the device."""
     kind: str
     at: datetime
+    late: str = ""
+    """Where it tells of what arrived late: when that happened, in both languages."""
 
 
 class CallRecords(Protocol):

@@ -8,7 +8,7 @@ import structlog
 
 from core.errors import Conflict, Stale, TemporaryError
 from emergency.acts import EndAlarm
-from emergency.model import Source
+from emergency.model import Caller, Source
 from emergency.pending import PendingSteps, coalesced, pressed_after
 from emergency.ports import AlertStep, AlertSteps, CallRecords, Followed, KnownLifts, Standing
 from emergency.steps import CallRequest
@@ -142,7 +142,8 @@ class EmergencyService:
 
     async def _raise(self, asked: Asked, source: Source) -> None:
         step = asked.step
-        request = CallRequest(source, await self._places.of_lift(step.device), ref=asked.ref)
+        place, caller = await self._places.of_lift(step.device), Caller(text=step.late)
+        request = CallRequest(source, place, caller, ref=asked.ref)
         call, new = await self._switchboard.raise_call(request, step.device, key=f"step/{asked.ref}")
         self.stats.raised += new
         self.stats.joined += not new

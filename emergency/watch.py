@@ -5,6 +5,7 @@ alerts of the same incident, and closing the call resets those that latch.
 """
 
 import re
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -42,6 +43,11 @@ def asked_by(step: AlertStep) -> Asked | None:
     if step.kind not in RAISING or step.rule not in _ASKING:
         return None
     return Asked(step, _ASKING[step.rule]) if DeviceKey.from_path(step.device).kind is DeviceKind.ELEVATOR else None
+
+
+def late_words(facts: Mapping[str, object], zh: str, en: str) -> str:
+    """Return the words of a step that tells of what arrived late, with its instant; empty for every other step."""
+    return f"{zh} / {en}" if "happened_at" in facts else ""
 
 
 class Settling(Struct, frozen=True):

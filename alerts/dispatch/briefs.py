@@ -1,12 +1,14 @@
 """Alerts in the few words of a notification, the worst and newest first."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from heapq import nsmallest
 
 from alerts.dispatch.memory import RANK, Alert
 from alerts.dispatch.model import AlertBrief
 from alerts.inventory import DeviceFacts, Inventory
-from core.clock import from_microseconds
+from alerts.memory import Microseconds
+from core.clock import from_microseconds, to_microseconds
 from core.devices import DeviceKey
 
 # A message longer than this is not read; how many more there are stands beside.
@@ -43,8 +45,15 @@ def brief(alert: Alert, inventory: Inventory, hanging: Mapping[str, Alert]) -> A
         fired_at=from_microseconds(memory.fired_at),
         resolved_at=from_microseconds(memory.resolved_at) if memory.resolved_at else None,
         acknowledged_by=memory.acknowledged_by if memory.acknowledged else None,
+        happened_at=from_microseconds(memory.happened_at) if memory.happened_at else None,
         hanging=tuple(sorted({each.memory.path for each in hanging.values()})),
     )
+
+
+def happened_at(facts: Mapping[str, object]) -> Microseconds:
+    """Return the device's instant of what arrived late, from the facts of its alert; 0 for every other alert."""
+    said = facts.get("happened_at")
+    return to_microseconds(datetime.fromisoformat(said)) if isinstance(said, str) else 0
 
 
 def _place(name: str, facts: DeviceFacts, device: DeviceKey) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from alerts.dispatch import notes
 from alerts.dispatch.audiences import Audiences
+from alerts.dispatch.briefs import happened_at
 from alerts.dispatch.holds import INHIBITED, Hold, Holds
 from alerts.dispatch.joining import Router
 from alerts.dispatch.memory import RANK, Alert, AlertMemory, ChannelTest, Flood, Incident, TestMemory, by_age
@@ -409,4 +410,5 @@ def _memory_of(told: Told) -> AlertMemory:
         protected=told.protected,
         maintenance=told.maintenance,
         number=told.sequence,
+        happened_at=happened_at(facts),
     )

@@ -59,6 +59,8 @@ class AlertMemory(Struct, array_like=True):
     told: bool = False
     number: int = 0
     """The sequence of the step that raised it: which of two alerts came first."""
+    happened_at: Microseconds = _NEVER
+    """Of an alert that tells of what arrived late: the device's instant of it."""
 
 
 class IncidentMemory(Struct, array_like=True):

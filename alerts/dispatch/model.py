@@ -121,6 +121,8 @@ class AlertBrief(Struct, frozen=True):
     acknowledged_by: str | None = None
     hanging: tuple[str, ...] = ()
     """Paths of the devices whose alerts this one stands for (inhibited by it)."""
+    happened_at: datetime | None = None
+    """Of what arrived late: when it happened, by the device; ``fired_at`` is when it was told."""
 
 
 class Intent(Struct, frozen=True):

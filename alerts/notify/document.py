@@ -31,7 +31,10 @@ class Words(Struct, frozen=True):
 
 
 class AlertDocument(Struct, frozen=True):
-    """One alert. ``device`` is ``community/kind/device``; ``hanging`` are devices whose alerts this one stands for."""
+    """One alert. ``device`` is ``community/kind/device``; ``hanging`` are devices whose alerts this one stands for.
+
+    ``happened_at`` is the device's instant of what arrived late, after a gap of its link; for all others it is null.
+    """
 
     id: str
     rule: str
@@ -46,6 +49,7 @@ class AlertDocument(Struct, frozen=True):
     acknowledged_by: str | None
     hanging: Sequence[str]
     link: str | None
+    happened_at: datetime | None = None
 
 
 class CallDocument(Struct, frozen=True):
@@ -154,4 +158,5 @@ def _alert(alert: AlertBrief, base_url: str | None) -> AlertDocument:
         acknowledged_by=alert.acknowledged_by,
         hanging=alert.hanging,
         link=link_to(base_url, alert.id),
+        happened_at=alert.happened_at,
     )

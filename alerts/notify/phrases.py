@@ -22,6 +22,9 @@ class Phrases:
     what: str
     since: str
     lasted: str
+    happened: str
+    """Instead of ``since`` and ``lasted`` where it arrived late: ``start`` is when it happened, ``at`` when it came."""
+    late_subject: str
     reason: str
     next_step: str
     acknowledged: str
@@ -46,6 +49,7 @@ class Phrases:
     short: str
     short_since: str
     short_lasted: str
+    short_happened: str
     short_next_step: str
     comma: str
     no_time: str
@@ -111,6 +115,8 @@ ZH = Phrases(
     what="情况：{what}（{severity}）",
     since="开始：{start}，已持续 {lasting}",
     lasted="时间：{start} 至 {end}，历时 {lasting}",
+    happened="发生：{start}，{at} 才收到",
+    late_subject="{subject}（发生于 {start}，{at} 收到）",
     reason="原因：{reason}",
     next_step="处置：{step}",
     acknowledged="确认：{names} 已确认",
@@ -133,6 +139,7 @@ ZH = Phrases(
     short="【{severity}】{opening}：{subject}",
     short_since="，{start}起",
     short_lasted="，历时 {lasting}",
+    short_happened="，{start}发生，{at}收到",
     short_next_step="。{step}",
     comma="、",
     no_time="不到 1 分钟",
@@ -167,6 +174,8 @@ EN = Phrases(
     what="What: {what} ({severity})",
     since="Since: {start}, for {lasting}",
     lasted="When: {start} to {end}, {lasting}",
+    happened="Happened: {start}, received only at {at}",
+    late_subject="{subject} (happened {start}, received {at})",
     reason="Why: {reason}",
     next_step="Do first: {step}",
     acknowledged="Acknowledged by: {names}",
@@ -189,6 +198,7 @@ EN = Phrases(
     short="[{severity}] {opening}: {subject}",
     short_since=", since {start}",
     short_lasted=", after {lasting}",
+    short_happened=", happened {start}, received {at}",
     short_next_step=". {step}",
     comma=", ",
     no_time="less than 1 min",

@@ -92,10 +92,14 @@ class _Speaker:
         severity = self._phrases.severities[intent.severity]
         if not intent.alerts:
             return self._phrases.heading.format(severity=severity, opening=opening, subject=intent.community or "Anju")
-        return self._phrases.heading.format(severity=severity, opening=opening, subject=self._subjects(intent))
+        subject = self._subjects(intent, late=intent.purpose is not Purpose.RESOLVED)
+        return self._phrases.heading.format(severity=severity, opening=opening, subject=subject)
 
-    def _subjects(self, intent: Intent) -> str:
-        subject = self._subject(intent.alerts[0])
+    def _subjects(self, intent: Intent, *, late: bool) -> str:
+        alert = intent.alerts[0]
+        subject = self._subject(alert)
+        if late and alert.happened_at is not None:
+            subject = self._phrases.late_subject.format(subject=subject, **self._happened(alert.happened_at, alert))
         if intent.count < 2:
             return subject
         return self._phrases.several.format(subject=subject, count=intent.count, more=intent.count - 1)
@@ -127,6 +131,8 @@ class _Speaker:
 
     def _time(self, alert: AlertBrief, now: datetime) -> str:
         start, until = self._minute(alert.fired_at), alert.resolved_at
+        if alert.happened_at is not None:
+            return self._phrases.happened.format(start=self._minute(alert.happened_at), at=start)
         lasting = self._lasting((until or now) - alert.fired_at)
         if until is None:
             return self._phrases.since.format(start=start, lasting=lasting)
@@ -182,7 +188,7 @@ class _Speaker:
         """Return the short form in ``room`` characters: the subject is cut before the time, the next step is whole."""
         say = self._phrases
         opening, severity = say.openings[intent.purpose], say.severities[intent.severity]
-        subject = self._subjects(intent) if intent.alerts else intent.community or "Anju"
+        subject = self._subjects(intent, late=False) if intent.alerts else intent.community or "Anju"
         tail = self._short_time(intent)
         frame = len(say.short.format(severity=severity, opening=opening, subject="")) + len(tail)
         text = say.short.format(severity=severity, opening=opening, subject=_cut(subject, room - frame)) + tail
@@ -196,11 +202,18 @@ class _Speaker:
         if not intent.alerts:
             return ""
         alert = intent.alerts[0]
+        if alert.happened_at is not None:
+            return self._phrases.short_happened.format(**self._happened(alert.happened_at, alert))
         if intent.purpose is Purpose.RESOLVED:
             lasting = self._lasting((alert.resolved_at or intent.at) - alert.fired_at)
             return self._phrases.short_lasted.format(lasting=lasting)
         # The year is left out.
         return self._phrases.short_since.format(start=self._minute(alert.fired_at)[5:])
+
+    def _happened(self, happened_at: datetime, alert: AlertBrief) -> dict[str, str]:
+        """Return when it happened and when it was received: without the year, and without the day said before."""
+        start, at = self._minute(happened_at), self._minute(alert.fired_at)
+        return {"start": start[5:], "at": at[11:] if at[:10] == start[:10] else at[5:]}
 
     def _first_step(self, intent: Intent) -> str:
         if not intent.alerts or intent.purpose is Purpose.RESOLVED:

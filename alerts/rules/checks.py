@@ -2,7 +2,21 @@
 
 from collections.abc import Iterator
 
-from alerts.rules.conditions import AllOf, AnyOf, Compare, Condition, Count, EventSeen, Missing, NoneOf, Single
+from alerts.rules.conditions import (
+    AllOf,
+    AnyOf,
+    Change,
+    Compare,
+    Condition,
+    Count,
+    EventSeen,
+    Missing,
+    NoneOf,
+    Rate,
+    Single,
+    State,
+    Threshold,
+)
 from alerts.rules.model import Rule
 from alerts.rules.rule_checks import keeping_problems, standing_problems
 from alerts.rules.simple_checks import SIMPLE_CHECKS, Problem
@@ -68,13 +82,40 @@ def _peer_problems(rule: Rule, where: Path, condition: Condition) -> Iterator[Pr
 def _late_problems(rule: Rule) -> Iterator[Problem]:
     if rule.late == "ignore":
         if rule.max_late is not None:
-            yield ("max_late",), "`max_late` without `late: accept`: expected both or neither"
+            yield ("max_late",), "`max_late` without `late: accept` or `late: tell`: expected both or neither"
+    elif rule.max_late is None:
+        yield ("late",), f"`late: {rule.late}` needs `max_late`, such as 2h"
+    if rule.late == "accept":
+        yield from _accept_problems(rule)
+    if rule.late == "tell":
+        yield from _tell_problems(rule)
         return
-    if rule.max_late is None:
-        yield ("late",), "`late: accept` needs `max_late`, such as 2h"
+    if rule.late_severity is not None:
+        yield ("late_severity",), "`late_severity` without `late: tell`: expected both or neither"
+    if rule.late_readings:
+        yield ("late_readings",), "`late_readings` without `late: tell`: expected both or neither"
+
+
+def _accept_problems(rule: Rule) -> Iterator[Problem]:
     for _, tree in _trees(rule):
         if any(not isinstance(leaf, EventSeen | Count) for leaf in leaves(tree)):
             yield ("late",), "`late: accept` is for rules of events and counts only: an old reading says nothing of now"
+
+
+def _tell_problems(rule: Rule) -> Iterator[Problem]:
+    raising = [*leaves(rule.condition), *leaves(rule.at_once)]
+    if rule.late_readings and any(
+        not isinstance(leaf, Threshold | State | Rate | Change | EventSeen) for leaf in raising
+    ):
+        yield (
+            ("late_readings",),
+            "late readings can raise `threshold`, `state`, `rate` and `change` only, beside events",
+        )
+    if not rule.late_readings and not any(isinstance(leaf, EventSeen) for leaf in raising):
+        yield (
+            ("late",),
+            "`late: tell` tells of events: expected an `event` in `condition` or `at_once`, or `late_readings`",
+        )
 
 
 def _condition_problems(kind: DeviceKind, condition: Condition) -> Iterator[Problem]:

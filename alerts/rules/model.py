@@ -49,7 +49,9 @@ class Rule(_Strict, frozen=True):
 
     The alert is *pending* from the instant ``condition`` holds and *fires* when it has held for ``for``; while
     ``at_once`` holds it fires without waiting. It is resolved when neither has held for ``keep_firing_for``, or, where
-    ``clears_when`` is given, when that holds. ``late: accept`` lets events up to ``max_late`` old raise it as well.
+    ``clears_when`` is given, when that holds. ``late: accept`` lets events up to ``max_late`` old raise it as well;
+    ``late: tell`` raises an alert of its own for those, with ``late_severity`` and the instant at which they happened,
+    and with ``late_readings`` also for readings of that time.
     With ``by_arrival`` messages count when they arrive, whatever the device's clock shows, unless they were provably
     stored and forwarded; left out, that is so for critical and protected rules.
     While it is open it has the worst severity of ``levels`` whose conditions hold, and ``severity`` where none does.
@@ -78,8 +80,11 @@ class Rule(_Strict, frozen=True):
     chatter: Chatter | bool | None = None
     gaps: Literal["keep", "resolve"] = "keep"
     gap_after: Duration | None = None
-    late: Literal["ignore", "accept"] = "ignore"
+    late: Literal["ignore", "accept", "tell"] = "ignore"
     max_late: Duration | None = None
+    late_severity: Severity | None = None
+    """With ``late: tell``; the rule's own where it is left out. What is known to be over is one step less severe."""
+    late_readings: bool = False
     by_arrival: bool | None = None
 
 

@@ -25,13 +25,13 @@ class EventWatch(OwnWatch):
     channels = frozenset({Channel.EVENT})
 
     def __init__(self, condition: EventSeen) -> None:
-        self._filter = EventFilter(condition)
-        self._clears_on = with_end_of_all(condition.clears_on)
-        self._resolve_after = microseconds(condition.resolve_after)
+        self.filter = EventFilter(condition)
+        self.clears_on = with_end_of_all(condition.clears_on)
+        self.resolve_after = microseconds(condition.resolve_after)
         self._repeat_after = microseconds(condition.repeat_after)
         self.repeats = self._repeat_after > 0
         """Whether ``raw`` tells of the newest message that it happened again."""
-        self.timed = self._resolve_after > 0
+        self.timed = self.resolve_after > 0
 
     @property
     def compares(self) -> tuple[str, ...] | None:
@@ -46,8 +46,8 @@ class EventWatch(OwnWatch):
         event = event_of(observation.body)
         if event is None:
             return
-        begins = self._filter.accepts(event)
-        if not begins and event.type not in self._clears_on:
+        begins = self.filter.accepts(event)
+        if not begins and event.type not in self.clears_on:
             return
         # What a clock that is ahead has stamped must not seem newer than what comes after it.
         at = min(to_microseconds(observation.at), now)
@@ -65,13 +65,17 @@ class EventWatch(OwnWatch):
             self._clear(leaf, event)
         leaf.truth = bool(leaf.opened)
 
+    def take_repeat(self, leaf: Leaf) -> bool:
+        again, leaf.raw = leaf.raw, False
+        return again
+
     def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
-        if not self._resolve_after or not leaf.opened:
+        if not self.resolve_after or not leaf.opened:
             return _NEVER
         return min(standing(leaf.opened).values())
 
     def expire(self, leaf: Leaf, now: Microseconds, _heard: Heard) -> None:
-        if self._resolve_after and leaf.opened:
+        if self.resolve_after and leaf.opened:
             left = {name: ends for name, ends in standing(leaf.opened).items() if ends > now}
             leaf.opened = pack_standing(left)
             leaf.truth = bool(leaf.opened)
@@ -84,15 +88,15 @@ class EventWatch(OwnWatch):
         """Take into ``leaf`` what stands of the memory ``before`` of a rule that was changed, as far as it is meant."""
         if before.window or before.inner or before.value is None:
             return  # What others keep in ``opened`` says until when, not what.
-        meant = [name for name in standing(before.opened) if self._filter.accepts_known(before.value, name)]
+        meant = [name for name in standing(before.opened) if self.filter.accepts_known(before.value, name)]
         if meant:
-            ends = before.changed_at + self._resolve_after if self._resolve_after else _NEVER
+            ends = before.changed_at + self.resolve_after if self.resolve_after else _NEVER
             leaf.opened = pack_standing(standing(leaf.opened) | dict.fromkeys(meant, ends))
             leaf.truth, leaf.value, leaf.changed_at = True, before.value, before.changed_at
 
     def tell(self, leaf: Leaf) -> Sentence:
         if not leaf.opened:
-            zh, en = event_words(self._filter.types)
+            zh, en = event_words(self.filter.types)
             return f"未发生：{zh}", f"not happened: {en}"
         named = [self.name(leaf, name) for name in list(standing(leaf.opened))[-3:]]
         return "、".join(zh for zh, _ in named), ", ".join(en for _, en in named)
@@ -117,7 +121,7 @@ class EventWatch(OwnWatch):
     def _begin(self, leaf: Leaf, event: Event, now: Microseconds) -> None:
         name, opened = identity(event), standing(leaf.opened)
         if name in opened or len(leaf.opened) < _OPEN_BYTES:
-            opened[name] = now + self._resolve_after if self._resolve_after else _NEVER
+            opened[name] = now + self.resolve_after if self.resolve_after else _NEVER
             leaf.opened, leaf.value = pack_standing(opened), event.type.value
 
     def _clear(self, leaf: Leaf, event: Event) -> None:

@@ -74,6 +74,14 @@ class Watch(Protocol):
         ...
 
 
+class Repeating(Protocol):
+    """A watch of which a message can tell that what holds it has happened again."""
+
+    def take_repeat(self, leaf: Leaf) -> bool:
+        """Tell whether the newest message did so; asked a second time it did not."""
+        ...
+
+
 class OwnWatch:
     """What most watches share: only the device's own messages matter."""
 

@@ -84,7 +84,7 @@ class Alerts:
                 journal,
                 wiring.decoder(settings),
                 AlertRecordsAdapter(database, clock),
-                Engine(await self.rules.load(), wiring.unknown_limits(settings)),
+                Engine(await self.rules.load(), wiring.unknown_limits(settings), wiring.zone(settings)),
                 clock,
                 wait=waiting.wait,
                 rules=self.rules,

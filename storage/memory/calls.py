@@ -20,6 +20,7 @@ from emergency.model import (
 )
 from emergency.ports import AlertStep, CallCommit, Followed
 from emergency.tokens import PointTokens
+from emergency.watch import late_words
 from storage.memory.desk import MemoryDeskRecords
 from storage.records.call_judging import Standing, Submission, judge, opening_of
 from storage.records.call_pages import intent_of, own_alert_id, own_steps
@@ -159,7 +160,15 @@ class MemoryAlertSteps:
         """Return steps above ``after``, in order."""
         told = await self._calls.desk.told(after, self._calls.desk.last_sequence)
         return [
-            AlertStep(step.sequence, step.alert_id, step.rule, step.device.path, step.kind.value, step.at)
+            AlertStep(
+                step.sequence,
+                step.alert_id,
+                step.rule,
+                step.device.path,
+                step.kind.value,
+                step.at,
+                late_words(step.reason.facts, step.reason.zh, step.reason.en),
+            )
             for step in told
             if step.rule in self._rules
         ][:limit]

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, select
 
 from core.devices import DeviceKey, DeviceKind
 from emergency.ports import AlertStep
+from emergency.watch import late_words
 from storage.records.call_tables import calls_progress
 from storage.records.database import RecordsDatabase
 from storage.records.tables import FOR_THE_DESK, transition_counter, transitions
@@ -38,4 +40,5 @@ class AlertStepsAdapter:
 
 def _step(row: Row[Any]) -> AlertStep:
     device = DeviceKey(row.community, DeviceKind(row.device_kind), row.device)
-    return AlertStep(row.sequence, row.alert_id, row.rule, device.path, row.kind, row.at)
+    late = late_words(msgspec.json.decode(row.facts, type=dict[str, object]), row.reason_zh, row.reason_en)
+    return AlertStep(row.sequence, row.alert_id, row.rule, device.path, row.kind, row.at, late)

@@ -81,6 +81,14 @@ def test_the_test_of_the_guide_passes_beside_its_rules() -> None:
     jsonschema.validate({"version": 1, "rules": []} | yaml.safe_load(tests), json_schema())
 
 
+def test_the_example_of_what_arrives_late_passes_its_own_test() -> None:
+    _, *others = blocks("docs/how-to/write-a-rule.md", "yaml")
+    (text,) = [block for block in others if block.startswith("version:")]
+    loaded = load_file(text, "write-a-rule.md")
+    assert [run_series(test, loaded.rules).differences for test in loaded.tests] == [[]]
+    jsonschema.validate(yaml.safe_load(text), json_schema())
+
+
 def test_the_guide_names_every_key_of_test_series() -> None:
     guide = (ROOT / "docs/how-to/write-a-rule.md").read_text(encoding="utf-8")
     section = guide[guide.index("## Test it") : guide.index("## Backtest it")]

@@ -8,10 +8,13 @@ import msgspec
 from alerts import clocks, lifecycle, steps
 from alerts.assignments import Assignments
 from alerts.clocks import Verdict
+from alerts.late import LateRule
 from alerts.memory import Device, DeviceState, Heard, Phase, RuleState
 from alerts.model import Transition, TransitionKind
+from alerts.posts import REORDERED
 from alerts.rules import Rule
 from alerts.trees import CompiledRule
+from alerts.watches.events import event_of
 from core.clock import to_microseconds
 from core.devices import Channel, DeviceKey
 from core.observations import Observation
@@ -90,7 +93,7 @@ class PlainEngine:
     def _take_back(self, own: DeviceState, states: dict[CompiledRule, RuleState]) -> None:
         before = clocks.take_before(own)
         for rule in states:
-            known = before.get(rule.id)
+            known = before.get(rule.key)
             if known is not None and states[rule].phase is not Phase.FIRING:
                 states[rule] = known
 
@@ -105,32 +108,50 @@ class PlainEngine:
         """Take a message that is late or was overtaken: silence hears it, some count it as said now, some as late."""
         own, counts = device.state, verdict is Verdict.ARRIVAL
         now_said = msgspec.structs.replace(observation, at=observation.received_at, late=False)
+        as_late = msgspec.structs.replace(observation, late=True)
         listening = [rule for rule in states if rule.by_channel[observation.channel]]
+        plain = [rule for rule in listening if not isinstance(rule, LateRule)]
         known = own.track is not None and own.track.wrong != 0
-        counted = [
+        counted = [rule for rule in plain if counts and (rule.counts_by_arrival or (known and _counts(rule)))]
+        counted = [rule for rule in counted if not _is_known(rule, observation, own, states)]
+        age = own.clock - to_microseconds(observation.at)
+        reordered = counts and not observation.late and observation.channel is Channel.EVENT
+        twins = {rule.id: rule for rule in listening if isinstance(rule, LateRule)}
+        live = [rule for rule in plain if reordered and rule not in counted and rule.policy.tells_late is not None]
+        live = [
             rule
-            for rule in listening
-            if counts and (rule.counts_by_arrival or (known and rule.only_absence and bool(rule.absences)))
+            for rule in live
+            if not any(twins[rule.id].knows_end(each, observation) for each in states[twins[rule.id]].parts.values())
+        ]
+        late = [
+            rule
+            for rule in plain
+            if rule not in counted and rule not in live
+            if _takes_late(rule, observation, age) or (reordered and age <= REORDERED and _only_events(rule))
         ]
         if counts and own.track is not None and own.track.doubted_at and own.arrived <= own.returned_until:
-            for rule in counted:
-                own.track.before.setdefault(rule.id, msgspec.msgpack.decode(_encode(states[rule]), type=RuleState))
+            for rule in [rule for rule in counted if not _takes_late(rule, observation, age)]:
+                own.track.before.setdefault(rule.key, msgspec.msgpack.decode(_encode(states[rule]), type=RuleState))
         for rule in [rule for rule in states if rule.only_silence]:
             self._step(rule, device, states, now_said if counts else observation, said)
         for rule in counted:
             self._step(rule, device, states, now_said, said)
-        age = own.clock - to_microseconds(observation.at)
-        for rule in listening:
-            limit = rule.policy.max_late
-            late = (rule.only_absence and bool(rule.absences)) or (limit is not None and age <= limit)
-            if late and rule not in counted:
-                self._step(rule, device, states, msgspec.structs.replace(observation, late=True), said)
+        for rule in live:
+            self._step(rule, device, states, observation, said)
+        for rule in late:
+            self._step(rule, device, states, as_late, said)
+        told = {rule.id for rule in (*counted, *live)}
+        read = observation.late and to_microseconds(observation.at) > own.gap_from
+        for twin in sorted(twins.values(), key=lambda twin: twin.id not in told):
+            if age <= (twin.policy.max_late or 0) and (observation.channel is Channel.EVENT or (twin.reads and read)):
+                message = msgspec.structs.replace(observation, late=False) if twin.id in told else as_late
+                self._step(twin, device, states, message, said)
 
     def _expire(self, until: int) -> list[Transition]:
         said: list[Transition] = []
         while True:
             waiting = [
-                (due, device.path, rule.id, rule)
+                (due, device.path, rule.key, rule)
                 for device, states in self._devices.values()
                 for rule, state in states.items()
                 if 0 < (due := lifecycle.due(rule, state, device)) <= until
@@ -167,7 +188,38 @@ class PlainEngine:
     ) -> None:
         states[rule] = state
         if transition is not None:
-            transition = clocks.remarked(transition, device.state, by_arrival=rule.counts_by_arrival)
+            by_arrival = rule.counts_by_arrival or rule.policy.tells_late is not None
+            transition = clocks.remarked(transition, device.state, by_arrival=by_arrival)
             if transition.kind is TransitionKind.FIRING:
                 said.append(steps.pending_before(transition, state.since_position))
             said.append(transition)
+
+
+def _counts(rule: CompiledRule) -> bool:
+    """Tell whether ``rule`` takes what a clock known to be wrong has stamped as said now."""
+    return (rule.only_absence and bool(rule.absences)) or rule.policy.tells_late is not None
+
+
+def _is_known(
+    rule: CompiledRule, observation: Observation, own: DeviceState, states: dict[CompiledRule, RuleState]
+) -> bool:
+    if rule.policy.tells_late is None or observation.channel is not Channel.EVENT:
+        return False
+    newest = [each for each in (own.newest_event, own.newest_telemetry) if each is not None]
+    if not (own.track is not None and own.track.right) and not any(each > observation.at for each in newest):
+        return False
+    (twin,) = [each for each in states if isinstance(each, LateRule) and each.id == rule.id]
+    return any(twin.knows(leaves, observation) for leaves in states[twin].parts.values())
+
+
+def _only_events(rule: CompiledRule) -> bool:
+    return 0 < len(rule.watches) == len(rule.events)
+
+
+def _takes_late(rule: CompiledRule, observation: Observation, age: int) -> bool:
+    if rule.policy.tells_late is not None:
+        event = event_of(observation.body)
+        ends = event is not None and any(event.type in watch.clears_on for _, watch in rule.events)
+        return ends and age <= rule.policy.tells_late
+    limit = rule.policy.max_late
+    return (rule.only_absence and bool(rule.absences)) or (limit is not None and age <= limit)

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[3] / "alerts"
 PURE = {
     "__init__",
     "absences",
+    "asides",
     "assignments",
     "backtest",
     "changes",
@@ -38,6 +39,8 @@ PURE = {
     "history",
     "inventory",
     "joining",
+    "late",
+    "late_watches",
     "lifecycle",
     "live",
     "matchers",

@@ -12,11 +12,15 @@ from alerts.dispatch.defaults import default_plan
 from alerts.dispatch.desk import Desk
 from alerts.dispatch.model import Intent, Purpose, Told
 from alerts.engine import Engine
+from alerts.late import ZONE
 from alerts.model import Transition, TransitionKind
+from alerts.notify.wording import Language, Wording
 from alerts.packs import builtin_rules
+from core.devices import Channel
 from core.observations import Observation
 from core.wire.payloads import ElevatorEventType as Lift
-from tests.unit.alerts.talk import Talk
+from tests.unit.alerts.talk import GATE, Talk, instant
+from tests.unit.alerts.test_clocks import heard, presence
 from tests.unit.alerts.test_replay import Step, stories
 from tests.unit.alerts.test_replay import told as observed
 
@@ -152,3 +156,16 @@ def test_a_button_that_is_told_twice_is_one_alert_and_one_notification(milliseco
     assert [step.kind for step in steps] == [TransitionKind.FIRING, TransitionKind.RESOLVED]
     firing = [intent for intent in intents(steps, 1, set()) if intent.purpose is Purpose.FIRING]
     assert len(firing) == 1
+
+
+def test_what_arrives_late_is_told_to_people_once_with_both_its_instants() -> None:
+    gone = [presence(0, "online", GATE), presence(60, "offline", GATE), presence(1_800, "online", GATE)]
+    late = (1_800.0, 720.0, GATE, Channel.EVENT, {"type": "forced_open"})
+    again = (1_900.0, 820.0, GATE, Channel.EVENT, {"type": "forced_open"})
+    closed = (1_800.0, 600.0, GATE, Channel.EVENT, {"type": "door_closed"})
+    for said, severity in ([late, again], "major"), ([late, closed, again], "minor"):
+        transitions = decided(heard([*gone, *said]), 1, {0, 2, 4})
+        steps = [step for step in timeline(transitions) if step.rule == "gate-forced-open"]
+        (told,) = [intent for intent in intents(steps, 1, {1}) if intent.purpose is Purpose.FIRING]
+        assert (told.severity.value, told.alerts[0].happened_at) == (severity, instant(1_080))
+        assert "（发生于 08-14 15:18，15:30 收到）" in Wording(ZONE).notice(told, Language.ZH).title

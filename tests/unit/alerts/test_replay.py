@@ -65,6 +65,10 @@ SORTS = [
             ("gate", "{kind: event, types: [held_open], resolve_after: 20s}", "chatter: off"),
             ("thermal", f"{_HOT}}}", f"levels: [{{severity: critical, condition: {_HOT}, confirm: 4s}}}}]"),
             ("thermal", f"{_HOT}, confirm: 3s}}", "clears_when: {kind: missing, nothing_for: 30s}"),
+            ("elevator", _FAULT, f"late: tell\nmax_late: 10m\nclears_when: {_DOOR}"),
+            ("elevator", _FAULT, "late: tell\nmax_late: 1d\nlate_severity: critical\nby_arrival: true"),
+            ("gate", "{kind: event, types: [forced_open], clears_on: [door_closed]}", "late: tell\nmax_late: 10m"),
+            ("thermal", f"{_HOT}}}", "late: tell\nmax_late: 1d\nlate_readings: true\nfor: 3s"),
         ]
     )
 ]
@@ -318,14 +322,15 @@ def test_some_quiet_days_later_only_what_is_open_or_watched_is_remembered(steps:
 @strategy
 @given(stories)
 def test_one_open_alert_for_each_rule_and_device_and_every_end_has_a_beginning(steps: list[Step]) -> None:
-    open_alerts: dict[tuple[str, DeviceKey], str] = {}
+    # One of now, and one of what arrived late.
+    open_alerts: dict[str, tuple[str, DeviceKey, bool]] = {}
     for one in undisturbed(told(steps), RULES):
-        key = (one.rule, one.device)
         if one.kind is TransitionKind.FIRING:
-            assert key not in open_alerts
-            open_alerts[key] = one.alert_id
+            key = (one.rule, one.device, one.reason.code == "late")
+            assert key not in open_alerts.values()
+            open_alerts[one.alert_id] = key
         elif one.kind is TransitionKind.RESOLVED:
-            assert open_alerts.pop(key) == one.alert_id
+            assert open_alerts.pop(one.alert_id)[:2] == (one.rule, one.device)
 
 
 @strategy

@@ -12,6 +12,7 @@ from emergency.model import Call, CallFilter, CallState, Cause, EventKind, Place
 from emergency.pending import PendingSteps
 from emergency.ports import AlertStep, Followed, Standing
 from emergency.service import EmergencyService
+from emergency.watch import late_words
 from tests.unit.emergency.boards import Board
 from tests.unit.emergency.calls import LIFT, T0
 
@@ -226,3 +227,14 @@ async def test_another_lifts_press_does_not_wait_for_a_thousand_of_strangers() -
     raised = [commit.call.place.lift for commit in board.records.commits]
     assert len(raised) == 201
     assert LIFT.lift in raised[:32]
+
+
+async def test_a_press_that_arrived_late_is_a_call_that_says_when_it_was() -> None:
+    board = Board()
+    words = late_words({"happened_at": "2026-08-14T07:18:00+00:00"}, "发生于 15:18，刚刚收到", "happened at 15:18")
+    await service(board, Timeline(board, replace(PRESSED, late=words))).turn()
+    (call,) = await calls(board)
+    assert call.caller.text == "发生于 15:18，刚刚收到 / happened at 15:18"
+    (raised, _) = await board.records.events(call.id)
+    assert raised.event.text == call.caller.text
+    assert late_words({"event": "alarm_pressed"}, "按下", "pressed") == ""
