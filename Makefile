@@ -1,10 +1,10 @@
-# Few commands: run, test, check, bench. Each sets up what it needs; nothing but Python 3.11+ and make is assumed.
+# Few commands: run, test, check, bench, quality. Each sets up what it needs; nothing but Python 3.11+ and make is assumed.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: run test check bench test-servers lock clean
+.PHONY: run test check bench quality test-servers lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/anju run
@@ -26,6 +26,11 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
+
+# How good the built-in rules are: a month of a simulated estate of known truth (docs/how-to/score-rules.md).
+QUALITY_ARGS ?= --seed 1 --days 30
+quality: $(VENV)/.dev
+	$(BIN)/python -m tests.quality run --processes $$(getconf _NPROCESSORS_ONLN) $(QUALITY_ARGS)
 
 test-servers:
 	$(PYTHON) tests/servers/fetch.py

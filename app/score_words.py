@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from alerts.quality import Figure, Target
-from alerts.scoring.report import Counted, DutyRoom, KindScore, Outcome, RuleScore, ScoreReport
+from alerts.scoring.report import Counted, Delay, DutyRoom, KindScore, Outcome, RuleScore, ScoreReport
 
 _LISTED = 30
 _CAUSES = 4
@@ -93,12 +93,12 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "-"
 
 
-_KIND_HEAD = ("kind", "happened", "with a sign", "found", "missed", "hinted at", "median", "worst")
+_KIND_HEAD = ("kind", "happened", "with a sign", "found", "missed", "hinted at", "median", "worst", "told", "worst")
 
 
 def _kind_row(one: KindScore) -> Sequence[str]:
     counts = (one.incidents, one.with_sign, one.found, one.missed, one.mentioned_only)
-    return one.kind, *(f"{count}" for count in counts), *_delay(one)
+    return one.kind, *(f"{count}" for count in counts), *_delay(one.delay), *_delay(one.told)
 
 
 _RULE_HEAD = (
@@ -117,11 +117,17 @@ def _rules(rules: Sequence[RuleScore]) -> Iterator[str]:
 def _rule_row(one: RuleScore) -> Sequence[str]:
     counts = (one.incidents, one.found, one.missed, one.after_the_end)
     raised = (f"{one.alerts}", f"{one.true}", f"{one.false}", f"{one.false_per_device_month:.2f}", f"{one.told}")
-    return one.rule, one.severity, *raised, *(f"{count}" if one.incidents else "" for count in counts), *_delay(one)
+    return (
+        one.rule,
+        one.severity,
+        *raised,
+        *(f"{count}" if one.incidents else "" for count in counts),
+        *_delay(one.delay),
+    )
 
 
-def _delay(one: KindScore | RuleScore) -> Sequence[str]:
-    return lasting(one.delay.median_seconds), lasting(one.delay.worst_seconds)
+def _delay(one: Delay) -> Sequence[str]:
+    return lasting(one.median_seconds), lasting(one.worst_seconds)
 
 
 def _false(rules: Sequence[RuleScore]) -> Iterator[str]:

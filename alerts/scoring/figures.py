@@ -115,7 +115,7 @@ class Scored:
             incidents=len(own),
             with_sign=sum(one.sign is not None for one, _ in own),
             found=sum(at is not None for _, at in own),
-            missed=sum(at is None and one.sign is not None for one, at in own),
+            missed=sum(one.missed for one, _ in own),
             after_the_end=sum(at is not None and at > one.ended for one, at in own),
             delay=_delay(_waited(one, at) for one, at in own if at is not None),
             false_per_device_month=self._per_device_month(len(false), rule.kind),
@@ -180,6 +180,7 @@ def _kind_score(kind: str, outcomes: Iterable[Outcome]) -> KindScore:
         missed=sum(one.missed for one in own),
         mentioned_only=sum(one.missed and one.mentioned is not None for one in own),
         delay=_delay(one.delay_seconds for one in own if one.delay_seconds is not None),
+        told=_delay(one.told_seconds for one in own if one.told_seconds is not None),
     )
 
 

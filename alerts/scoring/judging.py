@@ -125,9 +125,9 @@ def _judged(known: Known, alert: RaisedAlert, matches: _Matches) -> Judged:
 
 
 def _cause(known: Known, alert: RaisedAlert) -> str:
-    """Name the newest disturbance around, else an incident of another kind that the rule is not about."""
+    """Name what began last of the disturbances around it and the incidents that the rule is not about."""
     first = alert.rises[0]
     where = alert.device.path, first.part, first.at
-    causes = [one.cause for one in known.disturbances(*where)]
-    causes = causes or [f"during {one.kind}" for one in known.incidents(*where)]
-    return causes[-1] if causes else UNKNOWN_CAUSE
+    causes = [(one.began, one.cause) for one in known.disturbances(*where)]
+    causes += [(one.began, f"during {one.kind}") for one in known.incidents(*where)]
+    return max(causes, key=lambda one: one[0])[1] if causes else UNKNOWN_CAUSE

@@ -45,9 +45,15 @@ class Outcome(Struct, frozen=True):
     @property
     def delay_seconds(self) -> float | None:
         """From its first sign (from its beginning, where it had none) until it was found."""
-        if self.found is None:
-            return None
-        return max(0.0, (self.found.at - (self.sign or self.began)).total_seconds())
+        return None if self.found is None else self._waited(self.found.at)
+
+    @property
+    def told_seconds(self) -> float | None:
+        """Likewise until people were told of it."""
+        return None if self.told_at is None else self._waited(self.told_at)
+
+    def _waited(self, until: datetime) -> float:
+        return max(0.0, (until - (self.sign or self.began)).total_seconds())
 
 
 class Delay(Struct, frozen=True):
@@ -65,9 +71,10 @@ class Counted(Struct, frozen=True):
 
 
 class RuleScore(Struct, frozen=True):
-    """How one rule did. ``found`` and ``missed`` are of the ``incidents`` of the kinds that it is to find.
+    """How one rule did. ``found`` and ``missed`` are of the ``incidents`` of the kinds that it can find.
 
-    One without a sign that was not found counts as neither. ``true`` and ``false`` are both 0 for a notice.
+    Missed are those with a sign that no rule found; the others were found by another one, or had no sign. ``true`` and
+    ``false`` are both 0 for a notice.
     """
 
     rule: str
@@ -103,6 +110,8 @@ class KindScore(Struct, frozen=True):
     mentioned_only: int
     """Of those missed: an alert that may be about them was raised, but said too little."""
     delay: Delay
+    told: Delay
+    """Until people were told of an alert that found it."""
 
 
 class FalseAlert(Struct, frozen=True):

@@ -145,6 +145,12 @@ def test_the_first_rule_that_finds_it_counts_for_the_kind() -> None:
     assert (fire.delay.median_seconds, of(result.report(), "hot").delay.median_seconds) == (90.0, 190.0)
 
 
+def test_what_another_rule_found_is_not_missed() -> None:
+    subjects = {"warm": Subject(finds=("fire",)), "hot": Subject(finds=("fire",))}
+    report = scored([HOT, WARM], heat(Talk(), 1_100, 50), [FIRE], subjects=subjects).report()
+    assert [(one.found, one.missed, one.incidents) for one in report.rules] == [(0, 0, 1), (1, 0, 1)]
+
+
 def test_one_course_of_a_kind_can_be_meant() -> None:
     slow, fast = replace(FIRE, variant="slow"), replace(FIRE, variant="fast")
     subjects = {"hot": Subject(finds=("fire/fast",))}
@@ -193,6 +199,18 @@ def test_false_alerts_by_cause_device_and_month() -> None:
     assert [one.cause for one in report.false_alerts] == ["sun-patch", "sun-patch", "unknown", "during forced_entry"]
 
 
+def test_the_cause_of_a_false_alert_is_what_began_last() -> None:
+    later = replace(SUN, cause="mirror", began=instant(6_000), ended=instant(7_000))
+    fault = KnownIncident(kind="sensor_fault", device=CAMERA.path, began=instant(6_500), ended=instant(8_000))
+    for disturbances, incidents, cause in (
+        ([SUN, later], [], "mirror"),
+        ([later, SUN], [], "mirror"),
+        ([SUN, later], [fault], "during sensor_fault"),
+    ):
+        report = scored([HOT], heat(Talk(), 6_600, region="b"), incidents, disturbances).report()
+        assert [one.cause for one in report.false_alerts] == [cause]
+
+
 def test_time_goes_on_after_the_last_message() -> None:
     silent = rule("elevator", "{kind: missing, nothing_for: 5m}", "", "silent")
     down = KnownIncident(kind="link_down", device=LIFT.path, began=instant(100), ended=instant(2_000), first_sign=None)
@@ -217,8 +235,9 @@ def test_people_are_told_of_an_alert_once_where_they_acknowledge_it() -> None:
     assert [(one.at, one.purpose, one.receivers) for one in result.told] == [
         (instant(1_110), Purpose.FIRING, ("wall",)),
     ]
-    (outcome,) = result.outcomes()
+    (outcome,), (fire,) = result.outcomes(), result.report().kinds
     assert outcome.told_at == instant(1_110)
+    assert fire.told.median_seconds == 90.0
     assert of(result.report(), "hot").told == 1
 
 
