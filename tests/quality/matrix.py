@@ -19,7 +19,7 @@ from tests.quality.model import IncidentKind
 NOTHING = "nothing"
 
 
-class Cell(Struct, frozen=True, order=True):
+class Cell(Struct, frozen=True):
     """One entrapment: the pace of the gateway, the signal that is missing (or ``nothing``), the course."""
 
     pace: str
@@ -51,7 +51,8 @@ def seen(those: Sequence[Cell], rules: Sequence[Rule], subjects: dict[str, Subje
     if processes == 1:
         return _share(shares[0])
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return sorted((one for part in pool.map(_share, shares) for one in part), key=lambda one: one.cell)
+        found = {one.cell: one for part in pool.map(_share, shares) for one in part}
+    return [found[cell] for cell in those]
 
 
 def _share(share: tuple[Sequence[Cell], Sequence[Rule], dict[str, Subject]]) -> list[Seen]:

@@ -46,3 +46,10 @@ def test_a_cell_of_the_matrix_is_one_entrapment() -> None:
     assert one.outcome.found.rule == "trapped-passenger"
     row = [line for line in matrix.lines(seen) if line.startswith(f"  {NOTHING}")]
     assert [line.split()[1] for line in row] == ["1/1"]
+
+
+def test_the_matrix_keeps_its_order_in_two_processes() -> None:
+    cells = [Cell("every-30s", missing, "off-level", 1) for missing in ("no-load", NOTHING, "no-counters")]
+    together, apart = (matrix.seen(cells, builtin_rules(), builtin_subjects(), processes) for processes in (1, 2))
+    assert [one.cell for one in apart] == cells
+    assert apart == together
