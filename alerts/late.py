@@ -63,8 +63,6 @@ class LateRule(CompiledRule):
         self.shape += f"/{len(late)}/{len(series)}"
         self.repeats = list(enumerate(self.late_watches))
         self.is_late = True
-        # A car that stands with its door open now may have held somebody then.
-        self.opens = self.active
         # What is late says nothing of how things are now, which is what ends the alert.
         self.by_late_channel = {
             channel: [index for index in indexes if index < len(self.late_watches)]

@@ -105,9 +105,7 @@ class CompiledRule:
             self.watches = []
             self.condition, self.at_once, self.clears_when, self.levels = _NEVER, None, None, []
         self.is_late = False
-        """Whether it tells of what happened in a gap of the link (`alerts.late`)."""
-        self.opens: Truth = self.active if self.clears_when is None else self._opens
-        """Whether the conditions alone would open the alert for the part that leaves remember."""
+        """Whether it tells of what happened in a gap of the link (`alerts.late`): nothing of now ends that."""
         self.peers = frozenset[str]().union(*(watch.peers for watch in self.watches))
         self.policy = Policy(rule)
         self.shape = _shape(rule) if self.applies else ""
@@ -174,8 +172,9 @@ class CompiledRule:
         """Tell whether the condition that ends the alert holds; never, for a rule without one."""
         return self.clears_when is not None and self.clears_when.truth(leaves)
 
-    def _opens(self, leaves: Leaves) -> bool:
-        return self.active(leaves) and not self.cleared(leaves)
+    def opens(self, leaves: Leaves) -> bool:
+        """Tell whether the conditions alone would open the alert for the part that ``leaves`` remember."""
+        return self.active(leaves) and (self.clears_when is None or self.is_late or not self.cleared(leaves))
 
     def present(self, parts: Mapping[str, Leaves]) -> list[str]:
         """Return the parts for which the alert should be open, by name: of a gateway, controllers that it misses."""

@@ -118,12 +118,12 @@ def test_what_ends_the_alert_forgets_what_does_not_stand_any_more() -> None:
 def test_the_reason_names_both() -> None:
     (_, firing) = run([rule("elevator", SEEN)], lift([(0, {"passenger_present": True})]))
     assert firing.reason.code == "since"
-    assert firing.reason.zh == "自「轿门 打开」以来曾有：轿厢有人 是"
-    assert firing.reason.en == "seen since “car door open”: someone in the car yes"
+    assert firing.reason.zh == "自「轿门打开」以来曾有：轿厢内有人"
+    assert firing.reason.en == "seen since “the car door is open”: someone is in the car"
 
 
 def test_none_of_tells_what_was_not_seen() -> None:
     empty = f"{{kind: all_of, of: [{{kind: none_of, of: [{SEEN}]}}, {{kind: state, signal: direction, equals: up}}]}}"
     (_, firing) = run([rule("elevator", empty)], lift([(0, {"direction": "up"})]))
-    assert "not seen since “car door open”: someone in the car yes" in firing.reason.en
-    assert "自「轿门 打开」以来未见：轿厢有人 是" in firing.reason.zh
+    assert "not seen since “the car door is open”: someone is in the car" in firing.reason.en
+    assert "自「轿门打开」以来未见：轿厢内有人" in firing.reason.zh
