@@ -58,7 +58,8 @@ def undecided(story: Story, day: Day) -> Iterator[str]:
     for event in story.events:
         for kind, receiver in _wanted(story, event):
             if not any(_is_of(page, kind, receiver, event, day) for page in story.call["pages"]):
-                yield f"{event.kind} of {event.facts} at {event.at:.2f}: no page {kind} to {receiver or 'anybody'}"
+                unpaged = f"no page {kind} to {receiver or 'anybody'}"
+                yield f"{event.kind} of {event.facts} at {event.at:.2f}: {unpaged}; {story.told_as()}"
 
 
 def _is_of(page: Json, kind: str, receiver: str, event: Event, day: Day) -> bool:
