@@ -140,6 +140,11 @@ CLOSINGS: dict[str, tuple[Happened, ...]] = {
         (2.0, "cannot_come", "wei", {"name": "wei"}),
     ),
     "everybody is out": ((1.0, "dispatched", "li", {"name": "wei"}), (2.0, "freed", "li", {})),
+    "the caller takes back after everybody is out": (
+        (1.0, "dispatched", "li", {"name": "wei"}),
+        (2.0, "freed", "li", {}),
+        (3.0, "abandoned", "caller", {}),
+    ),
 }
 
 

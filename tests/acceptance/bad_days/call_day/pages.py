@@ -111,7 +111,7 @@ def _is_news(story: Story, closed: Event) -> bool:
             case "answered" | "on_site" if event.at < closed.at:
                 over = False
             case "freed" | "abandoned":
-                over = event.kind == "freed" or bool(event.facts.get("stopped"))
+                over = over or event.kind == "freed" or bool(event.facts.get("stopped"))
     return not over and (told > 1 or bool(asked))
 
 
