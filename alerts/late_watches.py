@@ -19,7 +19,7 @@ from msgspec import Struct
 from alerts.memory import Heard, Leaf, Microseconds
 from alerts.policy import Policy
 from alerts.trees import CompiledRule, Leaves
-from alerts.watches.events import Event, event_of, identity
+from alerts.watches.events import Event, enders, event_of, identity
 from alerts.watches.happenings import EventWatch
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.watches.windows import INSTANT, KNOWN, mark_of
@@ -140,10 +140,10 @@ class LateWatch(OwnWatch):
         self._keep(leaf, [*happenings(leaf), happening][-_KEPT:], now)
 
     def _end(self, leaf: Leaf, name: str, at: Microseconds, now: Microseconds, *, exact: bool = True) -> None:
-        """Let what began before ``at`` be over by then: that of ``name``, or all where the end names none."""
+        """Let what began before ``at`` be over by then: that of ``name``, of its source, or all where it names none."""
         found = happenings(leaf)
         for each in found:
-            if each.at <= at and name in ("", each.name) and not 0 < each.ended_at <= at:
+            if each.at <= at and name in enders(each.name) and not 0 < each.ended_at <= at:
                 each.ended_at, each.exact, each.until = at, exact, min(each.until, each.heard_at + OVER_FOR)
         self._keep(leaf, found, now)
 
@@ -308,7 +308,7 @@ class _Marks:
         self._marks.append((mark_of(_BEGIN + name), at))
 
     def end(self, name: str, at: Microseconds) -> None:
-        """Take note that ``name`` ended, or all things of that kind where it is empty."""
+        """Take note that ``name`` ended: all things of a source, or of that kind where it is empty."""
         mark = mark_of(_END + name)
         newest = max([at, *(instant for known, instant in self._marks if known == mark)])
         self._marks = [each for each in self._marks if each[0] != mark]
@@ -319,5 +319,5 @@ class _Marks:
         return b"".join(KNOWN.pack(*each) for each in self._marks[-_MARKS:])
 
     def _ends(self, name: str) -> Iterator[Microseconds]:
-        marks = {mark_of(_END + name), mark_of(_END)}
+        marks = {mark_of(_END + end) for end in enders(name)}
         return (instant for known, instant in self._marks if known in marks)

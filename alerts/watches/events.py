@@ -72,3 +72,9 @@ def identity(event: Event) -> str:
         case ElevatorEvent(source=str() as source, code=str() as code) if event.type.value.startswith("fault_"):
             return f"{source}{FAULT_SEPARATOR}{code}"
     return ""
+
+
+def enders(name: str) -> tuple[str, ...]:
+    """Return how an end of ``name`` can be called: by that name, by nothing, or a fault's by its source alone."""
+    source, separator, _ = name.partition(FAULT_SEPARATOR)
+    return (name, "", source + separator) if separator else (name, "")

@@ -154,6 +154,26 @@ def test_another_fault_of_that_kind_does_not_end_it() -> None:
     assert [kind for _, kind in told(decided(said, until=BACK + HOUR))] == ["firing"]
 
 
+def all_cleared(received: float, behind: float = 0.0, source: str = "gbt24476-2017") -> Said:
+    return lift(received, "faults_cleared", behind, source=source)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_end_of_all_faults_of_a_source_ends_a_late_one(backwards: bool) -> None:
+    raised, cleared = fault(BACK, "4", TWELVE), all_cleared(BACK, 600)
+    fired, _ = decided([*gap(LIFT), *([cleared, raised] if backwards else [raised, cleared])])
+    assert fired.severity.value == "minor"
+    assert fired.reason.facts["ended_at"] == "2026-08-14T07:20:00+00:00"
+    (other,) = decided([*gap(LIFT), raised, all_cleared(BACK, 600, "eleon")], until=BACK + HOUR)
+    assert other.severity.value == "major"
+
+
+def test_a_late_fault_after_the_end_of_all_faults_is_another_one() -> None:
+    live = [presence(0, "online", LIFT), fault(10, "1"), all_cleared(20)]
+    fired = firing(decided([*live, *gap(LIFT)[1:], fault(BACK, "1", TWELVE)]))
+    assert fired == [("fault-critical", 10, "critical"), ("fault-critical", GATHERED, "major")]
+
+
 def test_the_late_end_of_what_is_open_ends_it() -> None:
     opened = [presence(0, "online", GATE), gate(30, "forced_open"), *gap(GATE)[1:]]
     assert told(decided([*opened, gate(BACK, "door_closed", TWELVE)])) == [(30, "firing"), (BACK, "resolved")]
