@@ -13,6 +13,7 @@ from alerts import clocks
 from alerts.clocks import Verdict
 from alerts.late import LateRule
 from alerts.memory import Microseconds
+from alerts.parts import remembered
 from alerts.posts import REORDERED, Post
 from alerts.sites import Site
 from alerts.trees import Leaves
@@ -22,6 +23,7 @@ from core.observations import Observation
 
 Taken = list[tuple[Sequence[Post], Observation]]
 """Posts, and the message as they take it, in the order of their steps."""
+_Question = Callable[[LateRule, Leaves, Observation], bool]
 
 
 def asides(site: Site, observation: Observation, verdict: Verdict, now: Microseconds) -> Taken:
@@ -80,18 +82,19 @@ def _is_known(site: Site, post: Post, observation: Observation) -> bool:
     moves = (own.track is not None and own.track.right) or any(
         newest is not None and newest > observation.at for newest in (own.newest_event, own.newest_telemetry)
     )
-    return moves and _asked(site, post, lambda twin, leaves: twin.knows(leaves, observation))
+    return moves and _asked(site, post, observation, LateRule.knows)
 
 
 def _knows_end(site: Site, post: Post, observation: Observation) -> bool:
     """Tell whether the twin of ``post`` knows that what ``observation`` begins has ended since."""
-    return _asked(site, post, lambda twin, leaves: twin.knows_end(leaves, observation))
+    return _asked(site, post, observation, LateRule.knows_end)
 
 
-def _asked(site: Site, post: Post, question: Callable[[LateRule, Leaves], bool]) -> bool:
-    """Ask the twin of ``post`` about any part of the device."""
+def _asked(site: Site, post: Post, observation: Observation, question: _Question) -> bool:
+    """Ask the twin of ``post`` about the part of the device that ``observation`` is about."""
     twin = site.roster.posts.get(post.rule.late_key)
     state = site.device.state.rules.get(post.rule.late_key)
     if twin is None or twin.late is None or state is None:
         return False
-    return any(question(twin.late, leaves) for leaves in state.parts.values())
+    leaves = remembered(state, observation.body)
+    return leaves is not None and question(twin.late, leaves, observation)

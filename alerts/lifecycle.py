@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from alerts import joining, steps
 from alerts.memory import Device, Leaf, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition
-from alerts.parts import Parts
+from alerts.parts import Parts, part_of
 from alerts.policy import worse
 from alerts.trees import CompiledRule, Leaves
 from alerts.watches.happenings import EventWatch
@@ -181,10 +181,8 @@ def _readings(state: RuleState, observation: Observation) -> Iterable[tuple[str,
     match body:
         case ThermalTelemetry():
             return [(region.region, region) for region in body.regions]
-        case ThermalEvent():
-            return ((body.region, body),)
-        case GateEvent():
-            return ((body.door, body),)
+        case ThermalEvent() | GateEvent():
+            return ((part_of(body), body),)
     return [(name, body) for name in state.parts]
 
 

@@ -12,7 +12,7 @@ from alerts.memory import RuleState
 from alerts.trees import CompiledRule, Leaves
 from alerts.watches.watch import Reading
 from alerts.words import OTHERS
-from core.wire.payloads import Region
+from core.wire.payloads import Body, GateEvent, Region, ThermalEvent
 
 PARTS_AT_MOST = 64
 
@@ -59,6 +59,21 @@ class Parts:
 
     def _is_idle(self, name: str, leaves: Leaves) -> bool:
         return name != self._state.part and not self._rule.active(leaves)
+
+
+def part_of(event: Body) -> str:
+    """Return the part of its device that ``event`` is about; empty where it has none."""
+    match event:
+        case ThermalEvent():
+            return event.region
+        case GateEvent():
+            return event.door
+    return ""
+
+
+def remembered(state: RuleState, event: Body) -> Leaves | None:
+    """Return what ``state`` remembers of the part that ``event`` is about, or of all parts that have no place."""
+    return state.parts.get(part_of(event)) or state.parts.get(OTHERS)
 
 
 def _heat(reading: Reading) -> float:

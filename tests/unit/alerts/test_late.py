@@ -244,6 +244,10 @@ REORDERED: dict[str, tuple[list[Said], list[tuple[str, float, str]]]] = {
         [gate(0, "door_closed"), gate(0.1, "forced_open", 1)],
         [("gate-forced-open", 5.1, "minor")],
     ),
+    "forced entry a second behind the closing of another door": (
+        [gate(0, "door_closed"), gate(0.1, "forced_open", 1, door="2")],
+        [("gate-forced-open", 0.1, "major")],
+    ),
     "a door held open a second behind": (
         [gate(0, "granted"), gate(0.1, "held_open", 1)],
         [("gate-held-open", 0.1, "minor")],
