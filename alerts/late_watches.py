@@ -219,7 +219,8 @@ class LateSeriesWatch(LateWatch):
 
     The readings are evaluated in the order of their instants, with those as the time. ``inner`` is the memory of the
     rule's own watches, ``changed_at`` the newest reading, ``window`` since when the conditions hold. A reading that is
-    no newer was evaluated before. Readings of now only end what is told.
+    no newer was evaluated before. Readings of now only end what is told; they go on with that memory, for a median or a
+    rate says nothing of the first of them.
     """
 
     channels = frozenset({Channel.TELEMETRY})
@@ -255,9 +256,9 @@ class LateSeriesWatch(LateWatch):
         wall = now + observation.wall_ahead
         if wall < max(each.heard_at for each in happenings(leaf)) + BURST:
             return
-        leaves = self._rule.begin()
-        self._read_one(leaves, observation, reading, now, heard)
-        if not self._rule.opens(leaves):
+        self._read_one(leaf.inner, observation, reading, now, heard)
+        if not self._rule.opens(leaf.inner):
+            leaf.window = b""
             self._end(leaf, "", wall, now, exact=False)
 
     def _judge(self, leaf: Leaf, observation: Observation, at: Microseconds, now: Microseconds) -> None:
@@ -270,11 +271,20 @@ class LateSeriesWatch(LateWatch):
         leaf.window = INSTANT.pack(since)
         lasted = at - since >= self._rule.policy.lasting or self._rule.urgent(leaf.inner)
         in_force = self._calendar is None or self._calendar.active_at(since + ahead)
-        if lasted and in_force and observation.late and not leaf.raw:
+        if leaf.raw:
+            self._hear_on(leaf, now + ahead)
+        elif lasted and in_force:
             because = [self._rule.watches[index].tell(leaf.inner[index]) for index in self._rule.because(leaf.inner)]
             zh, en = "，".join(zh for zh, _ in because), ", ".join(en for _, en in because)
             happening = Happening("", "", zh, en, since + ahead, now + ahead, now + self._lasting)
             self._tell_of(leaf, happening, now)
+
+    def _hear_on(self, leaf: Leaf, heard_at: Microseconds) -> None:
+        """Let what is told and not over have been heard of at ``heard_at``: the burst has not ended yet."""
+        found = happenings(leaf)
+        for each in found:
+            each.heard_at = each.heard_at if each.ended_at else heard_at
+        leaf.opened = _encode(found)
 
 
 class _Marks:

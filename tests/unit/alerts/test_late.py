@@ -309,6 +309,33 @@ def test_a_late_fire_of_which_the_camera_shows_nothing_now_is_over() -> None:
     assert "最迟于 15:31 已结束" in transitions[1].reason.zh
 
 
+MEDIAN = "{kind: threshold, signal: maximum_celsius, above: 56, clear: 53, median_of: 3}"
+RATE = "{kind: rate, signal: maximum_celsius, above: 4, clear: 2, window: 2m}"
+
+
+@pytest.mark.parametrize(("condition", "slope"), [(MEDIAN, 0.0), (RATE, 0.5)], ids=["median", "rate"])
+def test_a_late_fire_that_the_camera_still_shows_is_not_over(condition: str, slope: float) -> None:
+    rules = [rule("thermal", condition, "late: tell\nmax_late: 24h\nlate_readings: true")]
+    stored = burst([70.0 + slope * index for index in range(60)])
+    burning = [look(BACK + at, 0, 100.0 + slope * at) for at in range(70, 300, 2)]
+    said = [presence(0, "online", CAMERA), *gap(CAMERA)[1:], *stored]
+    transitions = decided([*said, *burning], rules, until=BACK + 299)
+    assert {each.kind for each in transitions} == {TransitionKind.FIRING}
+    cold = [look(BACK + at, 0, 20.0) for at in range(300, 600, 2)]
+    over = decided([*said, *burning, *cold], rules, until=BACK + HOUR)
+    assert TransitionKind.SEVERITY_CHANGED in {each.kind for each in over}
+
+
+def test_a_long_burst_is_one_fire_though_the_camera_tells_of_now_in_between() -> None:
+    rules = [each for each in RULES if each.id == FIRE]
+    stored = [look(BACK + index / 2, 25 * MINUTE - 1.5 * index, 80.0) for index in range(400)]
+    live = [look(BACK + 0.2 + 10 * index, 0, 25.0) for index in range(40)]
+    said = [presence(0, "online", CAMERA), *gap(CAMERA)[1:], *sorted([*stored, *live], key=lambda each: each[0])]
+    transitions = decided(said, rules, until=BACK + HOUR)
+    assert [kind for _, kind in told(transitions)] == ["firing", "severity_changed", "resolved"]
+    assert transitions[1].at > instant(BACK + 200 + MINUTE - 1)
+
+
 def test_a_late_passenger_is_out_when_the_car_stands_at_level_with_its_door_open() -> None:
     said = [*gap(LIFT), fault(BACK, "93", TWELVE), standing(BACK + MINUTE, door_zone=True, door_state="open")]
     assert told(decided(said)) == [(GATHERED, "firing"), (BACK + MINUTE, "resolved")]
