@@ -182,7 +182,7 @@ class LateEventWatch(LateWatch):
             marks.end(name, at)
         elif not marks.has(name, at):
             in_force = self._calendar is None or self._calendar.active_at(at)
-            if observation.late and in_force and not marks.goes_on(name, at):
+            if observation.late and in_force and not marks.goes_on(name, at, self._lasting):
                 zh, en = event_names(event.type.value, name)
                 happening = Happening(name, event.type.value, zh, en, at, now + ahead, now + self._lasting)
                 if end := marks.ended(name, at):
@@ -301,14 +301,17 @@ class _Marks:
         """Return an instant at or after ``at`` by which ``name`` had ended; 0 where none is known."""
         return next((end for end in self._ends(name) if end >= at), _NEVER)
 
-    def goes_on(self, name: str, at: Microseconds) -> bool:
-        """Tell whether ``name`` had begun before ``at``, or had not ended between ``at`` and its next beginning."""
+    def goes_on(self, name: str, at: Microseconds, lasting: Microseconds) -> bool:
+        """Tell whether ``name`` had begun before ``at``, or had not ended between ``at`` and its next beginning.
+
+        What is not told again for ``lasting`` is over by then, for the end of a fault sometimes never comes.
+        """
         if not name:
             return False
         mark, ends = mark_of(_BEGIN + name), list(self._ends(name))
-        begun = [instant for known, instant in self._marks if known == mark]
-        before = max((instant for instant in begun if instant <= at), default=_NEVER)
-        after = min((instant for instant in begun if instant > at), default=_NEVER)
+        near = [instant for known, instant in self._marks if known == mark and abs(instant - at) < lasting]
+        before = max((instant for instant in near if instant <= at), default=_NEVER)
+        after = min((instant for instant in near if instant > at), default=_NEVER)
         if before and not any(before <= end <= at for end in ends):
             return True
         return after > _NEVER and not any(at <= end < after for end in ends)

@@ -174,6 +174,15 @@ def test_a_late_fault_after_the_end_of_all_faults_is_another_one() -> None:
     assert fired == [("fault-critical", 10, "critical"), ("fault-critical", GATHERED, "major")]
 
 
+def test_a_late_fault_long_after_one_whose_end_never_came_is_another_one() -> None:
+    condition = "{kind: event, types: [fault_raised], clears_on: [fault_cleared], resolve_after: 10m}"
+    rules = [rule("elevator", condition, "late: tell\nmax_late: 24h")]
+    live = [presence(0, "online", LIFT), fault(10, "1"), *gap(LIFT)[1:]]
+    assert [each[1] for each in firing(decided([*live, fault(BACK, "1", TWELVE)], rules))] == [10, GATHERED]
+    # Within that time it is the same one, told again.
+    assert [each[1] for each in firing(decided([*live, fault(BACK, "1", BACK - 300)], rules))] == [10]
+
+
 def test_the_late_end_of_what_is_open_ends_it() -> None:
     opened = [presence(0, "online", GATE), gate(30, "forced_open"), *gap(GATE)[1:]]
     assert told(decided([*opened, gate(BACK, "door_closed", TWELVE)])) == [(30, "firing"), (BACK, "resolved")]
