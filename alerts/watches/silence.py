@@ -127,6 +127,8 @@ class RhythmWatch(SilenceWatch):
         zh, en = super().tell(leaf)
         if leaf.value != "silent" or not leaf.truth:
             return zh, en
+        if not self._is_learned(leaf):
+            return f"{zh}（平时间隔尚在学习）", f"{en} (its usual gaps are still being learned)"
         usual_zh, usual_en = duration_names(round(_longest(leaf) / 1_000_000) * 1_000_000)
         return f"{zh}（平时最长间隔约 {usual_zh}）", f"{en} (its longest gap is usually about {usual_en})"
 
@@ -147,10 +149,13 @@ class RhythmWatch(SilenceWatch):
         memory.changed_at = now
 
     def _wait(self, leaf: Leaf) -> Microseconds:
-        began = INSTANT.unpack(leaf.window)[0] if leaf.window else _NEVER
-        if not began or leaf.inner[0].changed_at < began + _LEARNS_FOR:
+        if not self._is_learned(leaf):
             return self._at_most
         return max(self._nothing_for, min(round(self._times * _longest(leaf)), self._at_most))
+
+    def _is_learned(self, leaf: Leaf) -> bool:
+        began = INSTANT.unpack(leaf.window)[0] if leaf.window else _NEVER
+        return began > _NEVER and leaf.inner[0].changed_at >= began + _LEARNS_FOR
 
 
 class AbsenceWatch(OwnWatch):

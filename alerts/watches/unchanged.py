@@ -10,7 +10,7 @@ from alerts.rules.signals import signals_of
 from alerts.watches.readings import channels_of
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.watches.windows import INSTANT
-from alerts.words import signal_names, value_names
+from alerts.words import signal_names, value_said
 from core.devices import Channel, DeviceKind
 from core.durations import microseconds
 from core.observations import Observation
@@ -75,13 +75,14 @@ class UnchangedWatch(OwnWatch):
         return not leaf.changed_at
 
     def tell(self, leaf: Leaf) -> Sentence:
-        (zh, en, unit), (other_zh, other_en, _) = (signal_names(each.name) for each in (self._own, self._other))
+        zh, en, _ = signal_names(self._own.name)
         if not leaf.truth:
-            return f"{zh}未见卡滞", f"{en} not seen to be stuck"
-        value_zh, value_en = value_names(leaf.value)
+            return f"「{zh}」信号未见卡滞", f"signal “{en}” not seen to be stuck"
+        said_zh, said_en = value_said(self._own.name, leaf.value)
+        other_zh, other_en, _ = signal_names(self._other.name)
         return (
-            f"{zh}一直为 {value_zh}{unit}，期间{other_zh}至少变化 {self._at_least} 次",
-            f"{en} still {value_en}{unit} after at least {self._at_least} changes of {other_en}",
+            f"「{said_zh}」一直未变，期间{other_zh}至少变化 {self._at_least} 次",
+            f"“{said_en}” unchanged over at least {self._at_least} changes of {other_en}",
         )
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:

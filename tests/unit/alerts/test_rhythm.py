@@ -111,3 +111,9 @@ def test_the_reason_tells_the_usual_gap() -> None:
     reason = transitions[-1].reason
     assert reason.zh == "30 分钟未收到消息（平时最长间隔约 10 分钟）"
     assert reason.en == "nothing heard for 30 min (its longest gap is usually about 10 min)"
+
+
+def test_before_its_rhythm_is_learned_the_reason_names_no_usual_gap() -> None:
+    transitions = run([SILENT], [Talk().lift(0)], until=DAY)
+    assert transitions[-1].reason.zh == "12 小时未收到消息（平时间隔尚在学习）"
+    assert transitions[-1].reason.en == "nothing heard for 12 h (its usual gaps are still being learned)"

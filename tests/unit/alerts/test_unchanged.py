@@ -113,7 +113,7 @@ def test_nothing_is_remembered_of_a_sensor_that_says_something_else() -> None:
 def test_the_reason_tells_both() -> None:
     (_, firing) = run([rule("elevator", AT_ONCE)], lift(trips(1, 2, 3, 4, passenger_present=True)))
     assert firing.reason.code == "unchanged"
-    assert firing.reason.zh == "轿厢有人一直为 是，期间运行次数至少变化 3 次"
-    assert firing.reason.en == "someone in the car still yes after at least 3 changes of trip count"
+    assert firing.reason.zh == "「轿厢内有人」一直未变，期间运行次数至少变化 3 次"
+    assert firing.reason.en == "“someone is in the car” unchanged over at least 3 changes of trip count"
     assert firing.reason.facts["passenger_present"] is True
     assert firing.reason.facts["trip_count_changes"] == 3
