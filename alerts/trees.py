@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -48,6 +49,8 @@ from core.devices import Channel, DeviceKind
 
 _WITH_PARTS = frozenset({DeviceKind.GATE, DeviceKind.THERMAL})
 _WORST_FIRST = list(Severity)
+# Keys that conditions were given after memories of them had been written, and what they are where they are left out.
+_LATER = {"median_of": None, "rhythm": None, "by_hour": False, "until_learned": None}
 Leaves = tuple[Leaf, ...]
 """The memories of a rule's watches for one part of a device, in the order of the watches."""
 Truth = Callable[[Leaves], bool]
@@ -300,8 +303,19 @@ def _indexes(trees: list[Tree]) -> list[int]:
 
 def _shape(rule: Rule) -> str:
     levels = [level.condition for level in rule.levels]
-    conditions = msgspec.json.encode([rule.condition, rule.at_once, rule.clears_when, *levels])
-    return hashlib.blake2b(conditions, digest_size=6).hexdigest()
+    conditions = msgspec.to_builtins([rule.condition, rule.at_once, rule.clears_when, *levels])
+    return hashlib.blake2b(msgspec.json.encode(_as_before(conditions)), digest_size=6).hexdigest()
+
+
+def _as_before(part: Any) -> Any:
+    """Return a ``part`` of conditions without those keys of `_LATER` that it leaves out, as it was written before."""
+    match part:
+        case list():
+            return [_as_before(each) for each in part]
+        case dict():
+            later = _LATER | {"signal": None} if "attribute" in part else _LATER
+            return {key: _as_before(value) for key, value in part.items() if key not in later or value != later[key]}
+    return part
 
 
 def _compares(kind: DeviceKind, watches: Iterable[Watch]) -> tuple[str, ...] | None:

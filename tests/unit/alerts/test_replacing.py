@@ -5,6 +5,7 @@ import pytest
 from alerts.engine import Engine
 from alerts.inventory import DeviceFacts, Inventory
 from alerts.model import Transition
+from alerts.trees import CompiledRule
 from core.devices import DeviceKey, DeviceKind
 from core.wire.payloads import ElevatorEventType as Event
 from core.wire.payloads import ElevatorTelemetry
@@ -192,3 +193,27 @@ def test_a_changed_rule_of_a_gate_knows_at_which_door_something_stands() -> None
     said = engine.observe(talk.gate(10, Gate.DOOR_CLOSED, door="2"))
     said += engine.observe(talk.gate(20, Gate.DOOR_CLOSED, door="1"))
     assert told(said) == [(20, "resolved")]
+
+
+HOT = "{kind: threshold, signal: maximum_celsius, above: 56, clear: 53}"
+RISING = "{kind: rate, signal: maximum_celsius, above: 4, clear: 2, window: 2m}"
+SHAPES = {
+    "4e62e643246e": ("thermal", f"{{kind: any_of, of: [{HOT}, {RISING}]}}"),
+    "d2424588fc4f": ("gate", "{kind: missing, nothing_for: 24h, offline_for: 30s}"),
+    "f78e5546d739": (
+        "elevator",
+        "{kind: compare, signal: load_kilograms, past: 14d, above_times: 1.5, clear: 1.2}",
+    ),
+    "d484d26742c1": (
+        "elevator",
+        "{kind: threshold, signal: load_kilograms, above: {attribute: rated_load_kilograms, otherwise: 700}}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("shape", "written"), SHAPES.items(), ids=[kind for kind, _ in SHAPES.values()])
+def test_a_new_key_of_conditions_makes_no_other_rule_of_one_that_leaves_it_out(
+    shape: str, written: tuple[str, str]
+) -> None:
+    # As before there was any `median_of`, `rhythm` or `by_hour`: a fire must not be told as over by an upgrade.
+    assert CompiledRule(rule(*written)).shape == shape
