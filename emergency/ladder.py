@@ -64,10 +64,18 @@ class Rules(Struct, frozen=True):
     nearby: tuple[Contact, ...] = ()
 
     def known_as(self, name: str, names: Collection[str]) -> str:
-        """Return the one of ``names`` under which the same contact is known, ``name`` itself where there is none."""
+        """Return the one of ``names`` under which the same person is known, ``name`` itself where there is none.
+
+        A title that several contacts share names nobody in particular.
+        """
+        whose = self._persons(name)
+        if name in names or len(whose) != 1:
+            return name
+        return next((each for each in names if self._persons(each) == whose), name)
+
+    def _persons(self, name: str) -> set[str]:
         contacts = (*(each for step in self.steps for each in step.contacts), *self.nearby)
-        same = {name}.union(*(each.names for each in contacts if name in each.names))
-        return name if name in names else next((each for each in names if each in same), name)
+        return {each.person for each in contacts if name in each.names}
 
     def to_dial(self, call: Call) -> list[LadderStep]:
         """Return the steps whose turn has come and whose numbers nobody has dialled yet."""

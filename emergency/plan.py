@@ -43,11 +43,15 @@ class Contact(_Strict, frozen=True):
     """A maintenance contractor: calls in which it was told stand in its record."""
 
     @property
-    def names(self) -> frozenset[str]:
-        """Names under which it is sent or answers: its titles, and the person it tells where that is one alone."""
+    def person(self) -> str:
+        """Who answers for it: the person it tells, or its own name where that is not one alone."""
         people = [target for target in self.tell if not target.startswith("receiver:")]
-        own = people[0].removeprefix("person:") if len(people) == 1 else self.name
-        return frozenset({self.name, self.title.zh, self.title.en, own})
+        return people[0].removeprefix("person:") if len(people) == 1 else self.name
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names under which it is sent or answers: its own, its titles, and its person."""
+        return frozenset({self.name, self.title.zh, self.title.en, self.person})
 
 
 class Step(_Strict, frozen=True):

@@ -14,7 +14,7 @@ from emergency.figures import figures_of
 from emergency.ladder import rules_of
 from emergency.model import Call, CallState, Cause, Decision, EventKind, PageKind, Party, Source
 from emergency.own_rules import OVERDUE
-from emergency.plan import EmergencyPlan
+from emergency.plan import Contact, EmergencyPlan
 from emergency.rescue import ClockState, clock_state
 from emergency.steps import CallRequest
 from tests.unit.emergency.calls import LIFT, NAMES, RULES, T0, after, plan
@@ -474,6 +474,20 @@ def test_who_was_sent_under_a_title_is_the_one_who_declines_under_another_name(n
     set_out = steps.act(declined.call, acts.OnTheWay(name), name, after(7), TITLED)
     assert set_out is not None
     assert (set_out.call.responder and set_out.call.responder.name, set_out.call.declined) == ("the maintainer", ())
+
+
+def test_a_title_that_two_contacts_share_lets_neither_decline_for_the_other() -> None:
+    contacts = [
+        {"name": name, "title": {"zh": "值班", "en": "duty"}, "tell": [f"person:{name}-li"]}
+        for name in ("property", "second")
+    ]
+    shared = rules_of(replace(plan(), contacts=msgspec.convert(contacts, list[Contact])), LIFT)
+    call = Trace().call
+    done: list[acts.Act] = [acts.Dispatch("duty"), going("property-li"), acts.CannotCome("second-li")]
+    for what in done:
+        decided = steps.act(call, what, "li", after(5), shared)
+        call = decided.call if decided else call
+    assert (call.responder and call.responder.name, call.declined) == ("property-li", ("second-li",))
 
 
 def test_one_of_two_people_of_a_contact_declines_for_themselves_alone() -> None:
