@@ -48,8 +48,7 @@ def fire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device
     indexes = rule.because(leaves)
     zh, en = _said(rule, leaves, indexes)
     part_zh, part_en = _place(rule, state.part, device)
-    # How long late messages were gathered says nothing of what they tell.
-    lasting_zh, lasting_en = ("", "") if rule.is_late else lasting_names(now - state.since)
+    lasting_zh, lasting_en = _lasting(rule, now - state.since)
     code = rule.watches[indexes[0]].code
     facts = _facts(rule, leaves, indexes) | {
         "next_step_zh": rule.rule.next_step.zh,
@@ -282,8 +281,13 @@ def _place(rule: CompiledRule, part: str, device: Device) -> tuple[str, str]:
     return floor_names(latest.get("floor"), at_landing=latest.get("door_zone") is not False)
 
 
+def _lasting(rule: CompiledRule, lasting: Microseconds) -> tuple[str, str]:
+    # How long late messages were gathered says nothing of what they tell.
+    return ("", "") if rule.is_late else lasting_names(lasting)
+
+
 def _said_of_part(rule: CompiledRule, state: RuleState, part: str, lasting: Microseconds) -> tuple[str, str]:
-    lasting_zh, lasting_en = lasting_names(lasting)
+    lasting_zh, lasting_en = _lasting(rule, lasting)
     if rule.by_part:
         part_zh, part_en = part_names(rule.rule.kind.value, part)
         zh, en = _said(rule, state.parts[part], rule.because(state.parts[part]))

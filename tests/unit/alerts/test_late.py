@@ -210,7 +210,9 @@ def test_one_more_after_it_was_told_is_told_as_repeated() -> None:
     said = [*gap(GATE), gate(BACK, "duress", TWELVE), gate(BACK + 20, "duress", 600)]
     assert told(decided(said, until=BACK + 60)) == [(GATHERED, "firing"), (BACK + 20, "repeated")]
     other_door = [*gap(GATE), gate(BACK, "tamper", TWELVE), gate(BACK + 20, "tamper", 600, door="2")]
-    assert told(decided(other_door, until=BACK + 60)) == [(GATHERED, "firing"), (BACK + 25, "repeated")]
+    transitions = decided(other_door, until=BACK + 60)
+    assert told(transitions) == [(GATHERED, "firing"), (BACK + 25, "repeated")]
+    assert transitions[1].reason.zh == "又有一处：门 2：防拆报警，发生于 15:20，刚刚收到"
 
 
 def test_what_happened_on_another_day_is_told_with_its_date_and_after_a_day_not_at_all() -> None:
