@@ -23,7 +23,7 @@ from alerts.watches.events import Event, enders, event_of, identity
 from alerts.watches.happenings import EventWatch
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.watches.windows import INSTANT, KNOWN, mark_of
-from alerts.words import event_names, happened_names
+from alerts.words import FAULT_SEPARATOR, event_names, happened_names
 from core.clock import from_microseconds, to_microseconds
 from core.devices import Channel
 from core.observations import Observation
@@ -62,6 +62,11 @@ class Happening(Struct, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Happening]).decode
+
+
+def _begun(event: Event) -> str:
+    """Return what the mark of a beginning is called: by identity, by the type where there is none."""
+    return identity(event) or f"{FAULT_SEPARATOR}{event.type.value}"
 
 
 def happenings(leaf: Leaf) -> list[Happening]:
@@ -180,7 +185,7 @@ class LateEventWatch(LateWatch):
         if not self._watch.filter.accepts(event):
             self._end(leaf, name, at, now)
             marks.end(name, at)
-        elif not marks.has(name, at):
+        elif not marks.has(_begun(event), at):
             in_force = self._calendar is None or self._calendar.active_at(at)
             if observation.late and in_force and not marks.goes_on(name, at, self._lasting):
                 zh, en = event_names(event.type.value, name)
@@ -188,7 +193,7 @@ class LateEventWatch(LateWatch):
                 if end := marks.ended(name, at):
                     happening.ended_at, happening.exact, happening.until = end, False, now + OVER_FOR
                 self._tell_of(leaf, happening, now)
-            marks.begin(name, at)
+            marks.begin(_begun(event), at)
         leaf.window = marks.packed()
         leaf.changed_at = max(leaf.changed_at, at - ahead)
 
@@ -202,7 +207,7 @@ class LateEventWatch(LateWatch):
         if event is None or not leaf.window or not self._watch.filter.accepts(event):
             return False
         at = to_microseconds(observation.at) + observation.wall_ahead
-        return _Marks(leaf.window, _NEVER).has(identity(event), at)
+        return _Marks(leaf.window, _NEVER).has(_begun(event), at)
 
     def knows_end(self, leaf: Leaf, observation: Observation) -> bool:
         """Tell whether what ``observation`` begins is known to have ended since."""

@@ -206,6 +206,12 @@ def test_one_burst_is_one_alert_that_names_the_last_of_it() -> None:
     assert "received just now; and 2 before" in fired.reason.en
 
 
+def test_different_events_of_one_instant_are_both_told() -> None:
+    rules = [rule("gate", "{kind: event, types: [duress, tamper], resolve_after: 1h}", "late: tell\nmax_late: 24h")]
+    (fired, _) = decided([*gap(GATE), gate(BACK, "duress", TWELVE), gate(BACK, "tamper", TWELVE)], rules)
+    assert fired.reason.facts["happenings"] == 2
+
+
 def test_one_more_after_it_was_told_is_told_as_repeated() -> None:
     said = [*gap(GATE), gate(BACK, "duress", TWELVE), gate(BACK + 20, "duress", 600)]
     assert told(decided(said, until=BACK + 60)) == [(GATHERED, "firing"), (BACK + 20, "repeated")]
