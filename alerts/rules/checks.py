@@ -13,6 +13,7 @@ from alerts.rules.conditions import (
     Missing,
     NoneOf,
     Rate,
+    Since,
     Single,
     State,
     Threshold,
@@ -111,11 +112,32 @@ def _tell_problems(rule: Rule) -> Iterator[Problem]:
             ("late_readings",),
             "late readings can raise `threshold`, `state`, `rate` and `change` only, beside events",
         )
-    if not rule.late_readings and not any(isinstance(leaf, EventSeen) for leaf in raising):
+    trees = [tree for tree in (rule.condition, rule.at_once) if tree is not None]
+    events = [leaf for leaf in raising if isinstance(leaf, EventSeen)]
+    if not rule.late_readings and not any(_raises(tree, event) for tree in trees for event in events):
         yield (
             ("late",),
-            "`late: tell` tells of events: expected an `event` in `condition` or `at_once`, or `late_readings`",
+            "`late: tell` tells of an event that alone raises the rule: expected one in `condition` or `at_once`, or "
+            "`late_readings`",
         )
+
+
+def _raises(condition: Condition, event: EventSeen) -> bool:
+    """Tell whether ``condition`` holds of a device of which nothing but ``event`` is known."""
+    match condition:
+        case AllOf():
+            return all(_raises(each, event) for each in condition.of)
+        case AnyOf():
+            return any(_raises(each, event) for each in condition.of)
+        case NoneOf():
+            return not any(_raises(each, event) for each in condition.of)
+        case State():
+            return condition.none_of is not None
+        case Compare():
+            return bool(condition.until_learned)
+        case Since():
+            return _raises(condition.after, event) and not _raises(condition.until, event)
+    return condition is event
 
 
 def _condition_problems(kind: DeviceKind, condition: Condition) -> Iterator[Problem]:
