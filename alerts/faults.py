@@ -19,10 +19,11 @@ def fault_of(observation: Observation) -> FaultRaised | FaultCleared | None:
     code = str(body.code)
     if body.type is ElevatorEventType.FAULT_CLEARED:
         return FaultCleared(observation.device, body.source, code, at)
+    meaning = meaning_of(body.source, code)
+    if meaning.severity is None or not isinstance(meaning.kind, FaultKind):
+        # The code is no fault. An episode from before a list said so has no other end.
+        return FaultCleared(observation.device, body.source, code, at)
     if body.type is ElevatorEventType.FAULT_RAISED:
-        meaning = meaning_of(body.source, code)
-        if meaning.severity is None or not isinstance(meaning.kind, FaultKind):
-            return None
         return FaultRaised(
             observation.device,
             body.source,

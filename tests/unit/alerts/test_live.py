@@ -167,12 +167,13 @@ FAULT = Talk().lift_event(0, Lift.FAULT_RAISED, "2", received=900, late=True)
             FaultRaised(LIFT, "gbt24476-2017", "2", "door_close_failure", Severity.MAJOR, instant(0), late=False),
         ),
         (Talk().lift_event(3, Lift.FAULT_RAISED, "0"), FaultCleared(LIFT, "gbt24476-2017", None, instant(3))),
-        (Talk().lift_event(0, Lift.FAULT_RAISED, "44"), None),
+        (Talk().lift_event(3, Lift.FAULT_RAISED, "44"), FaultCleared(LIFT, "gbt24476-2017", "44", instant(3))),
+        (Talk().lift_event(3, Lift.FAULT_CLEARED, "41"), FaultCleared(LIFT, "gbt24476-2017", "41", instant(3))),
         (Talk().lift_event(0, Lift.ALARM_PRESSED), None),
         (Talk().lift(0), None),
         (Talk().gate(0, Gate.TAMPER), None),
     ],
-    ids=["raised late", "cleared", "unknown list", "ahead", "no fault", "a mode", "alarm", "telemetry", "gate"],
+    ids=["raised late", "cleared", "unknown list", "ahead", "no fault", "mode", "mains", "alarm", "telemetry", "gate"],
 )
 def test_faults(observation: Observation, expected: FaultRaised | FaultCleared | None) -> None:
     assert fault_of(observation) == expected
