@@ -52,6 +52,18 @@ def test_a_good_file_is_read() -> None:
         pytest.param(GOOD.replace("5s", "5x"), 8, "a duration such as 45s", id="duration"),
         pytest.param(GOOD.replace("5s", "0s"), 8, "a duration such as 45s", id="no duration at all"),
         pytest.param(GOOD.replace("major", "bad"), 5, "expected critical, major, minor, info", id="severity"),
+        pytest.param(
+            GOOD.replace("severity: major", "severity: major\n    late: later"),
+            6,
+            "late: Invalid enum value 'later': expected ignore, accept, tell",
+            id="late",
+        ),
+        pytest.param(
+            GOOD.replace("severity: major", "severity: major\n    late: tell\n    late_severity: low"),
+            7,
+            "late_severity: Invalid enum value 'low': expected critical, major, minor, info",
+            id="late severity",
+        ),
         pytest.param(GOOD.replace("thermal", "lift"), 4, "expected elevator, gate, thermal, gateway", id="device kind"),
         pytest.param(GOOD.replace("thermal", "system"), 4, "alerts about Anju itself need no rule", id="Anju itself"),
         pytest.param(GOOD.replace("kind: threshold", "kind: x"), 10, "expected threshold, state", id="condition kind"),
