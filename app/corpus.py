@@ -13,6 +13,7 @@ from datetime import datetime
 from heapq import merge
 from pathlib import Path
 from typing import IO, Annotated, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta, Struct
@@ -228,6 +229,11 @@ def _truth(path: Path, devices: Mapping[DeviceKey, DeviceFacts]) -> Truth:
     truth = _decoded(path, text, Truth)
     if truth.since >= truth.until:
         raise CorpusError(path, 1, f"since {truth.since.isoformat()}: expected an instant before `until`")
+    try:
+        ZoneInfo(truth.zone)
+    except (KeyError, OSError, ValueError):  # Not found; or not the name of a zone at all.
+        expected = "expected a name of the IANA list, such as Asia/Shanghai"
+        raise CorpusError(path, _line_of(text, "$.zone"), f"zone {truth.zone!r} is unknown: {expected}") from None
     known = {device.path for device in devices}
     for key in ("incidents", "disturbances"):
         for number, one in enumerate(getattr(truth, key)):

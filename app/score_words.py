@@ -1,6 +1,8 @@
 """A score's report as tables for people."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import tzinfo
+from zoneinfo import ZoneInfo
 
 from alerts.quality import Figure, Target
 from alerts.scoring.report import Counted, Delay, DutyRoom, KindScore, Outcome, RuleScore, ScoreReport
@@ -12,9 +14,10 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 def lines(report: ScoreReport) -> Iterator[str]:
     """Yield the figures of the duty room, then by kind of incident, by rule, and what was missed."""
-    days = (report.until - report.since).total_seconds() / _DAY
+    zone, days = ZoneInfo(report.zone), (report.until - report.since).total_seconds() / _DAY
+    since, until = (f"{each.astimezone(zone):%Y-%m-%d %H:%M}" for each in (report.since, report.until))
     yield (
-        f"{report.since:%Y-%m-%d %H:%M} to {report.until:%Y-%m-%d %H:%M} UTC, {days:g} days: {report.devices} devices, "
+        f"{since} to {until} ({report.zone}), {days:g} days: {report.devices} devices, "
         f"{report.messages:,} messages ({report.duplicates:,} duplicates, {report.rejected:,} rejected)"
     )
     yield from ("", "Duty room (targets of ISA-18.2, EEMUA 191; some ours)")
@@ -24,7 +27,7 @@ def lines(report: ScoreReport) -> Iterator[str]:
     yield from ("", "Rules")
     yield from _rules(report.rules)
     yield from _false(report.rules)
-    yield from _missed(report.missed)
+    yield from _missed(report.missed, zone)
 
 
 def table(rows: Iterable[Sequence[str]], head: Sequence[str]) -> Iterator[str]:
@@ -143,7 +146,7 @@ def _named(counted: Sequence[Counted]) -> str:
     return ", ".join(f"{one.name} {one.alerts}" for one in counted[:_CAUSES]) + (f", {more} more" if more > 0 else "")
 
 
-def _missed(missed: Sequence[Outcome]) -> Iterator[str]:
+def _missed(missed: Sequence[Outcome], zone: tzinfo) -> Iterator[str]:
     if missed:
         yield from ("", "Missed: there was a sign, and no rule found it")
     for one in missed[:_LISTED]:
@@ -151,6 +154,6 @@ def _missed(missed: Sequence[Outcome]) -> Iterator[str]:
         hint = f"; {one.mentioned.rule} hinted at it" if one.mentioned else ""
         masked = f"; masked by {', '.join(one.masked_by)}" if one.masked_by else ""
         variant = f" {one.variant}" if one.variant else ""
-        yield f"  {one.began:%Y-%m-%d %H:%M:%S}  {one.kind}{variant}  {where}{hint}{masked}"
+        yield f"  {one.began.astimezone(zone):%Y-%m-%d %H:%M:%S}  {one.kind}{variant}  {where}{hint}{masked}"
     if len(missed) > _LISTED:
         yield f"  … and {len(missed) - _LISTED} more; --json lists the first thousand"

@@ -79,6 +79,7 @@ class Scored:
         return ScoreReport(
             since=truth.since,
             until=truth.until,
+            zone=truth.zone,
             devices=self._devices.total(),
             messages=self.replayed.messages,
             rejected=self.replayed.rejected,

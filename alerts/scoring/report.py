@@ -148,6 +148,8 @@ class ScoreReport(Struct, frozen=True):
 
     since: datetime
     until: datetime
+    zone: str
+    """That of the truth, in which instants are shown."""
     devices: int
     messages: int
     rejected: int

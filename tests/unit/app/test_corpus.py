@@ -166,6 +166,10 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda at: _truth(at, '"until": "2026-08-14T19', '"until": "2026-08-14T01'),
         "truth.json:1: since 2026-08-14T07:00:00+00:00: expected an instant before `until`",
     ),
+    "an unknown zone": (
+        lambda at: _truth(at, '"Asia/Shanghai"', '"Mars"'),
+        "truth.json:4: zone 'Mars' is unknown: expected a name of the IANA list",
+    ),
     "a truth that is no JSON": (lambda at: _truth(at, '"zone":', "zone:"), "truth.json:4: not JSON"),
 }
 
@@ -199,7 +203,8 @@ def test_rules_of_a_file_are_scored(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     said = result.stdout.splitlines()
     assert said[0] == (
-        "2026-08-14 07:00 to 2026-08-14 19:00 UTC, 0.5 days: 1 devices, 27 messages (0 duplicates, 1 rejected)"
+        "2026-08-14 15:00 to 2026-08-15 03:00 (Asia/Shanghai), 0.5 days: "
+        "1 devices, 27 messages (0 duplicates, 1 rejected)"
     )
     (hot,) = [line.split() for line in said if line.startswith("  hot  ")]
     assert hot == ["hot", "major", "2", "1", "1", "60.00", "2", "1", "1", "0", "0", "30s", "30s"]
@@ -218,7 +223,7 @@ def test_a_missed_incident_is_named(tmp_path: Path) -> None:
     rules = tmp_path / "mine.yaml"
     rules.write_text(RULES.replace("46", "80").replace("43", "70"), encoding="utf-8")
     said = anju("rules", "score", rules, "--corpus", written(tmp_path, looks())).stdout
-    assert "  2026-08-14 07:10:00  fire  demo/thermal/shed-1 a" in said.splitlines()
+    assert "  2026-08-14 15:10:00  fire  demo/thermal/shed-1 a" in said.splitlines()
 
 
 def test_a_broken_corpus_ends_the_command(tmp_path: Path) -> None:
