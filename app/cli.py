@@ -226,8 +226,9 @@ def _planned(text: str) -> PlannedIncident:
 
 @cli.command(name="check-config")
 def check_config(config: Config = None) -> None:
-    """Check the settings, the rule files and the plans of who is told and called, and say what would run where."""
+    """Check the settings, code lists, rule files and the plans of who is told and called; say what would run where."""
     settings = load(config)
+    code_lists.required_lists(settings.codes.files)
     rules = asyncio.run(wiring.rule_source(settings, None).load())
     plan = asyncio.run(PlanSource(settings.notify.plan, Channels(settings, SystemClock(), os.environ)).load())
     calls = read_emergency_plan(settings.emergency.plan, plan)

@@ -11,7 +11,8 @@ import typer
 from app import settings
 from app.files import parsed, read_text
 from app.rule_source import listed
-from core.code_lists import CodeFile, builtin_lists, check_codes, combined, use_lists
+from core.code_lists import CodeFile, CodeLists, builtin_lists, check_codes, combined, use_lists
+from core.errors import StartupError
 from core.source import RuleError
 
 _log = structlog.get_logger()
@@ -42,6 +43,11 @@ def put_in_force(paths: Sequence[Path]) -> str:
     return f"{mistakes[0]}{more}" if mistakes else ""
 
 
+def required_lists(paths: Sequence[Path]) -> CodeLists:
+    """Return the lists of ``paths``, beside those that come with Anju; raises the first `RuleError` there is."""
+    return combined(map(_checked, _expanded(paths)), builtin_lists())
+
+
 def _expanded(paths: Sequence[Path]) -> Iterator[Path]:
     """Yield the files; of a folder every ``*.yaml``, in the order of their names."""
     for path in paths:
@@ -58,10 +64,20 @@ def _checked(path: Path) -> CodeFile:
     return parsed(check_codes, read_text(path, "a code list"), str(path))
 
 
+def _looked_at(path: Path) -> CodeFile:
+    """Return what ``path`` holds; that it cannot be read is one of its mistakes."""
+    try:
+        return _checked(path)
+    except RuleError as error:
+        return CodeFile(str(path), "", {}, {}, [error])
+
+
 @cli.command()
 def check(files: Files) -> None:
     """Check code lists: every mistake with file, line and what was expected."""
-    found = [_checked(path) for path in _expanded(files)]
+    found = [_looked_at(path) for path in _expanded(files)]
+    if not found:
+        raise StartupError(f"{', '.join(map(str, files))}: no code lists: expected files, or folders with *.yaml")
     for file in found:
         for mistake in file.mistakes:
             print(mistake, file=sys.stderr)
@@ -75,7 +91,7 @@ def check(files: Files) -> None:
 @cli.command("list")
 def list_codes(config: Config = None) -> None:
     """Print every code in force: list, code, class, kind, severity and names."""
-    found = combined((_checked(path) for path in _expanded(settings.load(config).codes.files)), builtin_lists())
+    found = required_lists(settings.load(config).codes.files)
     for source, codes in sorted(found.items()):
         for code, meaning in codes.items():
             severity = meaning.severity or "-"

@@ -25,6 +25,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from alerts.dispatch.plan import Plan, people_targets, reaches_people
 from app import heartbeat, rights, wiring
 from app.channels import Channels
+from app.code_lists import required_lists
 from app.disk import space_of, warn_below
 from app.emergency_plan import read_emergency_plan
 from app.metrics import PARTS
@@ -302,6 +303,7 @@ def _peer_certificate(settings: Settings) -> dict[str, Any]:
 
 
 async def _plans(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    await asyncio.to_thread(required_lists, settings.codes.files)
     await wiring.rule_source(settings, None).load()
     plan = await asyncio.to_thread(read_plan, settings.notify.plan)
     Channels(settings, clock, os.environ).of(plan)
@@ -310,7 +312,7 @@ async def _plans(settings: Settings, clock: Clock) -> Iterator[Finding]:
 
 def _of_plans(settings: Settings, plan: Plan) -> Iterator[Finding]:
     calls = read_emergency_plan(settings.emergency.plan, plan)
-    yield _good("rules, notification plan and emergency plan can be used")
+    yield _good("code lists, rules, notification plan and emergency plan can be used")
     if not reaches_people(plan):
         yield _bad(
             "alerts and calls reach no person, only topics and webhooks",

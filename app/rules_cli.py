@@ -22,11 +22,13 @@ from alerts.scoring.truth import Truth
 from app import backtest_words, score_words, settings, wiring
 from app.backtest import Span, run_backtest
 from app.backtester import opened
+from app.code_lists import required_lists
 from app.corpus import TRUTH, Corpus, export, received
 from app.plan_source import read_plan
 from app.rule_source import rules_text
 from app.score import scored
 from core.clock import SystemClock
+from core.code_lists import use_lists
 from core.durations import PATTERN, microseconds
 from core.errors import StartupError
 
@@ -115,8 +117,10 @@ def score(
     file: Annotated[Path | None, typer.Argument(help="A rule file, YAML; else the built-in pack.")] = None,
     plan: Annotated[Path | None, typer.Option(help="Who is told; else the plan that comes with Anju.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print everything, as JSON.")] = False,
+    config: Config = None,
 ) -> None:
     """Replay a corpus of known truth through rules: what they find, how late, and what is false."""
+    use_lists(required_lists(settings.load(config).codes.files))
     rules = builtin_rules() if file is None else _valid(file).rules
     report = scored(rules, Corpus(corpus), read_plan(plan)).report()
     if json:
@@ -177,10 +181,12 @@ async def _listed(loaded: settings.Settings) -> tuple[Sequence[RuleInForce], str
 def run_tests(
     files: Annotated[list[Path] | None, typer.Argument(help="Rule files, YAML.")] = None,
     builtin: Annotated[bool, typer.Option("--builtin", help="Run the tests of the built-in pack.")] = False,
+    config: Config = None,
 ) -> None:
     """Run the test series that rule files carry, and show where what happens is not what they expect."""
     if not files and not builtin:
         raise StartupError("nothing to test: expected rule files, or --builtin")
+    use_lists(required_lists(settings.load(config).codes.files))
     failed = False
     if builtin:
         failed = not _run("built-in pack", builtin_tests())

@@ -6,16 +6,15 @@ the whole process: a code is named in many places, from the decoder to the sente
 in all of them.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field
 
 from core.faults import CodeClass, CodeMeaning, EventKind, FaultKind, FaultSeverity
+from core.shapes import shaped
 from core.source import Path, RuleError, Source, read_source
 from core.wire.payloads import Word
 
@@ -28,8 +27,6 @@ Grade = Literal["A", "B", "C", "D"]
 _UNKNOWN = CodeMeaning(CodeClass.FAULT, FaultKind.OTHER, FaultSeverity.MAJOR, "其他故障", "other fault")
 _NO_CODES: Codes = {}
 _CODE_CHARACTERS_AT_MOST = 64  # as on the wire
-_WHERE = re.compile(r" - at `\$\.?([^`]*)`$")
-_FIELD = re.compile(r"field `([^`]+)`")
 _EVENTS = frozenset(EventKind)
 _FAULTS = tuple(kind for kind in FaultKind if kind is not FaultKind.MAIN_POWER_OFF)
 _KINDS: dict[CodeClass, tuple[str, ...]] = {
@@ -129,29 +126,34 @@ def check_codes(text: str, filename: str) -> CodeFile:
         source = read_source(text, filename, expected="`version`, `source` and `codes`")
     except RuleError as error:
         return CodeFile(filename, "", {}, {}, [error])
-    try:
-        outline = msgspec.convert(source.content, _Outline)
-    except msgspec.ValidationError as error:
-        return CodeFile(filename, "", {}, {}, [_shape_error(source, (), "", error)])
+    outline, found = shaped(source.content, _Outline, _in_words)
+    mistakes = [source.error(path, f"{_place(path)}{text}") for path, text in found]
     codes: dict[str, CodeMeaning] = {}
-    mistakes: list[RuleError] = []
-    for code, content in outline.codes.items():
-        meaning, found = _meaning(source, code, content)
-        mistakes += found
+    for code, content in _written_codes(source, outline).items():
+        meaning, wrong = _meaning(source, code, content)
+        mistakes += wrong
         if meaning is not None:
             codes[code] = meaning
     lines = {code: source.line(("codes", code)) for code in codes}
-    return CodeFile(filename, outline.source, codes, lines, sorted(mistakes, key=lambda mistake: mistake.line))
+    name = outline.source if outline is not None else ""
+    return CodeFile(filename, name, codes, lines, sorted(mistakes, key=lambda mistake: mistake.line))
+
+
+def _written_codes(source: Source, outline: _Outline | None) -> Mapping[str, object]:
+    """Return the codes, also of a file that is otherwise wrong."""
+    if outline is not None:
+        return outline.codes
+    found = source.content.get("codes") if isinstance(source.content, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _meaning(source: Source, code: str, content: object) -> tuple[CodeMeaning | None, list[RuleError]]:
     path: Path = ("codes", code)
-    try:
-        written = msgspec.convert(content, _Code)
-    except msgspec.ValidationError as error:
-        return None, [_shape_error(source, path, f"code {code}: ", error)]
-    found = list(_problems(code, written))
-    if found:
+    written, shape = shaped(content, _Code, _in_words)
+    found = [(where, f"{_place(where)}{text}") for where, text in shape]
+    if written is not None:
+        found = [*_problems(code, written)]
+    if found or written is None:
         return None, [source.error((*path, *where), f"code {code}: {text}") for where, text in found]
     kind = EventKind(written.kind) if written.kind in _EVENTS else FaultKind(written.kind)
     return CodeMeaning(written.code_class, kind, written.severity, written.zh, written.en), []
@@ -170,18 +172,6 @@ def _problems(code: str, written: _Code) -> Iterator[tuple[Path, str]]:
         yield (), f"severity is missing: expected one of {', '.join(FaultSeverity)}"
 
 
-def _shape_error(source: Source, path: Path, prefix: str, error: msgspec.ValidationError) -> RuleError:
-    text = str(error)
-    where = path
-    if (found := _WHERE.search(text)) is not None:
-        text = text[: found.start()]
-        where = (*path, *found[1].split("."))
-        prefix += f"{found[1]}: "
-    elif "unknown field" in text and (named := _FIELD.search(text)) is not None:
-        where = (*path, named[1])
-    return source.error(where, f"{prefix}{text}{_expected(where)}")
-
-
 _EXPECTED: dict[str, Iterable[str]] = {
     "class": CodeClass,
     "severity": FaultSeverity,
@@ -190,6 +180,10 @@ _EXPECTED: dict[str, Iterable[str]] = {
 }
 
 
-def _expected(path: Path) -> str:
+def _in_words(path: Path, message: str, _rest: object) -> str:
     values = _EXPECTED.get(str(path[-1])) if path else None
-    return f": expected {', '.join(values)}" if values else ""
+    return f"{message}: expected {', '.join(values)}" if values else message
+
+
+def _place(path: Path) -> str:
+    return f"{'.'.join(map(str, path))}: " if path else ""

@@ -354,6 +354,13 @@ async def test_a_plan_that_reaches_no_person_is_told(
     assert (found.grade, "plan.yaml:1" in found.text) == (Grade.BAD, True), found
 
 
+async def test_a_broken_code_list_is_told(tmp_path: Path, elsewhere: dict[str, object]) -> None:
+    codes = tmp_path / "codes.yaml"
+    codes.write_text("version: 2\n", encoding="utf-8")
+    found = (await found_by(settings_of(tmp_path / "var", **elsewhere, codes={"files": [codes]})))["plans"]
+    assert (found.grade, "codes.yaml:1: version" in found.text) == (Grade.BAD, True), found
+
+
 async def test_what_a_part_says_of_itself_is_told(tmp_path: Path, elsewhere: dict[str, object]) -> None:
     settings, clock = settings_of(tmp_path / "var", **elsewhere), ManualClock(START)
     for part in ("ingest", "alerts", "api"):

@@ -1,14 +1,24 @@
 """Code lists: those that come with Anju are complete, files of a site are checked, broken ones stop nothing."""
 
+import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from alerts.inventory import Inventory
+from alerts.scoring.truth import KnownIncident, Truth
+from app.cli import cli
 from app.code_lists import put_in_force
+from app.corpus import Received, export
 from core.code_lists import builtin_lists, check_codes, combined, is_known, is_known_list, meaning_of, use_lists
+from core.devices import DeviceKey
+from core.errors import StartupError
 from core.faults import CodeClass, EventKind, FaultKind, FaultSeverity
+from core.source import RuleError
 
 ROOT = Path(__file__).parents[2]
 HEAD = "version: 1\nsource: acme\ngrade: B\nevidence: seen on site\ncodes:\n"
@@ -129,3 +139,92 @@ def test_the_list_in_the_guide_is_valid() -> None:
     (written,) = re.findall(r"^```yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
     found = check_codes(written, "guide.yaml")
     assert (found.source, list(found.codes), found.mistakes) == ("acme-lift", ["F9896", "0317"], [])
+
+
+MANY = """\
+version: 2
+source: acme
+grade: E
+colour: red
+codes:
+  1: {class: fault, kind: broken, severity: major, zh: 坏, en: bad}
+  2: {class: odd, kind: brake, severity: high, zh: 坏}
+"""
+BRAKE = HEAD + "  F1: {class: fault, kind: brake, severity: critical, zh: 制动器故障, en: brake fault}\n"
+
+
+def anju(*words: str | Path) -> Result:
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def test_the_command_tells_every_mistake_of_every_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(MANY)
+    (tmp_path / "c.yaml").write_text(BRAKE)
+    result = anju("codes", "check", tmp_path / "a.yaml", tmp_path / "b.yaml", tmp_path / "c.yaml")
+    told = [line.removeprefix(f"{tmp_path}/").split(": expected")[0] for line in result.stderr.splitlines()]
+    assert told == [
+        "a.yaml:1: version: Invalid enum value 2",
+        "a.yaml:1: Object missing required field `evidence`",
+        "a.yaml:3: grade: Invalid enum value 'E'",
+        "a.yaml:4: colour: Object contains unknown field `colour`",
+        "a.yaml:6: code 1: kind: 'broken' is no fault",
+        "a.yaml:7: code 2: class: Invalid enum value 'odd'",
+        "a.yaml:7: code 2: severity: Invalid enum value 'high'",
+        "a.yaml:7: code 2: Object missing required field `en`",
+        "b.yaml:1: No such file or directory",
+    ]
+    assert (result.stdout, result.exit_code) == (f"{tmp_path / 'c.yaml'}: acme, 1 codes, all valid\n", 1)
+
+
+def test_a_folder_without_lists_is_told(tmp_path: Path) -> None:
+    result = anju("codes", "check", tmp_path)
+    assert isinstance(result.exception, StartupError)
+    assert "no code lists: expected files, or folders with *.yaml" in str(result.exception)
+
+
+def test_a_broken_list_fails_the_check_of_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.yaml").write_text(MANY)
+    monkeypatch.setenv("ANJU_CODES__FILES", json.dumps([str(tmp_path)]))
+    error = anju("check-config").exception
+    assert isinstance(error, RuleError)
+    assert str(error).startswith(f"{tmp_path / 'a.yaml'}:1: version")
+
+
+RULES = """\
+version: 1
+rules:
+  - id: brake
+    kind: elevator
+    severity: critical
+    title: {zh: 制动器故障, en: brake fault}
+    next_step: {zh: 派人, en: send somebody}
+    condition: {kind: event, types: [fault_raised], kinds: [brake], clears_on: [fault_cleared]}
+tests:
+  - name: a code of the site
+    devices: [{name: lift-1, kind: elevator}]
+    inputs:
+      - {at: 0s, event: {type: fault_raised, source: acme, code: F1}}
+    expect:
+      - {at: 0s, transition: firing, rule: brake}
+"""
+
+
+@pytest.mark.usefixtures("as_before")
+def test_rules_are_tested_and_scored_with_the_lists_of_the_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules, codes = tmp_path / "rules.yaml", tmp_path / "codes.yaml"
+    rules.write_text(RULES)
+    codes.write_text(BRAKE)
+    at, device = datetime(2026, 8, 14, 7, tzinfo=UTC), DeviceKey.from_path("demo/elevator/lift-1")
+    said = {"at": at.isoformat(), "type": "fault_raised", "source": "acme", "code": "F1"}
+    fault = KnownIncident(kind="lift_fault", device=device.path, began=at, ended=at + timedelta(minutes=5))
+    truth = Truth(since=at, until=at + timedelta(hours=1), incidents=[fault])
+    export(
+        tmp_path, [Received(at, "anju/v1/demo/elevator/lift-1/event", json.dumps(said).encode())], Inventory(), truth
+    )
+    monkeypatch.setenv("ANJU_CODES__FILES", json.dumps([str(codes)]))
+    assert anju("rules", "test", rules).stdout.splitlines()[-1] == f"{rules}: 1 tests, none failed"
+    use_lists(builtin_lists())
+    report = json.loads(anju("rules", "score", rules, "--corpus", tmp_path, "--json").stdout)
+    assert [(one["rule"], one["found"]) for one in report["rules"]] == [("brake", 1)]
