@@ -153,7 +153,13 @@ async def _exported(loaded: settings.Settings, folder: Path, since: datetime, un
             folder.mkdir(parents=True)
         except OSError as error:
             raise StartupError(f"{folder}: {error.strerror}: expected a folder that is not there yet") from None
-        truth = Truth(since=since, until=until, zone=loaded.time.zone)
+        begins = found.sources.journal.begins()
+        # Else every figure for a day would count days of which nothing is known.
+        first = begins if begins is not None and since < begins < until else since
+        if first > since:
+            shown = f"{first.astimezone(ZoneInfo(loaded.time.zone)):%Y-%m-%d %H:%M:%S}"
+            print(f"the journal begins at {shown}, and so does the corpus")
+        truth = Truth(since=first, until=until, zone=loaded.time.zone)
         return export(folder, received(found.sources.journal.entries(since, until)), found.sources.inventory, truth)
 
 

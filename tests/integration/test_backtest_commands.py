@@ -1,6 +1,7 @@
 """`anju rules backtest` and `list`, and the backtests of the API, on the files that Anju keeps."""
 
 import asyncio
+import gzip
 import json
 import threading
 from collections.abc import Sequence
@@ -223,6 +224,9 @@ async def test_the_journal_becomes_a_corpus_that_is_scored(var: Path, tmp_path: 
     )
     assert list(json.loads((corpus / "devices.json").read_text())) == [CAMERA.path]
     truth = json.loads((corpus / "truth.json").read_text())
+    with gzip.open(corpus / "messages.jsonl.gz") as messages:
+        assert truth["since"] == json.loads(next(messages))["received_at"]  # The journal begins later than 30 days ago.
+    assert "the journal begins at" in result.stdout
     begins = (NOW - timedelta(days=3)).replace(hour=8, minute=0, second=0)
     known = {"kind": "fire", "device": CAMERA.path, "began": begins.isoformat(), "ended": begins.isoformat()}
     (corpus / "truth.json").write_text(json.dumps({**truth, "incidents": [known]}))
