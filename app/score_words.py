@@ -17,7 +17,7 @@ def lines(report: ScoreReport) -> Iterator[str]:
     zone, days = ZoneInfo(report.zone), (report.until - report.since).total_seconds() / _DAY
     since, until = (f"{each.astimezone(zone):%Y-%m-%d %H:%M}" for each in (report.since, report.until))
     yield (
-        f"{since} to {until} ({report.zone}), {days:g} days: {report.devices} devices, "
+        f"{since} to {until} ({report.zone}), {days:.3g} days: {report.devices} devices, "
         f"{report.messages:,} messages ({report.duplicates:,} duplicates, {report.rejected:,} rejected)"
     )
     yield from ("", "Duty room (targets of ISA-18.2, EEMUA 191; some ours)")

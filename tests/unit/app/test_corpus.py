@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -217,6 +218,13 @@ def test_without_a_file_the_builtin_pack_is_scored_and_json_is_all_of_it(tmp_pat
     assert scores["thermal-alarm"]["found"] == 1
     assert scores["trapped-passenger"]["alerts"] == 0
     assert [one["cause"] for one in report["false_alerts"]] == ["sun-patch"] * len(report["false_alerts"])
+
+
+def test_a_span_is_shown_in_three_figures(tmp_path: Path) -> None:
+    begins = msgspec.structs.replace(TRUTH, since=SINCE - timedelta(hours=11, minutes=59, seconds=57))
+    write_messages(tmp_path, looks())
+    write_facts(tmp_path, FACTS, begins)
+    assert " 1 days: 1 devices" in anju("rules", "score", "--corpus", tmp_path).stdout.splitlines()[0]
 
 
 def test_a_missed_incident_is_named(tmp_path: Path) -> None:
