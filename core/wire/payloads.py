@@ -284,3 +284,15 @@ class Presence(Payload):
 
 
 Body = ElevatorTelemetry | ElevatorEvent | GateEvent | ThermalTelemetry | ThermalEvent | GatewayEvent | Presence
+
+ADDED: dict[type[Struct], frozenset[str]] = {
+    ElevatorTelemetry: frozenset(
+        {"motion", "car_calls", "levelling_error_metres", "door_position_fraction", "light_curtain_interrupted"}
+        | {"landing_doors_open", "motor_celsius"}
+    ),
+    ElevatorEvent: frozenset({"main_power"}),
+    ThermalTelemetry: frozenset({"shutter_closed", "smoke_detected"}),
+    Region: frozenset({"charger_current_amperes"}),
+}
+"""Optional fields that the contract gained after devices were connected. What a device already sent under such a name
+in a shape of its own, stays an unknown field of its message."""

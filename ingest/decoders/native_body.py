@@ -6,6 +6,7 @@ nothing extra. Only a payload that one of them refuses is looked at again, field
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from operator import attrgetter
 from typing import Annotated, Any, cast
 
@@ -15,6 +16,7 @@ from msgspec import Meta, Struct
 from core.devices import Channel, DeviceKind
 from core.observations import RejectionReason
 from core.wire.payloads import (
+    ADDED,
     Body,
     ElevatorEvent,
     ElevatorTelemetry,
@@ -109,9 +111,27 @@ def _split(document: object, twin: type[Struct]) -> tuple[object, Extra]:
 
 
 def _split_fields(document: dict[str, object], twin: type[Struct]) -> tuple[dict[str, object], Extra]:
-    fields = twin.__struct_fields__
-    known = {name: value for name, value in document.items() if name in fields}
-    return known, {name: value for name, value in document.items() if name not in fields}
+    fields, added = twin.__struct_fields__, _added(twin)
+    known, unknown = dict[str, object](), dict[str, object]()
+    for name, value in document.items():
+        meant = name in fields and (name not in added or _is_of(value, added[name]))
+        (known if meant else unknown)[name] = value
+    return known, unknown
+
+
+@cache
+def _added(twin: type[Struct]) -> dict[str, Any]:
+    """Return the types of the fields that the contract of ``twin`` gained later, by name."""
+    names = ADDED.get(twin.__bases__[0], frozenset())
+    return {field.name: field.type for field in msgspec.structs.fields(twin) if field.name in names}
+
+
+def _is_of(value: object, shape: Any) -> bool:
+    try:
+        msgspec.convert(value, shape)
+    except (msgspec.ValidationError, RecursionError):
+        return False
+    return True
 
 
 def _as_it_is(value: object) -> object:
