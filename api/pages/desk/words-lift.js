@@ -1,6 +1,14 @@
-// What a lift says of itself, in both languages; plain JSON as in words.js.
+// What a lift says of itself and what is said of its controller's code, in both languages; plain JSON as in words.js.
 export const LIFT_WORDS = {
   "zh": {
+    "code_hint": "由持证人员在现场读出控制柜上的代码后填写。",
+    "code_kept": "代码由 {name} 于 {time} 登记。",
+    "code_none": "这台电梯还没有登记代码，无法核对。请让现场人员读出控制柜上的代码，填好后先登记（登记人会留下记录）。",
+    "code_set": "登记代码",
+    "code_set_done": "代码已登记。现在可以确认解除报警。",
+    "code_check": "只核对代码",
+    "code_right": "代码正确。报警尚未解除，请点确认。",
+    "code_wrong": "代码不对：与这台电梯登记的代码不符。请现场人员再读一遍。",
     "lift": "电梯",
     "lift_offline": "电梯已离线：以下是离线前的数据，可能已变",
     "minutes_old": "{count} 分钟前的数据",
@@ -46,6 +54,14 @@ export const LIFT_WORDS = {
     "car_at": "轿厢在 {floor} 楼，门{door}，{direction}"
   },
   "en": {
+    "code_hint": "Have a competent person read it out at the lift's controller.",
+    "code_kept": "The code was set by {name}, {time}.",
+    "code_none": "No code is kept for this lift, so none can be checked. Have somebody at the lift read the code on its controller, fill it in and set it first (it is recorded who did).",
+    "code_set": "Set the code",
+    "code_set_done": "The code is set. Now confirm the end of alarm.",
+    "code_check": "Only check the code",
+    "code_right": "The code is right. The alarm has not been ended yet: confirm.",
+    "code_wrong": "Wrong code: not the one kept for this lift. Have it read out again.",
     "lift": "Lift",
     "lift_offline": "The lift is offline: these values are from before and may have changed",
     "minutes_old": "{count} min old",
