@@ -94,6 +94,7 @@ async def test_a_rule_is_kept_with_its_author_and_every_version(lan: httpx.Async
     assert (whole.headers["etag"], rule["revision"], rule["text"]) == ('"2"', 2, HOTTER)
     assert rule["rule"]["condition"] == {
         "kind": "threshold", "signal": "maximum_celsius", "above": 60.0, "below": None, "clear": 55.0, "confirm": None,
+        "median_of": None,
     }  # fmt: skip
     assert rule["rule"]["for"] == "30s"
     assert [(one["revision"], one["text"]) for one in rule["history"]] == [(2, HOTTER), (1, HOT)]
