@@ -39,8 +39,8 @@ def page(day: Day, receiver: str, after: float = 0.0, **fields: Any) -> Json:
     return {"receiver": receiver, **said, **fields}
 
 
-def act(day: Day, name: str, at: float, status: int = 200, **said: Any) -> Act:
-    return Act("c", name, "li", day.began + at - 0.1, day.began + at + 0.1, status, False, said)
+def act(day: Day, what: str, at: float, status: int = 200, **said: Any) -> Act:
+    return Act("c", what, "li", day.began + at - 0.1, day.began + at + 0.1, status, False, said)
 
 
 def seen(day: Day, state: str, until: float | None) -> Seen:
@@ -97,6 +97,17 @@ def test_what_is_wrong_with_a_history_is_found(
 def test_an_act_that_was_answered_and_stands_nowhere_is_found() -> None:
     day = Day()
     assert list(checks.undone(story(day, *RAISED, CLOSED, acts=(act(day, "answer", 2.0),)), day))
+
+
+@pytest.mark.parametrize(("taken", "found"), [(True, False), (False, True)], ids=["held again", "held by nobody"])
+def test_who_was_asked_is_asked_still_once_somebody_holds_the_call_again(taken: bool, found: bool) -> None:
+    day = Day()
+    asked: Happened = (1.0, "dispatched", "zhang", {"name": "gao"})
+    again: Happened = (2.0, "step_told", "ladder", {"again": True})
+    going: Happened = (3.0, "on_the_way", "wang", {"name": "wei"})
+    happened = (*RAISED, asked, again, *([going] if taken else []), (6.0, *CLOSED[1:]))
+    told = story(day, *happened, acts=(act(day, "dispatch", 4.0, name="gao"),))
+    assert bool(list(checks.undone(told, day))) is found
 
 
 def test_an_act_that_was_refused_and_changed_something_is_found() -> None:

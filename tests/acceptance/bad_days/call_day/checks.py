@@ -39,6 +39,7 @@ _CALLERS_KEPT = 50
 _ANSWER_TARGET_SECONDS = 30.0
 _LEFT = ("step_told", "to_be_dialled")
 """Nobody holds the call any more."""
+_TAKEN = {"answered", "dispatched", "on_the_way", "on_site"}
 _UNDONE_BY = {
     "answered": _LEFT,
     "dispatched": (*_LEFT, "not_on_site"),
@@ -120,8 +121,9 @@ def _is_repeat(act: Act, kind: str, story: Story) -> bool:
     known = [each for each in story.events if each.at <= act.ended + ROUNDED_SECONDS]
     before = [each for each in known if _says_the_same(act, kind, each)]
     there = [each.kind for each in known if each.kind in ("on_site", "not_on_site")]
-    if kind == "dispatched" and before and there[-1:] == ["on_site"]:
-        # Who was asked before somebody came is asked still, though nobody held the call in between.
+    held = [each.kind for each in known if each.kind in (*_LEFT, *_TAKEN)][-1:]
+    if kind == "dispatched" and before and (there[-1:] == ["on_site"] or set(held) <= _TAKEN):
+        # Who was asked is asked still, once somebody holds the call again.
         return not any(each.kind == "cannot_come" and each.at > before[-1].at for each in known)
     return bool(before) and not any(
         _undoes(act, kind, each) and before[-1].at < each.at < act.began - ROUNDED_SECONDS for each in story.events
