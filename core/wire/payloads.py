@@ -192,7 +192,7 @@ class GateEvent(Payload):
             raise ValueError("denied needs `reason`")
 
 
-class Region(Struct, kw_only=True):
+class Region(Struct, kw_only=True, omit_defaults=True):
     """Temperatures of one measured region; ``hotspot`` is (x, y) of the maximum as fractions of width and height.
 
     ``charger_current_amperes`` is what the chargers of that region draw together.
