@@ -105,7 +105,8 @@ def test_who_was_asked_is_asked_still_once_somebody_holds_the_call_again(taken: 
     asked: Happened = (1.0, "dispatched", "zhang", {"name": "gao"})
     again: Happened = (2.0, "step_told", "ladder", {"again": True})
     going: Happened = (3.0, "on_the_way", "wang", {"name": "wei"})
-    happened = (*RAISED, asked, again, *([going] if taken else []), (6.0, *CLOSED[1:]))
+    another: Happened = (3.5, "cannot_come", "wang", {"name": "ding"})
+    happened = (*RAISED, asked, again, *([going] if taken else []), another, (6.0, *CLOSED[1:]))
     told = story(day, *happened, acts=(act(day, "dispatch", 4.0, name="gao"),))
     assert bool(list(checks.undone(told, day))) is found
 

@@ -123,8 +123,10 @@ def _is_repeat(act: Act, kind: str, story: Story) -> bool:
     there = [each.kind for each in known if each.kind in ("on_site", "not_on_site")]
     held = [each.kind for each in known if each.kind in (*_LEFT, *_TAKEN)][-1:]
     if kind == "dispatched" and before and (there[-1:] == ["on_site"] or set(held) <= _TAKEN):
-        # Who was asked is asked still, once somebody holds the call again.
-        return not any(each.kind == "cannot_come" and each.at > before[-1].at for each in known)
+        # Who was asked is asked still, once somebody holds the call again; another who declines changes nothing of it.
+        named = act.said.get("name")
+        declined = (each for each in known if each.kind == "cannot_come" and each.facts.get("name") in (named, None))
+        return not any(each.at > before[-1].at for each in declined)
     return bool(before) and not any(
         _undoes(act, kind, each) and before[-1].at < each.at < act.began - ROUNDED_SECONDS for each in story.events
     )
