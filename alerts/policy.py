@@ -17,7 +17,7 @@ class Policy:
         self.max_late = microseconds(rule.max_late) if rule.late == "accept" else None
         self.tells_late = microseconds(rule.max_late) if rule.late == "tell" else None
         """How old a message may be that is told as late (`alerts.late`); ``None`` where none is."""
-        self.by_arrival = _by_arrival(rule)
+        self.by_arrival = rule.counts_by_arrival
         """Whether messages with an instant that cannot be believed count by their arrival."""
         self.gap_after = microseconds(rule.gap_after)
         self.calendar = None if rule.schedule is None else Calendar(rule.schedule)
@@ -30,13 +30,6 @@ class Policy:
 def worse(one: Severity, other: Severity) -> bool:
     """Tell whether ``one`` matters more than ``other``."""
     return _WORST_FIRST.index(one) < _WORST_FIRST.index(other)
-
-
-def _by_arrival(rule: Rule) -> bool:
-    if rule.by_arrival is not None:
-        return rule.by_arrival
-    # Silence would cost a life there; a message too many costs a look.
-    return rule.protected or rule.severity is Severity.CRITICAL
 
 
 def _chatter(rule: Rule) -> Chatter | None:

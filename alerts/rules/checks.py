@@ -120,6 +120,14 @@ def _tell_problems(rule: Rule) -> Iterator[Problem]:
             "`late: tell` tells of an event that alone raises the rule: expected one in `condition` or `at_once`, or "
             "`late_readings`",
         )
+    at_once = [*leaves(rule.at_once)]
+    waiting = [event for event in events if event not in at_once and _raises(rule.condition, event)]
+    if rule.lasting is not None and rule.counts_by_arrival and waiting:
+        yield (
+            ("for",),
+            "for: an event in doubt would be taken back while the rule waits, and told by nobody: expected the event "
+            "in `at_once`, no `for`, or `by_arrival: false`",
+        )
 
 
 def _raises(condition: Condition, event: EventSeen) -> bool:

@@ -87,6 +87,14 @@ class Rule(_Strict, frozen=True):
     late_readings: bool = False
     by_arrival: bool | None = None
 
+    @property
+    def counts_by_arrival(self) -> bool:
+        """Whether messages with an instant that cannot be believed count by their arrival."""
+        if self.by_arrival is not None:
+            return self.by_arrival
+        # Silence would cost a life there; a message too many costs a look.
+        return self.protected or self.severity is Severity.CRITICAL
+
 
 class RuleFile(_Strict, frozen=True):
     """A whole rule file: rules, and the series they are tested with (``anju rules test``)."""
