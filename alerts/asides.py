@@ -50,10 +50,13 @@ def asides(site: Site, observation: Observation, verdict: Verdict, now: Microsec
     arrived = msgspec.structs.replace(observation, at=observation.received_at, late=False) if arrival else observation
     as_late = msgspec.structs.replace(observation, late=True)
     told = {post.rule.id for post in (*counted, *in_order)}
+    # Only because the clock is known to be wrong: an event counts, what a message says of signals is not taken for new.
+    events_only = [post for post in counted if not (post.rule.counts_by_arrival or post.absence)]
     twins = [post for post in posts if post.late is not None and _is_told(site, post, observation, age)]
     return [
-        ([*silences, *counted], arrived),
-        (in_order, observation),
+        ([*silences, *(post for post in counted if post not in events_only)], arrived),
+        (events_only, msgspec.structs.replace(arrived, reordered=True)),
+        (in_order, msgspec.structs.replace(observation, reordered=True)),
         (late, as_late),
         ([post for post in twins if post.rule.id in told], msgspec.structs.replace(observation, late=False)),
         ([post for post in twins if post.rule.id not in told], as_late),

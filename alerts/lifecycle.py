@@ -158,7 +158,8 @@ def holds(rule: CompiledRule, state: RuleState) -> bool:
 
 def _observe(rule: CompiledRule, state: RuleState, observation: Observation, now: Microseconds, device: Device) -> None:
     heard, watches = device.state.heard, rule.watches
-    interested = (rule.by_late_channel if observation.late else rule.by_channel)[observation.channel]
+    old = observation.late or observation.reordered
+    interested = (rule.by_late_channel if old else rule.by_channel)[observation.channel]
     if not rule.by_part:
         whole = state.parts[""]
         for index in interested:

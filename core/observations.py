@@ -84,3 +84,5 @@ class Observation(Struct, frozen=True):
     skew: timedelta | None = None
     extra: dict[str, object] | None = None
     wall_ahead: int = 0
+    reordered: bool = False
+    """What it says of signals may be older than what is known of them: an event behind a younger one of its device."""
