@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from alerts.history import RuleRevisionRow
-from alerts.packs import BUILTIN, builtin_text
+from alerts.packs import builtin_pack
 from alerts.rules import Rule, RuleError
 from alerts.rules.book import BOOK_SOURCE, BUILTIN_SOURCE, Merged, RuleInForce, differences, enabled, merged
 from alerts.rules.loading import Loaded, check_file
@@ -154,7 +154,7 @@ class RuleSource:
         found = await asyncio.to_thread(self._merged, kept.texts, revisions)
         misfits = _of_files(found)
         if misfits:
-            found = merged({BUILTIN_SOURCE: check_file(builtin_text(), BUILTIN)}, revisions)
+            found = merged({BUILTIN_SOURCE: builtin_pack()}, revisions)
         self._instead = going_on_built_in(kept, misfits[0]) if misfits else going_on(kept)
         self._refuse([broken])
         return found.listed
@@ -199,7 +199,7 @@ class RuleSource:
 
     def _merged(self, texts: Mapping[str, str], revisions: Sequence[RuleRevisionRow]) -> Merged:
         """Return what follows from the texts of files, by name, with the built-in pack and the rule book."""
-        loaded = {BUILTIN_SOURCE: check_file(builtin_text(), BUILTIN)} if self._builtin else {}
+        loaded = {BUILTIN_SOURCE: builtin_pack()} if self._builtin else {}
         return merged(loaded | {name: _checked(text, name) for name, text in texts.items()}, revisions)
 
     def _expanded(self) -> Iterator[Path]:

@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from alerts.model import Commit, DeviceSighting, Reason, Severity, Transition, TransitionKind
-from alerts.packs import BUILTIN, builtin_rules, builtin_text
-from alerts.rules.loading import check_file
+from alerts.packs import builtin_pack, builtin_rules
 from api.app import create_app
 from api.quality import AlarmQuality
 from storage.records import AlertRecordsAdapter, RecordsDatabase
@@ -72,7 +71,7 @@ async def _happened(database: RecordsDatabase) -> None:
 async def client(records_database: RecordsDatabase) -> AsyncIterator[httpx.AsyncClient]:
     await _happened(records_database)
     world = empty_world()
-    world.people.rules.builtin = dict(zip(_PACK, check_file(builtin_text(), BUILTIN).written, strict=True))
+    world.people.rules.builtin = dict(zip(_PACK, builtin_pack().written, strict=True))
     transport = httpx.ASGITransport(create_app(over_records(world, records_database)))
     headers = {**RIGHT, "Content-Type": "application/json"}
     async with httpx.AsyncClient(transport=transport, base_url="http://anju", headers=headers) as opened:

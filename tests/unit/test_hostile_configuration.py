@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from alerts.dispatch.plan_loading import check_plan as check_notification_plan
-from alerts.packs import builtin_text
+from alerts.packs import builtin_texts
 from alerts.rules.loading import check_file, check_rule
 from core.source import RuleError, UnreadableText, read_source
 from emergency.plan_loading import check_plan as check_emergency_plan
@@ -17,8 +17,10 @@ from tests.unit.hostile_texts import REFUSED, RULE, UNREADABLE
 SHIPPED = Path(__file__).parents[2] / "deploy" / "anju" / "config"
 NOTIFY = (SHIPPED / "notify.yaml").read_text(encoding="utf-8")
 EMERGENCY = (SHIPPED / "emergency.yaml").read_text(encoding="utf-8")
-PACK = builtin_text().split("\n  - id: ")
-PACK_RULES = ["version: 1\nrules:\n  - id: " + entry for entry in PACK[1:]]
+_START = "\n  - id: "
+PACK_RULES = [
+    f"version: 1\nrules:{_START}{entry}" for text in builtin_texts().values() for entry in text.split(_START)[1:]
+]
 
 Check = Callable[[str], list[RuleError]]
 LOADERS: dict[str, Check] = {
