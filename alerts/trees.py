@@ -39,7 +39,7 @@ from alerts.watches.hours import HourWatch
 from alerts.watches.limits import Figure, UnknownFigure, figures
 from alerts.watches.margins import MarginWatch, other_signal
 from alerts.watches.medians import MedianWatch
-from alerts.watches.readings import ChangeWatch, RateWatch, state_watch, threshold_watch
+from alerts.watches.readings import ChangeWatch, RateWatch, ValueChangeWatch, state_watch, threshold_watch
 from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
 from alerts.watches.silence import AbsenceWatch, RhythmWatch, SilenceWatch
 from alerts.watches.unchanged import UnchangedWatch
@@ -50,7 +50,7 @@ from core.devices import Channel, DeviceKind
 _WITH_PARTS = frozenset({DeviceKind.GATE, DeviceKind.THERMAL})
 _WORST_FIRST = list(Severity)
 # Keys that conditions were given after memories of them had been written, and what they are where they are left out.
-_LATER = {"median_of": None, "rhythm": None, "by_hour": False, "until_learned": None}
+_LATER = {"median_of": None, "rhythm": None, "by_hour": False, "until_learned": None, "by": None}
 Leaves = tuple[Leaf, ...]
 """The memories of a rule's watches for one part of a device, in the order of the watches."""
 Truth = Callable[[Leaves], bool]
@@ -227,7 +227,10 @@ def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Wat
         case Rate():
             return RateWatch(condition, signals_of(kind)[condition.signal], kind, figure)
         case Change():
-            return ChangeWatch(condition, signals_of(kind)[condition.signal], kind, figure)
+            signal = signals_of(kind)[condition.signal]
+            if condition.by is not None:
+                return ValueChangeWatch(condition, signal, kind)
+            return ChangeWatch(condition, signal, kind, figure)
         case EventSeen():
             return EventWatch(condition)
         case Missing():

@@ -97,6 +97,11 @@ def _late_problems(rule: Rule) -> Iterator[Problem]:
         yield ("late_readings",), "`late_readings` without `late: tell`: expected both or neither"
 
 
+def _raised_late(leaf: Single) -> bool:
+    by_arrival = isinstance(leaf, Change) and leaf.by is not None
+    return isinstance(leaf, Threshold | State | Rate | Change | EventSeen) and not by_arrival
+
+
 def _accept_problems(rule: Rule) -> Iterator[Problem]:
     for _, tree in _trees(rule):
         if any(not isinstance(leaf, EventSeen | Count) for leaf in leaves(tree)):
@@ -105,12 +110,10 @@ def _accept_problems(rule: Rule) -> Iterator[Problem]:
 
 def _tell_problems(rule: Rule) -> Iterator[Problem]:
     raising = [*leaves(rule.condition), *leaves(rule.at_once)]
-    if rule.late_readings and any(
-        not isinstance(leaf, Threshold | State | Rate | Change | EventSeen) for leaf in raising
-    ):
+    if rule.late_readings and not all(map(_raised_late, raising)):
         yield (
             ("late_readings",),
-            "late readings can raise `threshold`, `state`, `rate` and `change` only, beside events",
+            "late readings can raise `threshold`, `state`, `rate` and `change` by an amount only, beside events",
         )
     trees = [tree for tree in (rule.condition, rule.at_once) if tree is not None]
     events = [leaf for leaf in raising if isinstance(leaf, EventSeen)]

@@ -45,6 +45,7 @@ _CHOICES: Choices = {
     "not_kinds": tuple(FaultKind),
     "channel": tuple(Channel),
     "median_of": ("3", "5", "7"),
+    "by": ("any",),
     "late": ("ignore", "accept", "tell"),
     "late_severity": tuple(Severity),
     "gaps": ("keep", "resolve"),

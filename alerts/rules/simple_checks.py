@@ -188,19 +188,32 @@ def rate_problems(kind: DeviceKind, condition: Rate) -> Iterator[Problem]:
 
 def change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:
     """Yield what is wrong with a change."""
+    yield from longer("within", condition.within, "24h")
+    given = [name for name in ("rises_by", "falls_by", "by") if getattr(condition, name) is not None]
+    if len(given) != 1:
+        yield (), "a change needs exactly one of `rises_by`, `falls_by` and `by: any`"
+        return
+    (name,) = given
+    if name == "by":
+        yield from _any_change_problems(kind, condition)
+        return
     signal = numeric(kind, condition.signal)
     if isinstance(signal, str):
         yield ("signal",), signal
-    limits = [(name, value) for name in ("rises_by", "falls_by") if (value := getattr(condition, name)) is not None]
-    if len(limits) != 1:
-        yield (), "a change needs exactly one of `rises_by` and `falls_by`"
-        return
-    ((name, limit),) = limits
+    limit = getattr(condition, name)
     for key in (name, "clear"):
         yield from positive_problems(key, getattr(condition, key), "finite number above 0")
     if beyond(condition.clear, limit, above=True) and condition.clear is not None:
         yield ("clear",), f"clear: {said(condition.clear)}: expected a change at or below `{name}` ({said(limit)})"
-    yield from longer("within", condition.within, "24h")
+
+
+def _any_change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:
+    known = signals_of(kind)
+    if condition.signal not in known:
+        yield ("signal",), unknown("signal", condition.signal, known, kind)
+    for name in ("clear", "median_of"):
+        if getattr(condition, name) is not None:
+            yield (name,), f"`{name}` is for `rises_by` and `falls_by`: expected none with `by: any`"
 
 
 def positive_problems(name: str, limit: Limit | None, expected: str) -> Iterator[Problem]:

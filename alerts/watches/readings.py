@@ -199,6 +199,53 @@ class ChangeWatch(OwnWatch):
         return {f"{self.signal.name}_{name}": leaf.value, "within_seconds": self._within / 1_000_000}
 
 
+class ValueChangeWatch(OwnWatch):
+    """Whether a signal took another value within a time (ours): ``flips_at`` is when the last change is too old."""
+
+    code = "change"
+    timed = True
+
+    def __init__(self, change: Change, signal: Signal, kind: DeviceKind) -> None:
+        self.signal = signal
+        self.channels = channels_of(signal, kind)
+        self._read: Callable[[Any], Any] = attrgetter(signal.name)
+        self._within = microseconds(change.within)
+
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        return (self.signal.name,)
+
+    def begin(self) -> Leaf:
+        return Leaf()
+
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
+        value = self._read(reading if self.signal.of_region else observation.body)
+        if value is None or value == leaf.value:
+            return
+        if leaf.value is not None:
+            leaf.truth, leaf.flips_at = True, now + self._within
+        leaf.value = value
+
+    def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
+        return leaf.flips_at
+
+    def expire(self, leaf: Leaf, now: Microseconds, _heard: Heard) -> None:
+        if 0 < leaf.flips_at <= now:
+            leaf.truth, leaf.flips_at = False, 0
+
+    def tell(self, leaf: Leaf) -> Sentence:
+        zh, en, _ = signal_names(self.signal.name)
+        span_zh, span_en = span_names(self._within)
+        if leaf.value is None:
+            return f"{zh}未上报", f"{en} never sent"
+        if leaf.truth:
+            return f"{zh} {span_zh}内有变化", f"{en} changed within {span_en}"
+        return f"{zh} {span_zh}内无变化", f"{en} unchanged for {span_en}"
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        return {} if leaf.value is None else {self.signal.name: leaf.value}
+
+
 def turn(leaf: Leaf, now: Microseconds, confirm: Microseconds, *, raw: bool) -> None:
     """Let ``leaf`` take another answer of the newest message, which counts once it has lasted for ``confirm``."""
     leaf.raw = raw

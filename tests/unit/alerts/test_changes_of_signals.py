@@ -71,3 +71,32 @@ def test_the_lowest_is_that_of_the_window_or_of_all_but_a_sixteenth_of_it(steps:
         assert isinstance(leaf.value, float)
         assert shortest <= leaf.value <= longest
         assert len(leaf.window) <= 17 * SAMPLE.size
+
+
+ANY = "{kind: change, signal: floor, by: any, within: 30s}"
+
+
+@pytest.mark.parametrize(
+    ("floors", "expected"),
+    [
+        pytest.param([(0, "3"), (5, "3")], [], id="the first value is no change"),
+        pytest.param([(0, "3"), (5, "4")], [(5, "firing"), (35, "resolved")], id="over after a time without one"),
+        pytest.param([(0, "3"), (5, "4"), (30, "B1")], [(5, "firing"), (60, "resolved")], id="from the last one on"),
+        pytest.param([(0, "3"), (5, "4"), (30, "4"), (40, "4")], [(5, "firing"), (35, "resolved")], id="no repetition"),
+        pytest.param([(0, "3"), (5, "4"), (6, "3")], [(5, "firing"), (36, "resolved")], id="back again is a change"),
+        pytest.param([(0, "3"), (900, "4")], [(900, "firing"), (930, "resolved")], id="however long after the last"),
+    ],
+)
+def test_any_change(floors: Sequence[tuple[float, str]], expected: Said) -> None:
+    talk = Talk()
+    said = [talk.lift(at, floor=floor) for at, floor in floors]
+    until = floors[-1][0] + 100
+    assert told(run([rule("elevator", ANY)], said, until)) == expected
+    assert told(run_restarting([rule("elevator", ANY)], said, until)) == expected
+
+
+def test_the_reason_of_any_change_says_within_what_time() -> None:
+    talk = Talk()
+    _, firing, _ = run([rule("elevator", ANY)], [talk.lift(0, floor="3"), talk.lift(2, floor="4")], 60)
+    assert "楼层 30 秒内有变化" in firing.reason.zh
+    assert "floor changed within 30 s" in firing.reason.en

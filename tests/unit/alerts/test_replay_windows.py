@@ -44,6 +44,12 @@ CONDITIONS = {
     "steady": ("elevator", "{kind: threshold, signal: load_kilograms, above: 20, median_of: 3, confirm: 3s}"),
     "steady-rise": ("thermal", "{kind: rate, signal: maximum_celsius, above: 2, window: 1m, median_of: 3}"),
     "warmer": ("thermal", "{kind: change, signal: maximum_celsius, rises_by: 9, clear: 3, within: 30s, median_of: 3}"),
+    "door-changed": ("elevator", "{kind: change, signal: door_state, by: any, within: 12s}"),
+    "no-trip": (
+        "elevator",
+        f"{{kind: all_of, of: [{_OPEN}, "
+        "{kind: none_of, of: [{kind: change, signal: trip_count, by: any, within: 20s}]}]}",
+    ),
     "lighter": ("elevator", "{kind: change, signal: load_kilograms, falls_by: 40, within: 16s}"),
     "moved-since": ("elevator", f"{{kind: since, after: {_MOVING}, until: {_OPEN}}}"),
     "pressed-since": (
