@@ -192,8 +192,11 @@ class Ratio(_Condition, frozen=True, tag="ratio"):
     clear: Limit | None = None
 
 
-Moment = Threshold | State | EventSeen
-"""What can be a step of a sequence, happen together with others or be remembered; an event is the instant it comes."""
+Moment = Threshold | State | EventSeen | Change
+"""What can be a step of a sequence, happen together with others or be remembered; an event is the instant it comes.
+
+A change is one ``by: any``, and it holds for its ``within``.
+"""
 
 
 class Sequence(_Condition, frozen=True, tag="sequence"):
@@ -219,7 +222,8 @@ class Together(_Condition, frozen=True, tag="together"):
 class Since(_Condition, frozen=True, tag="since"):
     """``after`` has held at some moment since ``until`` last did; while ``until`` holds it is false.
 
-    It is false too while neither was seen. A message that makes both true counts as ``until``.
+    It is false too while neither was seen. A message that makes both true counts as ``until``; so the car has moved
+    ``after`` the floor changed, ``until`` a counter of the door did.
     """
 
     after: Moment

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from alerts.rules.conditions import (
+    Change,
     Compare,
     Count,
     EventSeen,
@@ -22,6 +23,7 @@ from alerts.rules.simple_checks import (
     Problem,
     attribute_problems,
     beyond,
+    change_problems,
     events_problems,
     finite,
     longer,
@@ -86,7 +88,7 @@ def sequence_problems(kind: DeviceKind, condition: Sequence) -> Iterator[Problem
     for index, step in enumerate(condition.steps):
         for path, text in _moment_problems(kind, step):
             yield ("steps", index, *path), text
-        if not isinstance(step, EventSeen) and step.confirm is not None:
+        if isinstance(step, Threshold | State) and step.confirm is not None:
             yield ("steps", index, "confirm"), "a step is taken at the instant it becomes true: expected no `confirm`"
     yield from type_problems(kind, "without", condition.without)
     later = {name for step in condition.steps[1:] if isinstance(step, EventSeen) for name in step.types}
@@ -151,14 +153,21 @@ def _moment_problems(kind: DeviceKind, condition: Moment) -> Iterator[Problem]:
             if isinstance(limit := getattr(condition, name), Reference):
                 yield from attribute_problems(name, limit)
     if not isinstance(condition, EventSeen):
-        yield from (
-            state_problems(kind, condition) if isinstance(condition, State) else threshold_problems(kind, condition)
-        )
+        yield from _MOMENT_CHECKS[type(condition)](kind, condition)
+        if isinstance(condition, Change) and condition.by is None:
+            yield ("by",), "a change by an amount is no moment: expected `by: any`"
         return
     yield from events_problems(kind, condition)
     for name in ("clears_on", "resolve_after", "repeat_after"):
         if getattr(condition, name):
             yield (name,), f"an event counts here at the instant it comes: expected no `{name}`"
+
+
+_MOMENT_CHECKS: Mapping[type, Check] = {
+    Threshold: threshold_problems,
+    State: state_problems,
+    Change: change_problems,
+}
 
 
 def _counters(kind: DeviceKind) -> list[str]:

@@ -3,11 +3,11 @@
 from typing import Protocol
 
 from alerts.memory import Heard, Leaf, Microseconds
-from alerts.rules.conditions import EventSeen, Limit, Moment, Scalar, State, Threshold
+from alerts.rules.conditions import Change, EventSeen, Limit, Moment, Scalar, State, Threshold
 from alerts.rules.signals import signals_of
 from alerts.watches.events import EventFilter, event_of
 from alerts.watches.limits import Figure
-from alerts.watches.readings import SignalWatch, state_watch, threshold_watch
+from alerts.watches.readings import SignalWatch, ValueChangeWatch, state_watch, threshold_watch
 from alerts.watches.watch import Reading, Sentence
 from alerts.words import event_words, signal_names, value_names, value_said
 from core.devices import Channel, DeviceKind
@@ -41,6 +41,10 @@ class MomentWatch(Protocol):
         """Return the memory before the first message."""
         ...
 
+    def is_new(self, leaf: Leaf) -> bool:
+        """Tell whether ``leaf`` says of what is to come what a new one would."""
+        ...
+
     def came(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> bool:
         """Take a message of one of the channels; tell whether it has come true by it."""
         ...
@@ -64,6 +68,9 @@ class EventMoment:
     def begin(self) -> Leaf:
         return Leaf()
 
+    def is_new(self, _leaf: Leaf) -> bool:
+        return True
+
     def came(self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard) -> bool:
         event = event_of(observation.body)
         if event is None or not self._filter.accepts(event):
@@ -76,9 +83,9 @@ class EventMoment:
 
 
 class SignalMoment:
-    """A threshold or a state: it comes when it becomes true, and holds until it is no more."""
+    """A threshold, a state or any change: it comes when it becomes true, and holds until it is no more."""
 
-    def __init__(self, watch: SignalWatch, name: Sentence) -> None:
+    def __init__(self, watch: SignalWatch | ValueChangeWatch, name: Sentence) -> None:
         self._watch = watch
         self.channels = watch.channels
         self.timed = watch.timed
@@ -87,6 +94,12 @@ class SignalMoment:
 
     def begin(self) -> Leaf:
         return self._watch.begin()
+
+    def is_new(self, leaf: Leaf) -> bool:
+        new = self.begin()
+        # The value seen last matters only to what compares the next one with it.
+        compared = leaf.value if isinstance(self._watch, ValueChangeWatch) else None
+        return (leaf.truth, leaf.raw, leaf.flips_at, compared) == (new.truth, new.raw, 0, None)
 
     def came(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> bool:
         before = leaf.truth
@@ -114,6 +127,10 @@ def moment_watch(condition: Moment, kind: DeviceKind, figure: Figure) -> MomentW
             return SignalMoment(
                 state_watch(condition, signals_of(kind)[condition.signal], kind), _state_name(condition)
             )
+        case Change():
+            zh, en, _ = signal_names(condition.signal)
+            watch = ValueChangeWatch(condition, signals_of(kind)[condition.signal], kind)
+            return SignalMoment(watch, (f"{zh}有变化", f"{en} changed"))
 
 
 def _threshold_name(condition: Threshold, figure: Figure) -> Sentence:

@@ -228,12 +228,8 @@ def _compared(moments: list[MomentWatch]) -> tuple[str, ...]:
 
 
 def _are_new(moments: list[MomentWatch], leaf: Leaf) -> bool:
-    """Tell whether the memories of moments stand as in the beginning, whatever value was seen last."""
-    for moment, inner in zip(moments, leaf.inner, strict=True):
-        new = moment.begin()
-        if (inner.truth, inner.raw, inner.flips_at) != (new.truth, new.raw, 0):
-            return False
-    return True
+    """Tell whether the memories of moments say of what is to come what those of the beginning would."""
+    return all(moment.is_new(inner) for moment, inner in zip(moments, leaf.inner, strict=True))
 
 
 def _by_channel(moments: list[MomentWatch]) -> dict[Channel, list[tuple[int, MomentWatch]]]:

@@ -103,6 +103,12 @@ def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
         pytest.param(CHANGE + "\nclear: 101", 5, "at or below `rises_by` (100)", id="a change: clear"),
         pytest.param(CHANGE.replace("2m", "2d"), 4, "24h at most", id="a change: too long"),
         pytest.param(SINCE + "{kind: event, types: [alarm_pressed]}", 3, "would begin and end it", id="since: same"),
+        pytest.param(
+            SINCE + "{kind: change, signal: load_kilograms, rises_by: 3, within: 5s}",
+            3,
+            "expected `by: any`",
+            id="since: by",
+        ),
         pytest.param(SINCE + "{kind: missing, nothing_for: 5m}", 3, "expected threshold, state, event", id="since: k"),
         pytest.param(SINCE + "{kind: state, signal: door, equals: open}", 3, "'door' is unknown", id="since: signal"),
         pytest.param(SINCE[:-7], 0, "missing required field `until`", id="since ever"),

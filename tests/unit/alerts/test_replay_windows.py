@@ -52,6 +52,11 @@ CONDITIONS = {
     ),
     "lighter": ("elevator", "{kind: change, signal: load_kilograms, falls_by: 40, within: 16s}"),
     "moved-since": ("elevator", f"{{kind: since, after: {_MOVING}, until: {_OPEN}}}"),
+    "no-door-since": (
+        "elevator",
+        "{kind: since, after: {kind: change, signal: trip_count, by: any, within: 1s}, "
+        "until: {kind: change, signal: door_state, by: any, within: 3s}}",
+    ),
     "pressed-since": (
         "elevator",
         "{kind: since, after: {kind: event, types: [alarm_pressed]}, "

@@ -127,3 +127,30 @@ def test_none_of_tells_what_was_not_seen() -> None:
     (_, firing) = run([rule("elevator", empty)], lift([(0, {"direction": "up"})]))
     assert "not seen since “the car door is open”: someone is in the car" in firing.reason.en
     assert "自「轿门打开」以来未见：轿厢内有人" in firing.reason.zh
+
+
+ARRIVED = (
+    "{kind: since, after: {kind: change, signal: floor, by: any, within: 1s}, "
+    "until: {kind: change, signal: door_cycle_count, by: any, within: 1s}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        pytest.param([(0, {"floor": "1"}), (30, {"floor": "5"})], [(30, "firing")], id="moved"),
+        pytest.param([(0, {"floor": "1"}), (30, {"floor": "1"})], [], id="the first value is no change"),
+        pytest.param(
+            [(0, {"floor": "1", "door_cycle_count": 7}), (30, {"floor": "5", "door_cycle_count": 8})],
+            [],
+            id="moved and opened between two messages",
+        ),
+        pytest.param(
+            [(0, {"floor": "1", "door_cycle_count": 7}), (30, {"floor": "5"}), (60, {"door_cycle_count": 8}), (90, {})],
+            [(30, "firing"), (60, "resolved")],
+            id="opened without being seen open",
+        ),
+    ],
+)
+def test_a_change_is_what_begins_or_ends_it(said: Sequence[tuple[float, dict[str, Any]]], expected: Said) -> None:
+    assert both(rule("elevator", ARRIVED), lift(said), until=200) == expected
