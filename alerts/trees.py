@@ -68,12 +68,16 @@ def rule_of(key: str) -> str:
 
 
 class Tree:
-    """One condition of a rule: whether it holds, because of what, and which watches it hangs on at all."""
+    """One condition of a rule: whether it holds, because of what, and which watches it hangs on at all.
 
-    def __init__(self, truth: Truth, because: Because, indexes: list[int]) -> None:
+    ``excepts`` marks one of events that did not happen: beside others it is no part of the reason.
+    """
+
+    def __init__(self, truth: Truth, because: Because, indexes: list[int], *, excepts: bool = False) -> None:
         self.truth = truth
         self.because = because
         self.indexes = indexes
+        self.excepts = excepts
 
 
 _FACTS = DeviceFacts()
@@ -204,7 +208,9 @@ def _tree(condition: Condition, kind: DeviceKind, figure: Figure, watches: list[
         case AnyOf():
             return _any_of([_tree(each, kind, figure, watches) for each in condition.of])
         case NoneOf():
-            return _none_of([_tree(each, kind, figure, watches) for each in condition.of])
+            trees = [_tree(each, kind, figure, watches) for each in condition.of]
+            unheard = all(isinstance(watches[index], EventWatch | CountWatch) for index in _indexes(trees))
+            return _none_of(trees, excepts=unheard)
     watches.append(_watch(condition, kind, figure))
     return _leaf(len(watches) - 1)
 
@@ -264,6 +270,7 @@ def _leaf(index: int) -> Tree:
 
 def _all_of(trees: list[Tree]) -> Tree:
     truths = [tree.truth for tree in trees]
+    telling = [tree for tree in trees if not tree.excepts] or trees
 
     def truth(leaves: Leaves) -> bool:
         for each in truths:  # noqa: SIM110 - `all` over a generator costs twice as much, on every message
@@ -272,7 +279,7 @@ def _all_of(trees: list[Tree]) -> Tree:
         return True
 
     def because(leaves: Leaves) -> list[int]:
-        return [index for tree in trees for index in tree.because(leaves)] if truth(leaves) else []
+        return [index for tree in telling for index in tree.because(leaves)] if truth(leaves) else []
 
     return Tree(truth, because, _indexes(trees))
 
@@ -287,7 +294,7 @@ def _any_of(trees: list[Tree]) -> Tree:
     return Tree(truth, because, _indexes(trees))
 
 
-def _none_of(trees: list[Tree]) -> Tree:
+def _none_of(trees: list[Tree], *, excepts: bool) -> Tree:
     indexes = _indexes(trees)
 
     def truth(leaves: Leaves) -> bool:
@@ -297,7 +304,7 @@ def _none_of(trees: list[Tree]) -> Tree:
         """Return all of them: what does not hold is told by what was seen instead."""
         return indexes if truth(leaves) else []
 
-    return Tree(truth, because, indexes)
+    return Tree(truth, because, indexes, excepts=excepts)
 
 
 def _indexes(trees: list[Tree]) -> list[int]:

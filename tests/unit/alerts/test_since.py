@@ -122,6 +122,14 @@ def test_the_reason_names_both() -> None:
     assert firing.reason.en == "seen since “the car door is open”: someone is in the car"
 
 
+def test_events_that_did_not_happen_are_no_part_of_the_reason() -> None:
+    exception = "{kind: none_of, of: [{kind: event, types: [alarm_reset], resolve_after: 1h}]}"
+    pressed = f"{{kind: all_of, of: [{{kind: event, types: [alarm_pressed], resolve_after: 1h}}, {exception}]}}"
+    talk = Talk()
+    (_, firing) = run([rule("elevator", pressed)], [talk.lift_event(0, Lift.ALARM_PRESSED)])
+    assert firing.reason.en == "car alarm button pressed"
+
+
 def test_none_of_tells_what_was_not_seen() -> None:
     empty = f"{{kind: all_of, of: [{{kind: none_of, of: [{SEEN}]}}, {{kind: state, signal: direction, equals: up}}]}}"
     (_, firing) = run([rule("elevator", empty)], lift([(0, {"direction": "up"})]))
