@@ -218,17 +218,17 @@ def test_an_e_bike_in_the_lift() -> None:
 
 
 @pytest.mark.parametrize(
-    ("begin", "end", "expected"),
+    ("begin", "end", "fires_after", "expected"),
     [
-        (Gate.FORCED_OPEN, Gate.DOOR_CLOSED, "gate-forced-open"),
-        (Gate.HELD_OPEN, Gate.DOOR_CLOSED, "gate-held-open"),
-        (Gate.TAMPER, Gate.TAMPER_CLEARED, "gate-tamper"),
+        (Gate.FORCED_OPEN, Gate.DOOR_CLOSED, 10, "gate-forced-open"),
+        (Gate.TAMPER, Gate.TAMPER_CLEARED, 0, "gate-tamper"),
+        (Gate.READER_FAULT, Gate.READER_FAULT_CLEARED, 60, "gate-reader-fault"),
     ],
 )
-def test_gate_events(begin: Gate, end: Gate, expected: str) -> None:
+def test_gate_events(begin: Gate, end: Gate, fires_after: int, expected: str) -> None:
     talk = Talk()
-    said = [talk.gate(0, begin), talk.gate(20, end)]
-    assert story(said, 40) == [(0, expected, "firing"), (20, expected, "resolved")]
+    said = [talk.gate(0, begin), talk.gate(80, end)]
+    assert story(said, 90) == [(fires_after, expected, "firing"), (80, expected, "resolved")]
 
 
 def test_duress_is_kept_for_half_an_hour() -> None:

@@ -127,33 +127,93 @@ def test_a_load_beside_the_rated_one(
     assert told(transitions + engine.advance(instant(20))) == expected
 
 
-PASSAGES = {
-    "in one by one": ("granted opened closed granted opened closed", []),
-    "in, and somebody out by the button": ("granted opened closed exit opened closed", []),
-    "granted once, opened twice": ("granted opened closed opened closed", [(4, "firing"), (304, "resolved")]),
-    "the controller saw it": ("granted opened tailgating closed", [(3, "firing"), (303, "resolved")]),
-    "opened without a grant": ("opened closed opened closed", []),
+FORCED, HELD, OPENED, CLOSED = Gate.FORCED_OPEN, Gate.HELD_OPEN, Gate.DOOR_OPENED, Gate.DOOR_CLOSED
+GRANTED, EXIT = Gate.GRANTED, Gate.EXIT_BUTTON
+OUT = [(0, EXIT), (1, OPENED), (6, CLOSED)]
+WEEK = 7 * DAY
+HOURLY = range(3_600, 5 * 3_600, 3_600)
+DOORS = {
+    "in by card, out by the button": (
+        "gate-opened-without-grant",
+        [*OUT, (60, GRANTED), (61, OPENED), (120, CLOSED)],
+        [],
+    ),
+    "pulled open again behind somebody": (
+        "gate-opened-without-grant",
+        [*OUT, (60, GRANTED), (61, OPENED), (66, CLOSED), (67, OPENED), (74, CLOSED)],
+        [],
+    ),
+    "broken open where the controller judges nothing": (
+        "gate-opened-without-grant",
+        [*OUT, (60, OPENED), (80, GRANTED), (100, CLOSED)],
+        [(75, "firing"), (100, "resolved")],
+    ),
+    "opened where the controller judges and says nothing": (
+        "gate-opened-without-grant",
+        [*OUT, (60, FORCED), (61, OPENED), (65, CLOSED), (300, OPENED)],
+        [],
+    ),
+    "opened where nobody leaves by a button": ("gate-opened-without-grant", [(6, CLOSED), (60, OPENED)], []),
+    "opened by the timetable": (
+        "gate-opened-without-grant",
+        [*OUT, (50, Gate.SCHEDULED_UNLOCK_STARTED), (60, OPENED), (99, CLOSED)],
+        [],
+    ),
+    "gusts": (
+        "gate-forced-open",
+        [(60 * each + at, what) for each in range(9) for at, what in ((0, FORCED), (2, CLOSED))],
+        [],
+    ),
+    "gusts, and then somebody": (
+        "gate-forced-open",
+        [(0, FORCED), (2, CLOSED), (60, FORCED), (62, CLOSED), (100, FORCED), (101, CLOSED), (200, FORCED)],
+        [(210, "firing"), (200 + 8 * 3_600, "resolved")],
+    ),
+    "forced within the timetable of the door": (
+        "gate-forced-open",
+        [(0, Gate.SCHEDULED_UNLOCK_STARTED), (9, FORCED), (11, HELD)],
+        [],
+    ),
+    "forced after it": (
+        "gate-forced-open",
+        [(0, Gate.SCHEDULED_UNLOCK_STARTED), (9, Gate.SCHEDULED_UNLOCK_ENDED), (60, FORCED), (90, CLOSED)],
+        [(70, "firing"), (90, "resolved")],
+    ),
+    "a door that never tells its closing, and often opens": (
+        "gate-forced-open",
+        [(at, FORCED) for at in HOURLY],
+        [(3_610, "firing"), (7_200, "repeated"), (10_800, "repeated"), (14_400, "resolved")],
+    ),
+    "the same, standing open": (
+        "gate-forced-open",
+        [*((at, FORCED) for at in HOURLY), (15_000, FORCED), (15_030, HELD)],
+        [
+            (3_610, "firing"),
+            (7_200, "repeated"),
+            (10_800, "repeated"),
+            (14_400, "resolved"),
+            (15_040, "firing"),
+            (18_630, "resolved"),
+        ],
+    ),
+    "a contact in the wind": (
+        "gate-contact-unreliable",
+        [(at, FORCED) for at in range(0, 600, 60)],
+        [(180, "firing"), (WEEK + 480, "resolved")],
+    ),
+    "a suitcase": ("gate-tailgating", [(0, GRANTED), (1, OPENED), (3, Gate.TAILGATING)], []),
+    "three who follow": (
+        "gate-tailgating",
+        [(300 * each, Gate.TAILGATING) for each in range(3)],
+        [(600, "firing"), (1_800, "resolved")],
+    ),
 }
-WORDS = {
-    "granted": Gate.GRANTED,
-    "opened": Gate.DOOR_OPENED,
-    "closed": Gate.DOOR_CLOSED,
-    "exit": Gate.EXIT_BUTTON,
-    "tailgating": Gate.TAILGATING,
-}
 
 
-@pytest.mark.parametrize(("passage", "expected"), PASSAGES.values(), ids=PASSAGES)
-def test_who_follows_through_a_gate(passage: str, expected: list[tuple[float, str]]) -> None:
+@pytest.mark.parametrize(("rule", "said", "expected"), DOORS.values(), ids=DOORS)
+def test_what_a_door_tells_by_day(rule: str, said: list[tuple[float, Gate]], expected: list[tuple[float, str]]) -> None:
     talk = Talk()
-    said = [talk.gate(at, WORDS[word]) for at, word in enumerate(passage.split(), start=1)]
-    assert story("gate-tailgating", said, 600) == expected
-
-
-def test_a_second_opening_minutes_later_is_another_matter() -> None:
-    talk = Talk()
-    said = [talk.gate(0, Gate.GRANTED), talk.gate(1, Gate.DOOR_OPENED), talk.gate(200, Gate.DOOR_OPENED)]
-    assert story("gate-tailgating", said, 600) == []
+    assert story(rule, [talk.gate(at, what) for at, what in said], 8 * DAY) == expected
 
 
 def closings(talk: Talk, seconds_by_day: list[float]) -> list[Observation]:

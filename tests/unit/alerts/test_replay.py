@@ -69,6 +69,7 @@ SORTS = [
             ("elevator", _FAULT, "late: tell\nmax_late: 1d\nlate_severity: critical\nby_arrival: true"),
             ("gate", "{kind: event, types: [forced_open], clears_on: [door_closed]}", "late: tell\nmax_late: 10m"),
             ("thermal", f"{_HOT}}}", "late: tell\nmax_late: 1d\nlate_readings: true\nfor: 3s"),
+            ("gate", "{kind: event, types: [held_open, forced_open], clears_on: [door_closed]}", ""),
         ]
     )
 ]
