@@ -42,6 +42,7 @@ class Post:
     """
 
     __slots__ = (
+        "_asking",
         "_counting",
         "_prunes",
         "_remembers",
@@ -81,6 +82,7 @@ class Post:
             for index, watch in enumerate(rule.watches)
             if isinstance(watch, SignalWatch) and not rule.by_part
         ]
+        self._asking = [(index, watch) for index, watch in rule.events if watch.states and not rule.by_part]
         # Those that keep samples are seldom at rest, so they are asked first.
         self._counting = [index for index, watch in enumerate(rule.watches) if not isinstance(watch, _PLAIN)]
         self.pick: Callable[[Drawn], object] | None = None
@@ -116,8 +118,10 @@ class Post:
     def wake(self, latest: Latest) -> RuleState:
         """Return the state of a device at rest, whose newest values are ``latest``."""
         state = lifecycle.begin(self.rule)
-        if self._signals:
+        if self._signals or self._asking:
             leaves = list(state.parts[""])
+            for index, event_watch in self._asking:
+                leaves[index] = event_watch.settled(latest)
             for index, watch, name in self._signals:
                 leaves[index] = watch.settled(latest.get(name))
             state.parts[""] = tuple(leaves)
@@ -171,7 +175,8 @@ class Post:
                     return True  # The caller has compared it with the newest value.
                 return not (leaf.truth or leaf.raw or leaf.flips_at) or leaf == watch.begin()
             case EventWatch():
-                return not leaf.opened and (self._remembers is None or leaf.changed_at + self._remembers < now)
+                known = self._remembers is not None and leaf.changed_at + self._remembers >= now
+                return not (leaf.opened or known or (self.rule.by_part and not watch.is_settled(leaf)))
             case LateWatch():
                 return watch.rests(leaf, now)
             case RhythmWatch():

@@ -39,7 +39,14 @@ from alerts.watches.hours import HourWatch
 from alerts.watches.limits import Figure, UnknownFigure, figures
 from alerts.watches.margins import MarginWatch, other_signal
 from alerts.watches.medians import MedianWatch
-from alerts.watches.readings import ChangeWatch, RateWatch, ValueChangeWatch, state_watch, threshold_watch
+from alerts.watches.readings import (
+    ChangeWatch,
+    RateWatch,
+    SignalWatch,
+    ValueChangeWatch,
+    state_watch,
+    threshold_watch,
+)
 from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
 from alerts.watches.silence import AbsenceWatch, RhythmWatch, SilenceWatch
 from alerts.watches.unchanged import UnchangedWatch
@@ -50,7 +57,15 @@ from core.devices import Channel, DeviceKind
 _WITH_PARTS = frozenset({DeviceKind.GATE, DeviceKind.THERMAL})
 _WORST_FIRST = list(Severity)
 # Keys that conditions were given after memories of them had been written, and what they are where they are left out.
-_LATER = {"median_of": None, "rhythm": None, "by_hour": False, "until_learned": None, "by": None}
+_LATER = {
+    "median_of": None,
+    "rhythm": None,
+    "by_hour": False,
+    "until_learned": None,
+    "by": None,
+    "while": None,
+    "until": None,
+}
 Leaves = tuple[Leaf, ...]
 """The memories of a rule's watches for one part of a device, in the order of the watches."""
 Truth = Callable[[Leaves], bool]
@@ -222,6 +237,10 @@ def _watch(condition: Single, kind: DeviceKind, figure: Figure) -> Watch:
     return watch
 
 
+def _meanwhile(state: State | None, kind: DeviceKind) -> SignalWatch | None:
+    return None if state is None else state_watch(state, signals_of(kind)[state.signal], kind)
+
+
 def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Watch:
     match condition:
         case Threshold():
@@ -238,7 +257,7 @@ def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Wat
                 return ValueChangeWatch(condition, signal, kind)
             return ChangeWatch(condition, signal, kind, figure)
         case EventSeen():
-            return EventWatch(condition)
+            return EventWatch(condition, *(_meanwhile(each, kind) for each in (condition.meanwhile, condition.until)))
         case Missing():
             if condition.types:
                 return AbsenceWatch(condition)

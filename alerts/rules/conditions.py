@@ -94,6 +94,10 @@ class EventSeen(_Condition, frozen=True, tag="event"):
     Faults are counted one by one by (source, code), camera episodes by their id: the condition holds until all of them
     are over. ``where`` compares further fields of the event, such as ``level``. With ``repeat_after``, one that comes
     when none came for that long is told as happening again, and asks for a new acknowledgement.
+
+    With ``while`` only those count that come while that state holds, whatever becomes of it later. Once ``until``
+    holds, all of them are over, and none counts while it does. A late event is not asked for its ``while``: how things
+    were at its instant is not known.
     """
 
     types: Annotated[list[EventName], Meta(min_length=1)]
@@ -104,6 +108,8 @@ class EventSeen(_Condition, frozen=True, tag="event"):
     kinds: list[FaultKind] = []
     not_kinds: list[FaultKind] = []
     where: dict[str, Scalar] = {}
+    meanwhile: State | None = field(name="while", default=None)
+    until: State | None = None
 
 
 class Rhythm(_Strict, frozen=True):

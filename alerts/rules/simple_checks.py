@@ -240,6 +240,13 @@ def event_problems(kind: DeviceKind, condition: EventSeen) -> Iterator[Problem]:
     both = set(condition.types) & set(condition.clears_on)
     if both:
         yield ("clears_on",), f"{', '.join(sorted(both))} would begin and end it: expected other types than in `types`"
+    for name, state in (("while", condition.meanwhile), ("until", condition.until)):
+        if state is None:
+            continue
+        for path, text in state_problems(kind, state):
+            yield (name, *path), text
+        if state.confirm is not None:
+            yield (name, "confirm"), "it is asked at the instant of the event: expected no `confirm`"
     if not condition.clears_on and condition.resolve_after is None:
         yield (), "an event needs `clears_on` or `resolve_after`: otherwise it would never be over"
 

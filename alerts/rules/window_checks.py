@@ -158,9 +158,9 @@ def _moment_problems(kind: DeviceKind, condition: Moment) -> Iterator[Problem]:
             yield ("by",), "a change by an amount is no moment: expected `by: any`"
         return
     yield from events_problems(kind, condition)
-    for name in ("clears_on", "resolve_after", "repeat_after"):
-        if getattr(condition, name):
-            yield (name,), f"an event counts here at the instant it comes: expected no `{name}`"
+    given = {name: getattr(condition, name) for name in ("clears_on", "resolve_after", "repeat_after", "until")}
+    for name in [name for name, value in (given | {"while": condition.meanwhile}).items() if value]:
+        yield (name,), f"an event counts here at the instant it comes: expected no `{name}`"
 
 
 _MOMENT_CHECKS: Mapping[type, Check] = {

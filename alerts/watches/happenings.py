@@ -1,8 +1,11 @@
 """Conditions on events: what began, and has not ended yet."""
 
+from collections.abc import Mapping
+
 from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.conditions import EventSeen
 from alerts.watches.events import Event, EventFilter, event_of, identity, with_end_of_all
+from alerts.watches.readings import SignalWatch
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.watches.windows import pack_standing, standing
 from alerts.words import FAULT_SEPARATOR, event_names, event_words
@@ -19,12 +22,21 @@ _NEVER = 0
 
 
 class EventWatch(OwnWatch):
-    """Holds while at least one event it was told of has neither been cleared nor run out."""
+    """Holds while at least one event it was told of has neither been cleared nor run out.
+
+    ``meanwhile`` must hold when an event comes, ``until`` ends all of them; ``inner`` are the memories of both.
+    """
 
     code = "event"
-    channels = frozenset({Channel.EVENT})
 
-    def __init__(self, condition: EventSeen) -> None:
+    def __init__(
+        self, condition: EventSeen, meanwhile: SignalWatch | None = None, until: SignalWatch | None = None
+    ) -> None:
+        self._meanwhile = meanwhile
+        self._until = until
+        self.states = [state for state in (meanwhile, until) if state is not None]
+        """What it asks of signals when an event comes."""
+        self.channels = frozenset({Channel.EVENT}).union(*(state.channels for state in self.states))
         self.filter = EventFilter(condition)
         self.clears_on = with_end_of_all(condition.clears_on)
         self.resolve_after = microseconds(condition.resolve_after)
@@ -35,18 +47,30 @@ class EventWatch(OwnWatch):
 
     @property
     def compares(self) -> tuple[str, ...] | None:
-        return ()
+        return tuple([state.signal.name for state in self.states])
 
     def begin(self) -> Leaf:
-        return Leaf()
+        return Leaf(inner=tuple([state.begin() for state in self.states]))
 
-    def observe(
-        self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard
-    ) -> None:
+    def settled(self, latest: Mapping[str, bool | int | float | str]) -> Leaf:
+        """Return the memory of a device whose newest values are ``latest``, and on which nothing has happened."""
+        return Leaf(inner=tuple([state.settled(latest.get(state.signal.name)) for state in self.states]))
+
+    def is_settled(self, leaf: Leaf) -> bool:
+        """Tell whether ``leaf`` says of signals what a new one would."""
+        return all(inner.truth is state.begin().truth for state, inner in zip(self.states, leaf.inner, strict=True))
+
+    def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
+        # What is late or in the wrong order says nothing of how things are now, nor is it known how they were then.
+        asks = bool(self.states) and not (observation.late or observation.reordered)
+        if asks:
+            self._look(leaf, observation, reading, now, heard)
         event = event_of(observation.body)
         if event is None:
             return
         begins = self.filter.accepts(event)
+        if begins and asks and not self._counts(leaf):
+            return
         if not begins and event.type not in self.clears_on:
             return
         # What a clock that is ahead has stamped must not seem newer than what comes after it.
@@ -86,7 +110,8 @@ class EventWatch(OwnWatch):
 
     def take_over(self, leaf: Leaf, before: Leaf) -> None:
         """Take into ``leaf`` what stands of the memory ``before`` of a rule that was changed, as far as it is meant."""
-        if before.window or before.inner or before.value is None:
+        steps = any(inner.changed_at for inner in before.inner)
+        if before.window or steps or before.value is None:
             return  # What others keep in ``opened`` says until when, not what.
         meant = [name for name in standing(before.opened) if self.filter.accepts_known(before.value, name)]
         if meant:
@@ -117,6 +142,20 @@ class EventWatch(OwnWatch):
         elif event:
             facts["controller" if str(leaf.value).startswith("controller_") else "episode"] = event
         return facts
+
+    def _look(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
+        """Take what a message says of the signals; the state that ends all events ends them."""
+        for state, inner in zip(self.states, leaf.inner, strict=True):
+            if observation.channel in state.channels:
+                state.observe(inner, observation, reading, now, heard)
+        if self._until is not None and leaf.inner[-1].truth:
+            self.forget(leaf)
+
+    def _counts(self, leaf: Leaf) -> bool:
+        """Tell whether an event that comes now counts."""
+        if self._until is not None and leaf.inner[-1].truth:
+            return False
+        return self._meanwhile is None or leaf.inner[0].truth
 
     def _begin(self, leaf: Leaf, event: Event, now: Microseconds) -> None:
         name, opened = identity(event), standing(leaf.opened)

@@ -1,0 +1,132 @@
+"""Events that count by how things are when they come (`while`), and that a state ends (`until`)."""
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from alerts.memory import Leaf
+from alerts.rules import Rule, RuleError
+from alerts.trees import CompiledRule
+from core.observations import Observation
+from core.wire.payloads import ElevatorEventType as Lift
+from tests.unit.alerts.talk import Talk, rule, run, run_restarting, told
+
+Said = list[tuple[float, str]]
+MODE = "{kind: state, signal: service_mode, "
+PRESSED = "{kind: event, types: [alarm_pressed], clears_on: [alarm_released], repeat_after: 10s, while: "
+OUTSIDE = f"{PRESSED}{MODE}not_in: [inspection]}}}}"
+INSIDE = f"{PRESSED}{MODE}equals: inspection}}}}"
+FAULT = f"{{kind: event, types: [fault_raised], clears_on: [fault_cleared], until: {MODE}equals: inspection}}}}"
+_MODES = {"n": "normal", "i": "inspection"}
+_EVENTS = {"p": Lift.ALARM_PRESSED, "r": Lift.ALARM_RELEASED}
+
+
+def lift(course: str) -> list[Observation]:
+    """Return what a lift says: ``n`` and ``i`` are its modes, ``p`` and ``r`` the button, ``f`` and ``c`` a fault."""
+    talk, said = Talk(), []
+    for each in course.split():
+        what, at = each[0], float(each[1:])
+        if what in _MODES:
+            said.append(talk.lift(at, service_mode=_MODES[what]))
+        elif what in _EVENTS:
+            said.append(talk.lift_event(at, _EVENTS[what]))
+        else:
+            kind = Lift.FAULT_RAISED if what == "f" else Lift.FAULT_CLEARED
+            said.append(talk.lift_event(at, kind, source="gbt24476-2017", code="2"))
+    return said
+
+
+def both(one: Rule, said: Sequence[Observation]) -> Said:
+    """Return what follows, having made sure that restarts change nothing."""
+    expected = told(run([one], said))
+    assert told(run_restarting([one], said)) == expected
+    return expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "course", "expected"),
+    [
+        pytest.param(OUTSIDE, "n0 p5 r9", [(5, "firing"), (9, "resolved")], id="in service"),
+        pytest.param(OUTSIDE, "i0 p5 r9", [], id="a mechanic's press"),
+        pytest.param(OUTSIDE, "p5 r9", [(5, "firing"), (9, "resolved")], id="nothing known of the mode"),
+        pytest.param(OUTSIDE, "n0 p5 i20", [(5, "firing")], id="the key turned afterwards ends nothing"),
+        pytest.param(OUTSIDE, "i0 p5 n9", [], id="a press of the visit is none of the time after it"),
+        pytest.param(OUTSIDE, "i0 p5 n9 p20", [(20, "firing")], id="the next press after it is"),
+        pytest.param(OUTSIDE, "n0 p5 i20 p30", [(5, "firing")], id="pressed again during inspection is no repeat"),
+        pytest.param(INSIDE, "i0 p5 r9", [(5, "firing"), (9, "resolved")], id="during inspection"),
+        pytest.param(INSIDE, "p5 n6 p9", [], id="outside of it"),
+        pytest.param(INSIDE, "i0 p5 n9 p30", [(5, "firing")], id="it stands after the visit, until it is over"),
+        pytest.param(FAULT, "n0 f5 i9 n20", [(5, "firing"), (9, "resolved")], id="inspection ends a fault for good"),
+        pytest.param(FAULT, "n0 i5 f6 n20", [], id="a fault of the visit does not count"),
+        pytest.param(FAULT, "n0 i5 f6 n20 f30", [(30, "firing")], id="one after it does"),
+        pytest.param(FAULT, "n0 f5 c9", [(5, "firing"), (9, "resolved")], id="its end ends it as ever"),
+    ],
+)
+def test_an_event_counts_by_the_mode_at_its_instant(condition: str, course: str, expected: Said) -> None:
+    assert both(rule("elevator", condition), lift(course)) == expected
+
+
+def test_a_mode_told_by_an_event_counts() -> None:
+    talk = Talk()
+    said = [talk.lift_event(0, Lift.MODE_CHANGED, service_mode="inspection"), talk.lift_event(5, Lift.ALARM_PRESSED)]
+    assert both(rule("elevator", OUTSIDE), said) == []
+    assert both(rule("elevator", INSIDE), said) == [(5, "firing")]
+
+
+def test_a_late_event_is_not_asked_how_things_are_now() -> None:
+    talk = Talk()
+    said = [
+        talk.lift(100, service_mode="inspection"),
+        talk.lift_event(40, Lift.ALARM_PRESSED, received=110, late=True),
+    ]
+    button = rule("elevator", OUTSIDE, "late: accept\nmax_late: 1h\nby_arrival: false")
+    assert told(run([button], said)) == [(110, "firing")]
+
+
+def test_a_rule_that_rests_knows_the_mode_when_it_wakes() -> None:
+    """Nothing is remembered of a quiet rule but the newest values, from which its state is made anew."""
+    compiled = CompiledRule(rule("elevator", INSIDE))
+    ((_, watch),) = compiled.events
+    assert watch.settled({"service_mode": "inspection"}).inner[0].truth
+    assert not watch.settled({}).inner[0].truth
+    assert watch.settled({}) == watch.begin()
+
+
+def test_what_stands_is_kept_by_a_rule_that_newly_asks() -> None:
+    before = CompiledRule(rule("elevator", "{kind: event, types: [alarm_pressed], resolve_after: 30m}"))
+    after = CompiledRule(rule("elevator", OUTSIDE))
+    ((_, old),), ((_, new),) = before.events, after.events
+    stood, begun = old.begin(), new.begin()
+    (press,) = lift("p5")
+    old.observe(stood, press, press.body, 5, None)  # type: ignore[arg-type]
+    new.take_over(begun, stood)
+    assert begun.truth
+    again: Leaf = new.begin()
+    new.take_over(again, begun)
+    assert again.truth
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(again), type=Leaf) == again
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        pytest.param(OUTSIDE.replace("inspection", "asleep"), "asleep", id="a value that it cannot have"),
+        pytest.param(OUTSIDE.replace("service_mode", "mode"), "'mode' is unknown", id="a signal that there is not"),
+        pytest.param(
+            OUTSIDE.replace("not_in: [inspection]", "not_in: [inspection], confirm: 5s"),
+            "expected no `confirm`",
+            id="confirm",
+        ),
+        pytest.param(
+            f"{{kind: since, after: {FAULT}, until: {MODE}equals: stopped}}}}".replace(
+                "clears_on: [fault_cleared], ", ""
+            ),
+            "expected no `until`",
+            id="within a moment",
+        ),
+    ],
+)
+def test_mistakes(condition: str, expected: str) -> None:
+    with pytest.raises(RuleError, match=expected):
+        rule("elevator", condition)
