@@ -15,7 +15,7 @@ from alerts.late_watches import LateEventWatch, LateSeriesWatch
 from alerts.memory import Leaf
 from alerts.model import Severity
 from alerts.rules.model import Rule
-from alerts.trees import CompiledRule, Leaves, Tree
+from alerts.trees import CompiledRule, Compiler, Leaves, Tree
 from alerts.watches.events import event_of
 from alerts.watches.happenings import EventWatch
 from alerts.watches.limits import Figure
@@ -88,7 +88,7 @@ class LateRule(CompiledRule):
         self.condition = _any_of(range(len(self.late_watches)), "truth")
         self.levels = [(self._urgent, _any_of(range(len(self.late_watches)), "raw"))]
         if rule.clears_when is not None:
-            self.clears_when = self._planted(rule.clears_when, figure)
+            self.clears_when = Compiler(rule.kind, figure, self.watches).tree(rule.clears_when)
 
 
 def _plain(rule: Rule, urgent: Severity, *, ends: bool) -> Rule:

@@ -267,7 +267,8 @@ def _chattering(rule: CompiledRule, zh: str, en: str, facts: dict[str, str | flo
 
 
 def _said(rule: CompiledRule, leaves: Leaves, indexes: list[int]) -> tuple[str, str]:
-    said = [rule.watches[index].tell(leaves[index]) for index in indexes]
+    # A state of now and the same one that has lasted read alike.
+    said = dict.fromkeys(rule.watches[index].tell(leaves[index]) for index in indexes)
     return "，".join(zh for zh, _ in said), ", ".join(en for _, en in said)
 
 

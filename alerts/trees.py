@@ -54,6 +54,8 @@ from alerts.watches.watch import Repeating, Watch
 from alerts.watches.windows import standing
 from core.devices import Channel, DeviceKind
 
+# Beside other conditions, what these did not see is no part of the reason.
+_EXCEPTED = EventWatch | CountWatch | ValueChangeWatch | UnchangedWatch
 _WITH_PARTS = frozenset({DeviceKind.GATE, DeviceKind.THERMAL})
 _WORST_FIRST = list(Severity)
 # Keys that conditions were given after memories of them had been written, and what they are where they are left out.
@@ -85,7 +87,7 @@ def rule_of(key: str) -> str:
 class Tree:
     """One condition of a rule: whether it holds, because of what, and which watches it hangs on at all.
 
-    ``excepts`` marks one of events that did not happen: beside others it is no part of the reason.
+    ``excepts`` marks one of what did not happen: beside others it is no part of the reason.
     """
 
     def __init__(self, truth: Truth, because: Because, indexes: list[int], *, excepts: bool = False) -> None:
@@ -115,6 +117,7 @@ class CompiledRule:
         self.facts = facts
         self.watches: list[Watch] = []
         self.applies = True
+        self._shares = False
         figure = figures(facts.numbers)
         self.condition = _NEVER
         self.at_once: Tree | None = None
@@ -131,6 +134,8 @@ class CompiledRule:
         self.peers = frozenset[str]().union(*(watch.peers for watch in self.watches))
         self.policy = Policy(rule)
         self.shape = _shape(rule) if self.applies else ""
+        if self._shares:
+            self.shape += f"={len(self.watches)}"  # Other memories than those of a row in which it stood twice.
         self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
         self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
         self.events = [(index, watch) for index, watch in enumerate(self.watches) if isinstance(watch, EventWatch)]
@@ -157,14 +162,13 @@ class CompiledRule:
         self.compares = _compares(rule.kind, self.watches)
 
     def _plant(self, rule: Rule, figure: Figure) -> None:
-        self.condition = self._planted(rule.condition, figure)
-        self.at_once = None if rule.at_once is None else self._planted(rule.at_once, figure)
-        self.clears_when = None if rule.clears_when is None else self._planted(rule.clears_when, figure)
-        self.levels = [(each.severity, self._planted(each.condition, figure)) for each in rule.levels]
+        compiler = Compiler(rule.kind, figure, self.watches)
+        self.condition = compiler.tree(rule.condition)
+        self.at_once = None if rule.at_once is None else compiler.tree(rule.at_once)
+        self.clears_when = None if rule.clears_when is None else compiler.tree(rule.clears_when)
+        self.levels = [(each.severity, compiler.tree(each.condition)) for each in rule.levels]
+        self._shares = compiler.shares
         self.levels.sort(key=lambda level: _WORST_FIRST.index(level[0]))
-
-    def _planted(self, condition: Condition, figure: Figure) -> Tree:
-        return _tree(condition, self.rule.kind, figure, self.watches)
 
     def _stands(self) -> bool:
         """Tell whether anything of it holds of what nothing is known of yet, so that this must be remembered."""
@@ -216,18 +220,38 @@ class CompiledRule:
         return self.rule.severity, None
 
 
-def _tree(condition: Condition, kind: DeviceKind, figure: Figure, watches: list[Watch]) -> Tree:
-    match condition:
-        case AllOf():
-            return _all_of([_tree(each, kind, figure, watches) for each in condition.of])
-        case AnyOf():
-            return _any_of([_tree(each, kind, figure, watches) for each in condition.of])
-        case NoneOf():
-            trees = [_tree(each, kind, figure, watches) for each in condition.of]
-            unheard = all(isinstance(watches[index], EventWatch | CountWatch) for index in _indexes(trees))
-            return _none_of(trees, excepts=unheard)
-    watches.append(_watch(condition, kind, figure))
-    return _leaf(len(watches) - 1)
+class Compiler:
+    """Turns the conditions of one rule into trees over one row of watches; what is asked twice is watched once."""
+
+    def __init__(self, kind: DeviceKind, figure: Figure, watches: list[Watch]) -> None:
+        self.shares = False
+        """Whether anything was asked twice."""
+        self._watches = watches
+        self._kind = kind
+        self._figure = figure
+        self._places: dict[bytes, int] = {}
+
+    def tree(self, condition: Condition) -> Tree:
+        """Return ``condition``, whose watches are added to the row where they are not in it yet."""
+        match condition:
+            case AllOf():
+                return _all_of([self.tree(each) for each in condition.of])
+            case AnyOf():
+                return _any_of([self.tree(each) for each in condition.of])
+            case NoneOf():
+                trees = [self.tree(each) for each in condition.of]
+                unseen = all(isinstance(self._watches[index], _EXCEPTED) for index in _indexes(trees))
+                return _none_of(trees, excepts=unseen)
+        return _leaf(self._place(condition))
+
+    def _place(self, condition: Single) -> int:
+        written = msgspec.json.encode(condition)
+        if written in self._places:
+            self.shares = True
+        else:
+            self._places[written] = len(self._watches)
+            self._watches.append(_watch(condition, self._kind, self._figure))
+        return self._places[written]
 
 
 def _watch(condition: Single, kind: DeviceKind, figure: Figure) -> Watch:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from alerts.model import TransitionKind
+from alerts.trees import CompiledRule
 from core.wire.payloads import ElevatorEventType as Lift
 from core.wire.payloads import GateEventType as Gate
 from core.wire.payloads import PresenceStatus
@@ -356,3 +357,16 @@ def test_what_raises_an_alert_is_told_with_its_values_and_the_next_step() -> Non
     assert firing.reason.facts == {"speed_mps": 2.5, "next_step_zh": "步", "next_step_en": "step"}
     assert firing.reason.zh == "轿厢速度 2.5 m/s"
     assert (firing.title_zh, firing.title_en, firing.position) == ("题", "title", 1)
+
+
+def test_what_is_asked_twice_is_watched_once_and_told_once() -> None:
+    stands = "{kind: state, signal: direction, equals: stopped}"
+    lasting = "{kind: state, signal: direction, equals: stopped, confirm: 5s}"
+    shut = "{kind: state, signal: door_state, equals: closed}"
+    twice = f"{{kind: any_of, of: [{{kind: all_of, of: [{stands}, {lasting}, {shut}]}}, {stands}]}}"
+    assert len(CompiledRule(rule("elevator", twice)).watches) == 3
+    talk = Talk()
+    said = [talk.lift(0, direction="up", door_state="closed"), talk.lift(2, direction="stopped")]
+    both = rule("elevator", f"{{kind: all_of, of: [{stands}, {lasting}, {shut}]}}")
+    *_, firing = run([both], said, until=60)
+    assert firing.reason.zh == "轿厢静止，轿门关闭"
