@@ -106,9 +106,7 @@ class Site:
             self.awake(post)
         for post in self.roster.waiting:
             for watch, leaf in lifecycle.waits(post.rule, self.awake(post)):
-                if not leaf.changed_at:
-                    watch.wait_from(leaf, self.device.state.clock)
-                    begun = True
+                begun = watch.wait_from(leaf, self.device.state.clock) or begun
         return begun
 
     def wait_longer(self, by: Microseconds, now: Microseconds) -> None:

@@ -67,6 +67,7 @@ _LATER = {
     "by": None,
     "while": None,
     "until": None,
+    "once_heard": False,
 }
 Leaves = tuple[Leaf, ...]
 """The memories of a rule's watches for one part of a device, in the order of the watches."""

@@ -126,8 +126,9 @@ class Missing(_Condition, frozen=True, tag="missing"):
     """Nothing was heard for ``nothing_for`` (on ``channel``, or on any), or *offline* has stood for ``offline_for``.
 
     With ``types``, no event of these was heard for ``nothing_for``, whatever else was; of a device that is new, or a
-    rule that is, it counts from then. Late events count by the device's own time. With ``rhythm`` a device is given
-    longer than ``nothing_for`` where it is usually silent for longer.
+    rule that is, it counts from then, with ``once_heard`` from the first of these on only. Late events count by the
+    device's own time. With ``rhythm`` a device is given longer than ``nothing_for`` where it is usually silent for
+    longer.
     """
 
     nothing_for: Duration | None = None
@@ -135,6 +136,7 @@ class Missing(_Condition, frozen=True, tag="missing"):
     types: list[EventName] = []
     offline_for: Duration | None = None
     rhythm: Rhythm | None = None
+    once_heard: bool = False
 
 
 class Rate(_Condition, frozen=True, tag="rate"):

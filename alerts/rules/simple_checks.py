@@ -277,6 +277,8 @@ def missing_problems(kind: DeviceKind, condition: Missing) -> Iterator[Problem]:
         yield ("channel",), f"a {kind.value} sends no telemetry: expected event or presence"
     if condition.types:
         yield from _absence_problems(kind, condition)
+    elif condition.once_heard:
+        yield ("once_heard",), "`once_heard` waits for the first event: expected `types`"
     if condition.rhythm is not None:
         yield from _rhythm_problems(condition, condition.rhythm)
 

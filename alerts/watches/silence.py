@@ -162,7 +162,7 @@ class AbsenceWatch(OwnWatch):
     """Holds after ``nothing_for`` without an event of ``types``, whatever else is heard.
 
     ``changed_at`` is when the last one happened, or since when one is waited for. A device that falls silent as a whole
-    cannot send it either, so this holds then as well.
+    cannot send it either, so this holds then as well. With ``once_heard`` nothing is waited for before the first one.
     """
 
     code = "missing"
@@ -173,17 +173,22 @@ class AbsenceWatch(OwnWatch):
         self._nothing_for = microseconds(condition.nothing_for)
         self._types = frozenset(condition.types)
         self._name = ",".join(sorted(self._types))
+        self._once_heard = condition.once_heard
+        self._waits_for = f"{self._name} once heard" if condition.once_heard else self._name
 
     def begin(self) -> Leaf:
-        return Leaf(value=self._name)
+        return Leaf(value=self._waits_for)
 
-    def wait_from(self, leaf: Leaf, since: Microseconds) -> None:
-        """Wait from ``since`` on, if nothing says since when."""
-        leaf.changed_at = leaf.changed_at or since
+    def wait_from(self, leaf: Leaf, since: Microseconds) -> bool:
+        """Wait from ``since`` on, if nothing says since when and no first event is waited for; tell whether so."""
+        if leaf.changed_at or self._once_heard:
+            return False
+        leaf.changed_at = since
+        return True
 
     def wait_longer(self, leaf: Leaf, by: Microseconds, now: Microseconds) -> None:
         """Wait longer, because for some time nobody could hear the event; what is already missing stays so."""
-        if not leaf.truth:
+        if leaf.changed_at and not leaf.truth:
             leaf.changed_at = min(leaf.changed_at + by, now)
 
     def observe(
@@ -202,7 +207,7 @@ class AbsenceWatch(OwnWatch):
 
     def take_over(self, leaf: Leaf, before: Leaf) -> None:
         """Take into ``leaf`` when the last one happened from the memory ``before`` of a rule that was changed."""
-        if before.value == self._name:
+        if before.value == self._waits_for:
             leaf.changed_at = before.changed_at
 
     def tell(self, leaf: Leaf) -> Sentence:

@@ -37,6 +37,28 @@ def test_it_counts_from_the_first_word_of_a_device_whatever_else_it_says() -> No
     assert fired.reason.en.endswith("not heard for 3 d: car alarm tested")
 
 
+ONCE = "{kind: missing, types: [alarm_tested], nothing_for: 3d, once_heard: true}"
+
+
+def test_with_once_heard_it_counts_from_the_first_of_these_events_only() -> None:
+    talk, rules = Talk(), [rule("elevator", ONCE)]
+    engine = Engine(rules)
+    for hour in range(0, 30 * 24, 12):
+        assert engine.observe(talk.lift(hour * HOUR)) == []
+    engine = restarted(engine, rules)
+    engine.observe(talk.lift_event(30 * DAY, Event.ALARM_TESTED))
+    engine = restarted(engine, rules)
+    assert told(engine.advance(instant(34 * DAY))) == [(33 * DAY, "firing")]
+
+
+def test_what_was_waited_for_from_the_first_word_on_is_not_once_it_has_to_be_heard() -> None:
+    talk, engine = Talk(), Engine([rule("elevator", UNTESTED)])
+    engine.observe(talk.lift(0))
+    engine.replace_rules([rule("elevator", ONCE)])
+    engine.observe(talk.lift(DAY))
+    assert told(engine.advance(instant(9 * DAY))) == []
+
+
 def test_a_restart_does_not_begin_it_anew() -> None:
     talk, rules = Talk(), [rule("elevator", UNTESTED)]
     engine = Engine(rules)

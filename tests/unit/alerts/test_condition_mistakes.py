@@ -193,6 +193,9 @@ def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
         pytest.param(PEER.replace("100", "0"), 4, "above 0", id="peer: by nothing"),
         pytest.param(PEER + "\nover: 3", 5, "belongs to `past`", id="over of a peer"),
         pytest.param(PEER + "\nstale_after: 2d", 5, "1d at most", id="peer: stale for too long"),
+        pytest.param(
+            "kind: missing\nnothing_for: 3d\nonce_heard: true", 3, "expected `types`", id="once heard of nothing"
+        ),
         pytest.param("kind: none_of\nof: []", 2, "length >= 1", id="none of nothing"),
         pytest.param(
             "kind: any_of\nof:\n  - {kind: missing, nothing_for: 5m}\n  - {kind: missing, nothing_for: 5m}",
