@@ -132,7 +132,7 @@ GRANTED, EXIT = Gate.GRANTED, Gate.EXIT_BUTTON
 OUT = [(0, EXIT), (1, OPENED), (6, CLOSED)]
 WEEK = 7 * DAY
 HOURLY = range(3_600, 5 * 3_600, 3_600)
-DOORS = {
+PASSAGES: dict[str, tuple[str, list[tuple[float, Gate]], list[tuple[float, str]]]] = {
     "in by card, out by the button": (
         "gate-opened-without-grant",
         [*OUT, (60, GRANTED), (61, OPENED), (120, CLOSED)],
@@ -210,7 +210,7 @@ DOORS = {
 }
 
 
-@pytest.mark.parametrize(("rule", "said", "expected"), DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize(("rule", "said", "expected"), PASSAGES.values(), ids=PASSAGES)
 def test_what_a_door_tells_by_day(rule: str, said: list[tuple[float, Gate]], expected: list[tuple[float, str]]) -> None:
     talk = Talk()
     assert story(rule, [talk.gate(at, what) for at, what in said], 8 * DAY) == expected
