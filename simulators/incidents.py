@@ -110,7 +110,7 @@ def door_forced(*, open_seconds: float = 40.0) -> Incident:
     return Incident("door-forced", (DeviceKind.GATE,), phases)
 
 
-def device_offline(*, silent_seconds: float = 120.0) -> Incident:
+def device_offline(*, silent_seconds: float = 300.0) -> Incident:
     """A device goes silent without a goodbye, and comes back."""
     phases = (
         Phase("silent", silent_seconds, (LoseLink(),)),
@@ -120,7 +120,7 @@ def device_offline(*, silent_seconds: float = 120.0) -> Incident:
     return Incident("device-offline", (DeviceKind.GATE, DeviceKind.ELEVATOR, DeviceKind.THERMAL), phases)
 
 
-def gateway_dead(*, silent_seconds: float = 120.0) -> Incident:
+def gateway_dead(*, silent_seconds: float = 300.0) -> Incident:
     """A gateway dies, and everything that hangs on it is silent until it is back."""
     phases = (
         Phase("gateway-dead", silent_seconds, (LoseLink(),)),
