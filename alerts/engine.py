@@ -213,18 +213,20 @@ class Engine:
     ) -> None:
         """Step the posts whose values changed: a lift that stands repeats itself, and one look then does for all."""
         roster, states, before = site.roster, site.device.state.rules, site.drawn
-        drawn = roster.draw(observation.body)
-        if drawn == before:
-            posts = [post for post in roster.undrawn if not post.dormant or post.id in states]
-            if posts:
-                self._step_all(site, posts, observation, now, said)
-        else:
-            posts = [
-                post
-                for post in roster.telemetry
-                if (post.id in states if post.dormant else post.sees_change(before, drawn))
-            ]
+        body = observation.body
+        drawn = roster.draw(body)
+        moved = drawn != before
+        asked = roster.concerned(before, drawn) if moved else roster.undrawn
+        latest = site.device.state.latest
+        posts = [
+            post
+            for post in asked
+            if (post.id in states or not (post.dormant or post.stays_at_rest(latest, drawn, body)))
+            and post.samples(body)
+        ]
+        if posts:
             self._step_all(site, posts, observation, now, said)
+        if moved:
             site.learn_telemetry(drawn)
         for post in posts:
             self._settle(site, post)

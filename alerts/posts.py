@@ -6,7 +6,7 @@ open, unconfirmed or counted. Then it has no `RuleState`; the next message that 
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import tzinfo
-from operator import attrgetter, itemgetter
+from operator import attrgetter, ne
 from typing import Any
 
 from alerts import lifecycle
@@ -14,6 +14,7 @@ from alerts.late import ZONE, LateRule, with_twins
 from alerts.late_watches import LateWatch
 from alerts.memory import Device, Heard, Leaf, Microseconds, Phase, RuleState
 from alerts.trees import CompiledRule, Leaves
+from alerts.watches.counts import RatioWatch
 from alerts.watches.events import event_of
 from alerts.watches.happenings import EventWatch
 from alerts.watches.readings import SignalWatch
@@ -33,25 +34,31 @@ _NEVER = 0
 _WHERE = ("floor", "door_zone")
 # Ours: networks and gateways bring messages into another order by seconds.
 REORDERED: Microseconds = 10_000_000
+# Ours: more sorts of change, or of values, than a lift makes; what is worked out for each is kept.
+_CHANGES = 1_024
 
 
 class Post:
-    """One rule as it stands at every device of a roster. ``pick`` takes from drawn values those that it looks at.
+    """One rule as it stands at every device of a roster. ``looks_at`` are the places of its signals in drawn values.
 
     It is ``None`` where equal values do not mean that nothing changes.
     """
 
     __slots__ = (
         "_asking",
+        "_counters",
         "_counting",
+        "_places",
         "_prunes",
         "_remembers",
+        "_resting",
+        "_sampled",
         "_signals",
         "absence",
         "dormant",
         "id",
         "late",
-        "pick",
+        "looks_at",
         "rule",
         "silence",
         "takes_reordered",
@@ -85,9 +92,13 @@ class Post:
         self._asking = [(index, watch) for index, watch in rule.events if watch.states and not rule.by_part]
         # Those that keep samples are seldom at rest, so they are asked first.
         self._counting = [index for index, watch in enumerate(rule.watches) if not isinstance(watch, _PLAIN)]
-        self.pick: Callable[[Drawn], object] | None = None
-        if rule.compares:
-            self.pick = itemgetter(*(signals.index(name) for name in rule.compares))
+        self.looks_at = frozenset(signals.index(name) for name in rule.compares) if rule.compares else None
+        self._sampled: list[Callable[[Any], object]] = [attrgetter(name) for name in rule.samples]
+        # Only words and yes or no: of these there are few enough to keep the answer to each.
+        self._places = [(signals.index(name), name) for name in rule.compares or ()] if _is_plain(rule) else []
+        self._resting: dict[Drawn, bool] = {}
+        counters = {name for watch in rule.watches if isinstance(watch, RatioWatch) for name in watch.names}
+        self._counters = [attrgetter(name) for name in sorted(counters)] if _only_counts(rule) else []
         # A part that nothing is known of yet can hold by that alone, by silence since, or beside a peer: kept then.
         self._prunes = rule.by_part and not (rule.silences or rule.peers or rule.stands)
 
@@ -111,9 +122,30 @@ class Post:
             return True
         return not self.dormant or self.id in states
 
-    def sees_change(self, before: Drawn | None, drawn: Drawn) -> bool:
-        """Tell whether ``drawn``, after ``before``, can change what the rule says."""
-        return self.pick is None or before is None or self.pick(before) != self.pick(drawn)
+    def stays_at_rest(self, latest: Latest, drawn: Drawn, body: Body) -> bool:
+        """Tell whether the rule, at rest at a device with the values ``latest``, is so after the telemetry ``body``.
+
+        Its values are ``drawn``. Where that cannot be told at once the answer is no.
+        """
+        if not self._places:
+            return bool(self._counters) and all(read(body) is None for read in self._counters)
+        values = tuple([latest.get(name) if drawn[place] is None else drawn[place] for place, name in self._places])
+        found = self._resting.get(values)
+        if found is None:
+            if len(self._resting) >= _CHANGES:
+                self._resting.clear()
+            known = {name: value for (_, name), value in zip(self._places, values, strict=True) if value is not None}
+            found = self._resting[values] = not lifecycle.holds(self.rule, self.wake(known))
+        return found
+
+    def samples(self, body: Body) -> bool:
+        """Tell whether the telemetry ``body`` has a value that counts each time it is told."""
+        if not self._sampled:
+            return True
+        for read in self._sampled:  # noqa: SIM110 - `any` over a generator costs twice as much, on every message
+            if read(body) is not None:
+                return True
+        return False
 
     def wake(self, latest: Latest) -> RuleState:
         """Return the state of a device at rest, whose newest values are ``latest``."""
@@ -192,6 +224,21 @@ _NOTHING = Leaf()
 _PLAIN = (SignalWatch, EventWatch, SilenceWatch, AbsenceWatch, LateWatch)
 
 
+def _is_plain(rule: CompiledRule) -> bool:
+    """Tell whether telemetry can concern ``rule`` by states alone, which count at once, beside events."""
+    if rule.by_part or rule.silences or rule.absences or rule.peers or rule.is_late:
+        return False
+    telling = [watch for watch in rule.watches if Channel.TELEMETRY in watch.channels]
+    states = [state for watch in telling for state in (watch.states if isinstance(watch, EventWatch) else [watch])]
+    return all(isinstance(each, SignalWatch) and not (each.timed or each.signal.number) for each in states)
+
+
+def _only_counts(rule: CompiledRule) -> bool:
+    """Tell whether telemetry concerns ``rule`` by ratios of counters alone."""
+    telling = [watch for watch in rule.watches if Channel.TELEMETRY in watch.channels]
+    return not rule.by_part and bool(telling) and all(isinstance(watch, RatioWatch) for watch in telling)
+
+
 class Roster:
     """The posts of devices that have the same rules, sorted by the channel that concerns them."""
 
@@ -206,7 +253,7 @@ class Roster:
         self.posts = {rule.key: Post(rule, self.signals) for rule in rules}
         self.in_order = sorted(self.posts.values(), key=lambda post: post.id)
         self.telemetry = self._on(Channel.TELEMETRY)
-        self.undrawn = [post for post in self.telemetry if post.pick is None]
+        self.undrawn = [post for post in self.telemetry if post.looks_at is None]
         self.event = self._on(Channel.EVENT)
         self.presence = self._on(Channel.PRESENCE)
         self.silences = [post for post in self.posts.values() if post.rule.silences]
@@ -215,6 +262,28 @@ class Roster:
         self.comparing = [post for post in self.posts.values() if post.rule.peers]
         self.has_parts = any(rule.has_parts for rule in rules)
         self.draw: Callable[[Any], Drawn] = _drawing(self.signals)
+        self._concerned: dict[tuple[bool, ...], list[Post]] = {}
+
+    def concerned(self, before: Drawn | None, drawn: Drawn) -> list[Post]:
+        """Return the posts whose mind telemetry with the values ``drawn`` after ``before`` can change, by these alone.
+
+        Messages of lifts change the same few signals again and again, so the answer to each change is kept.
+        """
+        if before is None:
+            return self.telemetry
+        changed = tuple(map(ne, before, drawn))
+        found = self._concerned.get(changed)
+        if found is None:
+            if len(self._concerned) >= _CHANGES:
+                self._concerned.clear()
+            places = {place for place, differs in enumerate(changed) if differs}
+            found = [
+                post
+                for post in self.telemetry
+                if post.dormant or post.looks_at is None or not post.looks_at.isdisjoint(places)
+            ]
+            self._concerned[changed] = found
+        return found
 
     def _on(self, channel: Channel) -> list[Post]:
         return [post for post in self.posts.values() if post.rule.by_channel[channel]]

@@ -161,6 +161,7 @@ class CompiledRule:
             ends = [index for index, _ in self.events]
             self.by_late_channel = {channel: ends if channel is Channel.EVENT else [] for channel in Channel}
         self.compares = _compares(rule.kind, self.watches)
+        self.samples = _samples(rule.kind, self.watches)
 
     def _plant(self, rule: Rule, figure: Figure) -> None:
         compiler = Compiler(rule.kind, figure, self.watches)
@@ -387,3 +388,15 @@ def _compares(kind: DeviceKind, watches: Iterable[Watch]) -> tuple[str, ...] | N
             return None
         names += compared
     return tuple(dict.fromkeys(names))
+
+
+def _samples(kind: DeviceKind, watches: Iterable[Watch]) -> tuple[str, ...]:
+    """Return the signals of telemetry without which a message cannot change the mind of a rule; none: any may.
+
+    They are those of a rule that does nothing else with telemetry than look at each of their values.
+    """
+    telling = [watch.samples for watch in watches if Channel.TELEMETRY in watch.channels]
+    if kind is not DeviceKind.ELEVATOR:
+        return ()
+    names = [name for name in telling if name is not None]
+    return tuple(dict.fromkeys(names)) if len(names) == len(telling) else ()

@@ -57,6 +57,10 @@ class PastWatch(OwnWatch):
     def compares(self) -> tuple[str, ...] | None:
         return None if self._stay is None else (self.signal.name,)
 
+    @property
+    def samples(self) -> str | None:
+        return self.signal.name if self._stay is None else None
+
     def begin(self) -> Leaf:
         return Leaf(past=Past(of=self._of))
 

@@ -137,8 +137,8 @@ class RatioWatch(OwnWatch):
     timed = False
 
     def __init__(self, condition: Ratio, figure: Figure) -> None:
-        self._names = (condition.signal, condition.per)
-        self._read: Callable[[Any], Any] = attrgetter(*self._names)
+        self.names = (condition.signal, condition.per)
+        self._read: Callable[[Any], Any] = attrgetter(*self.names)
         self._above = figure(condition.above)
         self._clear = self._above if condition.clear is None else min(figure(condition.clear), self._above)
         self._window = microseconds(condition.within)
@@ -169,7 +169,7 @@ class RatioWatch(OwnWatch):
         """Time alone changes nothing: without counters the ratio is not known, and the answer stays."""
 
     def tell(self, leaf: Leaf) -> Sentence:
-        (zh, en, _), (per_zh, per_en, _) = (signal_names(name) for name in self._names)
+        (zh, en, _), (per_zh, per_en, _) = (signal_names(name) for name in self.names)
         span_zh, span_en = span_names(self._window)
         ratio = "?" if leaf.value is None else f"{leaf.value:g}"
         return (
@@ -178,7 +178,7 @@ class RatioWatch(OwnWatch):
         )
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
-        return {} if leaf.value is None else {f"{self._names[0]}_per_{self._names[1]}": leaf.value}
+        return {} if leaf.value is None else {f"{self.names[0]}_per_{self.names[1]}": leaf.value}
 
     def _take(self, window: bytes, value: float | None, now: Microseconds) -> bytes:
         """Return the window with the newest value at its end; between the others lies a sixteenth of it at least."""

@@ -30,6 +30,10 @@ class MedianWatch(OwnWatch):
         self._values = values
         self.code, self.channels, self.timed = watch.code, watch.channels, watch.timed
 
+    @property
+    def samples(self) -> str | None:
+        return self._signal.name
+
     def begin(self) -> Leaf:
         inner = self._watch.begin()
         return Leaf(truth=inner.truth, inner=(inner,))

@@ -92,6 +92,10 @@ class RateWatch(OwnWatch):
         self._window = microseconds(rate.window)
         self._step = self._window // _SAMPLES
 
+    @property
+    def samples(self) -> str | None:
+        return self.signal.name
+
     def begin(self) -> Leaf:
         return Leaf()
 
@@ -156,6 +160,10 @@ class ChangeWatch(OwnWatch):
         self._clear = self._limit if change.clear is None else min(figure(change.clear), self._limit)
         self._within = microseconds(change.within)
         self._step = self._within // _SAMPLES
+
+    @property
+    def samples(self) -> str | None:
+        return self.signal.name
 
     def begin(self) -> Leaf:
         return Leaf()

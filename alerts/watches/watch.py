@@ -41,6 +41,11 @@ class Watch(Protocol):
         """The signals of telemetry that it looks at, if messages that repeat them change nothing; else ``None``."""
         ...
 
+    @property
+    def samples(self) -> str | None:
+        """The signal of which every value counts, if messages without it change nothing; else ``None``."""
+        ...
+
     def begin(self) -> Leaf:
         """Return the memory before the first message."""
         ...
@@ -91,6 +96,10 @@ class OwnWatch:
 
     @property
     def compares(self) -> tuple[str, ...] | None:
+        return None
+
+    @property
+    def samples(self) -> str | None:
         return None
 
     def observe_peer(self, _leaf: Leaf, _observation: Observation, _now: Microseconds) -> None:
