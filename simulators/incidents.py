@@ -153,7 +153,7 @@ def power_cut_at_once(*, dark_seconds: float = 120.0) -> Incident:
     return Incident("power-cut-at-once", (DeviceKind.ELEVATOR,), phases)
 
 
-def door_chatter(*, chattering_seconds: float = 600.0) -> Incident:
+def door_chatter(*, chattering_seconds: float = 1_200.0) -> Incident:
     """The lift's door opens and closes without end and without a fault: a dirty light curtain. The car does not run."""
     phases = (
         Phase("door-unsettled", chattering_seconds, (UnsettleDoor(),)),

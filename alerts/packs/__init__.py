@@ -10,7 +10,7 @@ from alerts.rules import Rule
 from alerts.rules.loading import Loaded, check_file, load_file
 from alerts.scoring.truth import Subject
 
-BUILTIN = ("elevator_rescue", "elevator", "gate", "gateway", "thermal")
+BUILTIN = ("elevator_rescue", "elevator", "elevator_condition", "gate", "gateway", "thermal")
 """The files of the built-in pack, in the order of their rules; each has its test series beside it."""
 
 

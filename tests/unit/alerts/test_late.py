@@ -86,7 +86,7 @@ VITAL: dict[str, tuple[Said, tuple[str, str]]] = {
     "a camera's own pre-alarm": (fire(BACK, TWELVE, "pre_alarm"), ("thermal-pre-alarm", "minor")),
     "stopped outside the unlocking zone": (fault(BACK, "4", TWELVE), ("stopped-outside-door-zone", "major")),
     "trapped by the controller's word": (fault(BACK, "93", TWELVE), ("trapped-passenger", "critical")),
-    "a critical fault": (fault(BACK, "1", TWELVE), ("fault-critical", "major")),
+    "a critical fault": (fault(BACK, "5", TWELVE), ("fault-critical", "major")),
     "an alarm press": (lift(BACK, "alarm_pressed", TWELVE), ("car-alarm-button", "critical")),
     "an e-bike": (lift(BACK, "ebike_detected", TWELVE), ("ebike-in-car", "minor")),
 }
@@ -173,8 +173,8 @@ def test_the_end_of_all_faults_of_a_source_ends_a_late_one(backwards: bool) -> N
 
 
 def test_a_late_fault_after_the_end_of_all_faults_is_another_one() -> None:
-    live = [presence(0, "online", LIFT), fault(10, "1"), all_cleared(20)]
-    fired = firing(decided([*live, *gap(LIFT)[1:], fault(BACK, "1", TWELVE)]))
+    live = [presence(0, "online", LIFT), fault(10, "5"), all_cleared(20)]
+    fired = firing(decided([*live, *gap(LIFT)[1:], fault(BACK, "5", TWELVE)]))
     assert fired == [("fault-critical", 10, "critical"), ("fault-critical", GATHERED, "major")]
 
 
@@ -199,7 +199,8 @@ def test_the_late_end_of_a_fault_tells_nothing_of_the_mode_of_now() -> None:
     late = fault(BACK, "93", TWELVE, "fault_cleared")
     late[4]["service_mode"] = "inspection"
     said = [*gap(LIFT), late, *(standing(BACK + at, **trapped) for at in range(1, 80, 5))]
-    assert [each[:2] for each in firing(decided(said))] == [("trapped-passenger", BACK + 66)]
+    fired = [each[:2] for each in firing(decided(said)) if each[0] != "lift-not-running"]
+    assert fired == [("trapped-passenger", BACK + 66)]
 
 
 def test_one_burst_is_one_alert_that_names_the_last_of_it() -> None:

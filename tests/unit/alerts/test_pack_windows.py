@@ -23,7 +23,7 @@ def story(rule: str, observations: Iterable[Observation], until: float) -> list[
 
 
 MOVED = {
-    "open, moving, off the level": ({}, [(10, "firing")]),
+    "open, moving, off the level": ({}, [(11, "firing")]),
     "open and moving inside the zone": ({"door_zone": True}, []),
     "closing while it starts": ({"door_state": "closing"}, []),
     "standing open between floors": ({"direction": "stopped"}, []),
@@ -67,8 +67,8 @@ def doors(talk: Talk, *, openings_per_run: int, seconds_per_opening: float, coun
 DOORS = {
     "one for each run": (1, 20.0, []),
     "twice for each run": (2, 15.0, []),
-    "fifteen for each run": (15, 18.0, [(540.0, "firing")]),
-    "the field's 2,000 in one run": (2_000, 18.0, [(540.0, "firing"), (558.0, "severity_changed")]),
+    "fifteen for each run": (15, 16.0, [(1_440.0, "firing")]),
+    "the field's 2,000 in one run": (2_000, 17.0, [(1_530.0, "firing")]),
     "as many, but slowly": (2_000, 60.0, []),
 }
 

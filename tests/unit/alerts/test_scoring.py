@@ -259,13 +259,13 @@ def test_without_an_answer_people_are_reminded() -> None:
 
 
 def test_what_the_plan_holds_back_is_not_told() -> None:
-    trapped = KnownIncident(kind="entrapment", device=LIFT.path, began=instant(0), ended=instant(500))
+    trapped = KnownIncident(kind="entrapment", device=LIFT.path, began=instant(0), ended=instant(700))
     rules = [one for one in builtin_rules() if one.id in ("trapped-passenger", "stopped-outside-door-zone")]
     talk = Talk()
     car: dict[str, Any] = {"service_mode": "normal", "direction": "stopped", "door_zone": False, "door_state": "closed"}
     event = talk.lift_event(2, ElevatorEventType.FAULT_RAISED, "93")
-    said = [event, *(talk.lift(second, **car, passenger_present=True) for second in range(5, 400, 5))]
-    report = scored(rules, said, [trapped], until=450, subjects=builtin_subjects()).report()
+    said = [event, *(talk.lift(second, **car, passenger_present=True) for second in range(5, 600, 5))]
+    report = scored(rules, said, [trapped], until=650, subjects=builtin_subjects()).report()
     assert (of(report, "trapped-passenger").told, of(report, "stopped-outside-door-zone").alerts) == (1, 1)
     assert of(report, "stopped-outside-door-zone").told == 0
 
