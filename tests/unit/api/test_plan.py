@@ -104,7 +104,13 @@ async def test_inhibitions_are_shown_with_those_that_every_plan_has(lan: httpx.A
 async def test_the_plan_that_comes_with_anju_is_shown_in_full(lan: httpx.AsyncClient, world: World) -> None:
     world.people.plan.plan = default_plan()
     plan = (await lan.get("/api/v1/plan")).json()
-    assert [route["name"] for route in plan["routes"]] == ["critical", "can-wait", "offline", "everything"]
+    assert [route["name"] for route in plan["routes"]] == [
+        "critical",
+        "daily-list",
+        "can-wait",
+        "offline",
+        "everything",
+    ]
 
 
 async def test_why_a_newer_plan_was_refused_is_said(lan: httpx.AsyncClient, world: World) -> None:
