@@ -32,7 +32,7 @@ from alerts.rules.conditions import (
 )
 from alerts.rules.model import Rule
 from alerts.rules.signals import signals_of
-from alerts.watches.comparisons import PastWatch, PeerWatch
+from alerts.watches.comparisons import GrowthWatch, PastWatch, PeerWatch
 from alerts.watches.counts import CountWatch, RatioWatch
 from alerts.watches.happenings import EventWatch
 from alerts.watches.hours import HourWatch
@@ -68,6 +68,7 @@ _LATER = {
     "while": None,
     "until": None,
     "once_heard": False,
+    "growth_of": None,
 }
 Leaves = tuple[Leaf, ...]
 """The memories of a rule's watches for one part of a device, in the order of the watches."""
@@ -302,6 +303,8 @@ def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Wat
             return UnchangedWatch(condition, kind)
         case Compare():
             compare = HourWatch if condition.by_hour else PastWatch if condition.peer is None else PeerWatch
+            if condition.growth_of is not None:
+                return GrowthWatch(condition, condition.growth_of, kind, figure)
             return compare(condition, kind, figure)
 
 

@@ -63,6 +63,19 @@ class Stay(_Strict, frozen=True):
     values: Annotated[list[Scalar], Meta(min_length=1, max_length=16)]
 
 
+class Growth(_Strict, frozen=True):
+    """By how much the counter ``signal`` grows for each one that ``per`` grows.
+
+    There is a sample each time ``per`` has grown by ``each``.
+
+    A counter that falls was reset or belongs to a new controller: what had grown until then is left out.
+    """
+
+    signal: SignalName
+    per: SignalName
+    each: Annotated[int, Meta(ge=1, le=10_000)]
+
+
 class Threshold(_Condition, frozen=True, tag="threshold"):
     """``signal`` is above (or below) a value; over again only at or beyond ``clear``, so that noise does not flap.
 
@@ -256,11 +269,11 @@ class Unchanged(_Condition, frozen=True, tag="unchanged"):
 class Compare(_Condition, frozen=True, tag="compare"):
     """A device beside its own past, or beside another of its kind (``with``).
 
-    What is compared is ``signal``, or ``duration_of``; of the past, the median of the last ``over`` samples against
-    the median of the daily medians of the last ``past`` (UTC days, today left out), once there are ``at_least_days``.
-    It holds when that is above (below) so many times the other value, or above (below) it by so much; over again at
-    ``clear``, in the same terms. Of another device's regions the one counts that is nearest to raising nothing. What
-    is older than ``stale_after``, on either side, is compared no more: the answer stays as it is.
+    What is compared is ``signal``, ``duration_of`` or ``growth_of``; of the past, the median of the last ``over``
+    samples against the median of the daily medians of the last ``past`` (UTC days, today left out), once there are
+    ``at_least_days``. It holds when that is above (below) so many times the other value, or above (below) it by so
+    much; over again at ``clear``, in the same terms. Of another device's regions the one counts that is nearest to
+    raising nothing. What is older than ``stale_after``, on either side, is compared no more: the answer stays as it is.
 
     With ``by_hour`` it is compared with how high (low) it usually gets at the same hour of day; before that hour was
     seen on ``at_least_days`` the answer is ``until_learned``, false where that is left out.
@@ -268,6 +281,7 @@ class Compare(_Condition, frozen=True, tag="compare"):
 
     signal: SignalName | None = None
     duration_of: Stay | None = None
+    growth_of: Growth | None = None
     past: Duration | None = None
     peer: DeviceName | None = field(name="with", default=None)
     above_times: Limit | None = None

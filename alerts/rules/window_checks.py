@@ -7,6 +7,7 @@ from alerts.rules.conditions import (
     Compare,
     Count,
     EventSeen,
+    Growth,
     Moment,
     Ratio,
     Reference,
@@ -128,13 +129,13 @@ def unchanged_problems(kind: DeviceKind, condition: Unchanged) -> Iterator[Probl
 
 def compare_problems(kind: DeviceKind, condition: Compare) -> Iterator[Problem]:
     """Yield what is wrong with a comparison."""
-    if (condition.signal is None) == (condition.duration_of is None):
-        yield (), "a comparison needs exactly one of `signal` and `duration_of`"
+    if sum(each is not None for each in (condition.signal, condition.duration_of, condition.growth_of)) != 1:
+        yield (), "a comparison needs exactly one of `signal`, `duration_of` and `growth_of`"
     if (condition.past is None) == (condition.peer is None):
         yield (), "a comparison needs exactly one of `past` and `with`: what to compare with"
     yield from _compared_problems(kind, condition)
     yield from _limit_problems(kind, condition)
-    belongings = {"past": ("duration_of", "at_least_days", "over"), "peer": ("stale_after",)}
+    belongings = {"past": ("duration_of", "growth_of", "at_least_days", "over"), "peer": ("stale_after",)}
     for owner, names in belongings.items():
         for name in names:
             if getattr(condition, owner) is None and getattr(condition, name) is not None:
@@ -181,6 +182,8 @@ def _compared_problems(kind: DeviceKind, condition: Compare) -> Iterator[Problem
             yield ("signal",), signal
         elif signal.counter:
             yield ("signal",), f"{signal.name} is a counter and only grows: expected a signal, or a `ratio` condition"
+    if condition.growth_of is not None:
+        yield from _growth_problems(kind, condition.growth_of)
     if (stay := condition.duration_of) is None:
         return
     known = signals_of(kind)
@@ -191,6 +194,16 @@ def _compared_problems(kind: DeviceKind, condition: Compare) -> Iterator[Problem
         yield ("duration_of", *path), text
     if stay.signal in known and set(known[stay.signal].choices) - {""} == set(stay.values):
         yield ("duration_of", "values"), f"{stay.signal} never leaves all of its values: expected some of them"
+
+
+def _growth_problems(kind: DeviceKind, growth: Growth) -> Iterator[Problem]:
+    counters = _counters(kind)
+    for name in ("signal", "per"):
+        if (given := getattr(growth, name)) not in counters:
+            expected = f"expected one of {', '.join(counters)}" if counters else "this kind of device has none"
+            yield ("growth_of", name), f"{given!r} is no counter of a {kind.value}: {expected}"
+    if growth.signal == growth.per:
+        yield ("growth_of", "per"), f"{growth.per} is compared with itself: expected another counter"
 
 
 def _limit_problems(kind: DeviceKind, condition: Compare) -> Iterator[Problem]:
@@ -231,8 +244,9 @@ def _one_limit_problems(name: str, limit: float | Reference) -> Iterator[Problem
 def _hour_problems(condition: Compare) -> Iterator[Problem]:
     if condition.by_hour and condition.past is None:
         yield ("by_hour",), "`by_hour` belongs to `past`: expected both"
-    if condition.by_hour and condition.duration_of is not None:
-        yield ("by_hour",), "`by_hour` compares values: expected `signal` in place of `duration_of`"
+    for name in ("duration_of", "growth_of"):
+        if condition.by_hour and getattr(condition, name) is not None:
+            yield ("by_hour",), f"`by_hour` compares values: expected `signal` in place of `{name}`"
     if condition.until_learned is not None and not condition.by_hour:
         yield ("until_learned",), "`until_learned` belongs to `by_hour`: expected both"
 

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from alerts.memory import Heard, Leaf, Microseconds, Past
-from alerts.rules.conditions import Compare, Stay
+from alerts.rules.conditions import Compare, Growth, Stay
 from alerts.rules.signals import Signal, signals_of
 from alerts.watches.limits import Figure
 from alerts.watches.readings import channels_of
@@ -68,6 +68,10 @@ class PastWatch(OwnWatch):
         value = self._read(reading if self.signal.of_region else observation.body)
         if self._stay is not None:
             value = self._stayed(leaf, value, observation, now)
+        self.compare(leaf, value, now)
+
+    def compare(self, leaf: Leaf, value: float | None, now: Microseconds) -> None:
+        """Take a sample, and compare the newest ones with the days before."""
         past = leaf.past
         if value is None or past is None:
             return
@@ -140,6 +144,46 @@ class PastWatch(OwnWatch):
             past.days = past.days[DAY.size :]
         past.usual = median(usual for _, usual in days_of(past.days)) if past.days else 0.0
         past.day, past.seen, past.stride, past.kept = day, 0, 1, b""
+
+
+class GrowthWatch(PastWatch):
+    """Growth of one counter for each growth of another; ``window`` holds both where the running sample began."""
+
+    def __init__(self, condition: Compare, growth: Growth, kind: DeviceKind, figure: Figure) -> None:
+        super().__init__(condition, kind, figure)
+        self._counters = (growth.signal, growth.per)
+        self._both: Callable[[Any], tuple[float | None, float | None]] = attrgetter(*self._counters)
+        self._each = growth.each
+        self._of = f"{growth.signal} per {growth.each} {growth.per}"
+
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        return self._counters
+
+    @property
+    def samples(self) -> str | None:
+        return None
+
+    def observe(
+        self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard
+    ) -> None:
+        own, per = self._both(observation.body)
+        if own is None or per is None:
+            return
+        began = values_of(leaf.window)
+        if not began or own < began[0] or per < began[1]:
+            leaf.window = pack_values([own, per])
+        elif per - began[1] >= self._each:
+            leaf.window = pack_values([own, per])
+            self.compare(leaf, (own - began[0]) / (per - began[1]), now)
+
+    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
+        facts = super().facts(leaf)
+        return {"_per_".join(self._counters) if name == self._counters[0] else name: facts[name] for name in facts}
+
+    def _names(self) -> tuple[str, str, str]:
+        (zh, en, _), (per_zh, per_en, _) = (signal_names(name) for name in self._counters)
+        return f"{zh}与{per_zh}之比", f"{en} for each of {per_en}", ""
 
 
 class PeerWatch(OwnWatch):
@@ -217,6 +261,8 @@ def _days(past: Past) -> int:
 def _signal(condition: Compare, kind: DeviceKind) -> Signal:
     stay: Stay | None = condition.duration_of
     name = condition.signal if stay is None else stay.signal
+    if condition.growth_of is not None:
+        name = condition.growth_of.signal
     return signals_of(kind)[name or ""]
 
 

@@ -280,3 +280,42 @@ def test_a_camera_s_own_word_is_not_its_peer_s() -> None:
     compared = rule("thermal", "{kind: compare, signal: maximum_celsius, with: shed-2, above_by: 8}")
     talk = Talk()
     assert told(run([compared], [_peer_says(talk, 0, a=20), _peer_says(talk, 1, a=60)])) == []
+
+
+GROWTH = (
+    "{kind: compare, growth_of: {signal: door_cycle_count, per: trip_count, each: 50}, past: 7d, above_times: 1.15,"
+    " clear: 1.05, over: 3, at_least_days: 3}"
+)
+
+
+def counters(talk: Talk, openings_a_day: Sequence[int], reset: int = 0) -> list[Observation]:
+    """Return counters told four times a day, with 200 trips a day; both begin anew on the day ``reset``."""
+    said, trips, openings = [], 0, 0
+    for day, per_day in enumerate(openings_a_day):
+        trips, openings = (0, 0) if reset and day == reset else (trips, openings)
+        for part in range(4):
+            trips, openings = trips + 50, openings + per_day // 4
+            said.append(talk.lift(day * DAY + part * 6 * 3_600, trip_count=trips, door_cycle_count=openings))
+    return said
+
+
+@pytest.mark.parametrize(
+    ("openings", "reset", "expected"),
+    [
+        pytest.param([220] * 5 + [240] * 2, 0, [], id="a little more often"),
+        pytest.param([220] * 5 + [280] * 2, 0, [5], id="a quarter more often"),
+        pytest.param([220, 280], 0, [], id="nothing is known before three days"),
+        pytest.param([220] * 7, 5, [], id="a new controller"),
+    ],
+)
+def test_openings_for_each_trip_beside_their_own_past(openings: list[int], reset: int, expected: list[int]) -> None:
+    said = counters(Talk(), openings, reset)
+    fired = [at // DAY for at, kind in told(run([rule("elevator", GROWTH)], said)) if kind == "firing"]
+    assert fired == expected
+    assert told(run_restarting([rule("elevator", GROWTH)], said)) == told(run([rule("elevator", GROWTH)], said))
+
+
+def test_growth_says_what_it_compares() -> None:
+    firing = run([rule("elevator", GROWTH)], counters(Talk(), [220] * 5 + [280] * 2))[-1]
+    assert "the median of 5 days before is 1.1" in firing.reason.en
+    assert firing.reason.facts["door_cycle_count_per_trip_count"] == 1.4

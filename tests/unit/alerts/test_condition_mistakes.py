@@ -33,6 +33,9 @@ STILL = "kind: unchanged\nsignal: passenger_present\nwhile_changes: trip_count\n
 RHYTHM = "kind: missing\nnothing_for: 5m\nrhythm:\n  times: 3\n  at_most: 12h"
 PAST = "kind: compare\nsignal: load_kilograms\npast: 14d\nabove_times: 1.5"
 DOORS = "kind: compare\nduration_of:\n  signal: door_state\n  values: [open]\npast: 14d\nabove_times: 1.5"
+GROWTH = (
+    "kind: compare\ngrowth_of:\n  signal: door_cycle_count\n  per: trip_count\n  each: 50\npast: 14d\nabove_times: 1.15"
+)
 PEER = "kind: compare\nsignal: load_kilograms\nwith: lift-2\nabove_by: 100"
 
 
@@ -171,6 +174,12 @@ def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
         pytest.param(PAST + "\nat_least_days: 15", 5, "expected 14 at most", id="more days than there are"),
         pytest.param(PAST + "\nstale_after: 5m", 5, "belongs to `with`", id="stale_after of the past"),
         pytest.param(PEER + "\nby_hour: true", 5, "`by_hour` belongs to `past`", id="by hour: a peer"),
+        pytest.param(GROWTH + "\nby_hour: true", 8, "expected `signal` in place of `growth_of`", id="by hour: growth"),
+        pytest.param(GROWTH.replace("per: trip_count", "per: floor"), 4, "no counter", id="growth for no counter"),
+        pytest.param(GROWTH.replace("per: trip", "per: door_cycle"), 4, "compared with itself", id="growth of itself"),
+        pytest.param(GROWTH.replace("each: 50", "each: 0"), 5, "Expected `int` >= 1", id="growth for nothing"),
+        pytest.param(GROWTH + "\nsignal: load_kilograms", 0, "exactly one of `signal`", id="growth and a signal"),
+        pytest.param(GROWTH.replace("past: 14d", "with: lift-2"), 2, "`growth_of` belongs to `past`", id="growth"),
         pytest.param(DOORS + "\nby_hour: true", 7, "expected `signal` in place", id="by hour: a stay"),
         pytest.param(PAST + "\nuntil_learned: true", 5, "belongs to `by_hour`", id="until learned what"),
         pytest.param(PAST + "\nbelow_times: 0.5", 0, "exactly one of `above_times`", id="two limits"),
@@ -181,7 +190,12 @@ def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
         pytest.param(PAST.replace("load_kilograms", "speed_mps"), 4, "can be negative", id="times a signed signal"),
         pytest.param(PAST.replace("load_kilograms", "trip_count"), 2, "only grows", id="compare a counter"),
         pytest.param(PAST.replace("load_kilograms", "floor"), 2, "not a number", id="compare a text"),
-        pytest.param(PAST.replace("signal: load_kilograms\n", ""), 0, "`signal` and `duration_of`", id="compare what"),
+        pytest.param(
+            PAST.replace("signal: load_kilograms\n", ""),
+            0,
+            "`signal`, `duration_of` and `growth_of`",
+            id="compare what",
+        ),
         pytest.param(DOORS.replace("[open]", "[ajar]"), 4, "closed, opening, open", id="duration: value"),
         pytest.param(
             DOORS.replace("[open]", "[closed, opening, open, closing]"), 4, "never leaves", id="duration: all values"

@@ -93,6 +93,7 @@ def test_of_a_lift_that_stands_well_only_what_counts_over_time_is_remembered() -
         LIFT.path: [
             "car-alarm-untested",
             "door-closing-slowly",
+            "door-reopening-more",
             "elevator-offline",
             "levelling-repeated",
             "lift-not-running",
