@@ -59,12 +59,13 @@ _EXCEPTED = EventWatch | CountWatch | ValueChangeWatch | UnchangedWatch
 _WITH_PARTS = frozenset({DeviceKind.GATE, DeviceKind.THERMAL})
 _WORST_FIRST = list(Severity)
 # Keys that conditions were given after memories of them had been written, and what they are where they are left out.
-_LATER = {
+_LATER: dict[str, Any] = {
     "median_of": None,
     "rhythm": None,
     "by_hour": False,
     "until_learned": None,
     "by": None,
+    "or": [],
     "while": None,
     "until": None,
     "once_heard": False,
@@ -279,10 +280,9 @@ def _watch_of_values(condition: Single, kind: DeviceKind, figure: Figure) -> Wat
         case Rate():
             return RateWatch(condition, signals_of(kind)[condition.signal], kind, figure)
         case Change():
-            signal = signals_of(kind)[condition.signal]
             if condition.by is not None:
-                return ValueChangeWatch(condition, signal, kind)
-            return ChangeWatch(condition, signal, kind, figure)
+                return ValueChangeWatch(condition, kind)
+            return ChangeWatch(condition, signals_of(kind)[condition.signal], kind, figure)
         case EventSeen():
             return EventWatch(condition, *(_meanwhile(each, kind) for each in (condition.meanwhile, condition.until)))
         case Missing():

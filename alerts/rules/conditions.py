@@ -171,7 +171,8 @@ class Change(_Condition, frozen=True, tag="change"):
 
     The newest value is compared with the lowest (highest) of the time before it, however little of that is known: a
     change counts at once, and what has stood for longer than ``within`` is no change any more. ``median_of`` is as for
-    a threshold. With ``by: any`` it has taken another value, of whatever type; the first value ever is no change.
+    a threshold. With ``by: any`` it, or one of the signals in ``or``, has taken another value, of whatever type; the
+    first value ever is no change.
     """
 
     signal: SignalName
@@ -179,6 +180,7 @@ class Change(_Condition, frozen=True, tag="change"):
     rises_by: Limit | None = None
     falls_by: Limit | None = None
     by: Literal["any"] | None = None
+    others: Annotated[list[SignalName], Meta(max_length=8)] = field(name="or", default=[])
     clear: Limit | None = None
     median_of: MedianOf | None = None
 

@@ -197,6 +197,8 @@ def change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:
     if name == "by":
         yield from _any_change_problems(kind, condition)
         return
+    if condition.others:
+        yield ("or",), "`or` belongs to `by: any`: expected both"
     signal = numeric(kind, condition.signal)
     if isinstance(signal, str):
         yield ("signal",), signal
@@ -211,6 +213,9 @@ def _any_change_problems(kind: DeviceKind, condition: Change) -> Iterator[Proble
     known = signals_of(kind)
     if condition.signal not in known:
         yield ("signal",), unknown("signal", condition.signal, known, kind)
+    for index, name in enumerate(condition.others):
+        if name not in known:
+            yield ("or", index), unknown("signal", name, known, kind)
     for name in ("clear", "median_of"):
         if getattr(condition, name) is not None:
             yield (name,), f"`{name}` is for `rises_by` and `falls_by`: expected none with `by: any`"

@@ -89,7 +89,7 @@ class SignalMoment:
         self._watch = watch
         self.channels = watch.channels
         self.timed = watch.timed
-        self.compares = (watch.signal.name,)
+        self.compares = watch.compares or ()
         self.name = name
 
     def begin(self) -> Leaf:
@@ -128,9 +128,9 @@ def moment_watch(condition: Moment, kind: DeviceKind, figure: Figure) -> MomentW
                 state_watch(condition, signals_of(kind)[condition.signal], kind), _state_name(condition)
             )
         case Change():
-            zh, en, _ = signal_names(condition.signal)
-            watch = ValueChangeWatch(condition, signals_of(kind)[condition.signal], kind)
-            return SignalMoment(watch, (f"{zh}有变化", f"{en} changed"))
+            names = [signal_names(name) for name in (condition.signal, *condition.others)]
+            name = f"{'或'.join(zh for zh, _, _ in names)}有变化", f"{' or '.join(en for _, en, _ in names)} changed"
+            return SignalMoment(ValueChangeWatch(condition, kind), name)
 
 
 def _threshold_name(condition: Threshold, figure: Figure) -> Sentence:

@@ -6,7 +6,7 @@ from typing import Any
 
 from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.conditions import Change, Rate, State, Threshold
-from alerts.rules.signals import Signal, event_fields
+from alerts.rules.signals import Signal, event_fields, signals_of
 from alerts.watches.limits import Figure
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.watches.windows import SAMPLE, newest, sample_at, samples_since
@@ -22,6 +22,8 @@ Test = Callable[[Any, bool], bool]
 _MINUTE = 60_000_000
 # How many samples a window keeps: enough to place its beginning to a sixteenth, few enough for 64 regions.
 _SAMPLES = 16
+# Stands between values written in a row; no floor or state contains it.
+_BETWEEN = "\x1f"
 
 
 class SignalWatch(OwnWatch):
@@ -208,31 +210,38 @@ class ChangeWatch(OwnWatch):
 
 
 class ValueChangeWatch(OwnWatch):
-    """Whether a signal took another value within a time (ours): ``flips_at`` is when the last change is too old."""
+    """Whether one of several signals took another value within a time (ours).
+
+    ``value`` are the newest values of all of them, written in a row; ``flips_at`` is when the last change is too old.
+    """
 
     code = "change"
     timed = True
 
-    def __init__(self, change: Change, signal: Signal, kind: DeviceKind) -> None:
-        self.signal = signal
-        self.channels = channels_of(signal, kind)
-        self._read: Callable[[Any], Any] = attrgetter(signal.name)
+    def __init__(self, change: Change, kind: DeviceKind) -> None:
+        self._signals = [signals_of(kind)[name] for name in (change.signal, *change.others)]
+        self.channels = frozenset[Channel]().union(*(channels_of(signal, kind) for signal in self._signals))
+        self._names = [signal.name for signal in self._signals]
+        self._of_region = self._signals[0].of_region
         self._within = microseconds(change.within)
 
     @property
     def compares(self) -> tuple[str, ...] | None:
-        return (self.signal.name,)
+        return tuple(self._names)
 
     def begin(self) -> Leaf:
         return Leaf()
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
-        value = self._read(reading if self.signal.of_region else observation.body)
-        if value is None or value == leaf.value:
+        source = reading if self._of_region else observation.body
+        # An event says some of them at most.
+        values = ["" if (value := getattr(source, name, None)) is None else str(value) for name in self._names]
+        if leaf.value == _BETWEEN.join(values):
             return
-        if leaf.value is not None:
+        before = leaf.value.split(_BETWEEN) if isinstance(leaf.value, str) else [""] * len(values)
+        if any(known and value and known != value for known, value in zip(before, values, strict=True)):
             leaf.truth, leaf.flips_at = True, now + self._within
-        leaf.value = value
+        leaf.value = _BETWEEN.join(value or known for known, value in zip(before, values, strict=True))
 
     def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
         return leaf.flips_at
@@ -242,16 +251,15 @@ class ValueChangeWatch(OwnWatch):
             leaf.truth, leaf.flips_at = False, 0
 
     def tell(self, leaf: Leaf) -> Sentence:
-        zh, en, _ = signal_names(self.signal.name)
+        names = [signal_names(signal.name) for signal in self._signals]
+        zh, en = "、".join(name[0] for name in names), ", ".join(name[1] for name in names)
         span_zh, span_en = span_names(self._within)
-        if leaf.value is None:
-            return f"{zh}未上报", f"{en} never sent"
         if leaf.truth:
             return f"{zh} {span_zh}内有变化", f"{en} changed within {span_en}"
         return f"{zh} {span_zh}内无变化", f"{en} unchanged for {span_en}"
 
-    def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
-        return {} if leaf.value is None else {self.signal.name: leaf.value}
+    def facts(self, _leaf: Leaf) -> dict[str, str | float | int | bool]:
+        return {"within_seconds": self._within / 1_000_000}
 
 
 def turn(leaf: Leaf, now: Microseconds, confirm: Microseconds, *, raw: bool) -> None:

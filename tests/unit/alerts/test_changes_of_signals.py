@@ -95,6 +95,21 @@ def test_any_change(floors: Sequence[tuple[float, str]], expected: Said) -> None
     assert told(run_restarting([rule("elevator", ANY)], said, until)) == expected
 
 
+def test_any_change_of_several_signals_whichever_message_tells_them() -> None:
+    talk, condition = Talk(), "{kind: change, signal: floor, or: [trip_count, door_zone], by: any, within: 30s}"
+    said = [
+        talk.lift(0, floor="3", trip_count=7),
+        talk.lift(5, floor="3", door_zone=True),
+        talk.lift(10, trip_count=8),
+        talk.lift(20, floor="3"),
+        talk.lift(50, door_zone=False),
+        talk.lift(60, trip_count=8),
+    ]
+    expected = [(10, "firing"), (40, "resolved"), (50, "firing"), (80, "resolved")]
+    assert told(run([rule("elevator", condition)], said, 200)) == expected
+    assert told(run_restarting([rule("elevator", condition)], said, 200)) == expected
+
+
 def test_the_reason_of_any_change_says_within_what_time() -> None:
     talk = Talk()
     _, firing, _ = run([rule("elevator", ANY)], [talk.lift(0, floor="3"), talk.lift(2, floor="4")], 60)
