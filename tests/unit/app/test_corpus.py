@@ -217,7 +217,9 @@ def test_without_a_file_the_builtin_pack_is_scored_and_json_is_all_of_it(tmp_pat
     scores = {one["rule"]: one for one in report["rules"]}
     assert scores["thermal-alarm"]["found"] == 1
     assert scores["trapped-passenger"]["alerts"] == 0
-    assert [one["cause"] for one in report["false_alerts"]] == ["sun-patch"] * len(report["false_alerts"])
+    # The corpus ends an hour after its last look, which the sun does not explain.
+    causes = {one["cause"] for one in report["false_alerts"] if one["rule"] != "thermal-offline"}
+    assert causes == {"sun-patch"}
 
 
 def test_a_span_is_shown_in_three_figures(tmp_path: Path) -> None:
