@@ -211,7 +211,7 @@ class SinceWatch(OwnWatch):
         (after_zh, after_en), (until_zh, until_en) = (moment.name for moment in self._moments)
         if not leaf.truth:
             return f"自「{until_zh}」以来未见：{after_zh}", f"not seen since “{until_en}”: {after_en}"
-        return f"自「{until_zh}」以来曾有：{after_zh}", f"seen since “{until_en}”: {after_en}"
+        return f"自上次「{until_zh}」后：{after_zh}", f"since “{until_en}”: {after_en}"
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
         return {"seen_since": leaf.truth}

@@ -30,7 +30,8 @@ from core.wire.payloads import (
     ThermalTelemetry,
 )
 
-LIMIT_BYTES = 2_048
+LIMIT_BYTES = 4_096
+"""A rule that weighs a score of signs takes most of it, all others a fraction."""
 CROWD = 64
 """The most regions that a look of a camera may name."""
 _START = datetime(2026, 8, 14, tzinfo=UTC)

@@ -118,8 +118,8 @@ def test_what_ends_the_alert_forgets_what_does_not_stand_any_more() -> None:
 def test_the_reason_names_both() -> None:
     (_, firing) = run([rule("elevator", SEEN)], lift([(0, {"passenger_present": True})]))
     assert firing.reason.code == "since"
-    assert firing.reason.zh == "自「轿门打开」以来曾有：轿厢内有人"
-    assert firing.reason.en == "seen since “the car door is open”: someone is in the car"
+    assert firing.reason.zh == "自上次「轿门打开」后：轿厢内有人"
+    assert firing.reason.en == "since “the car door is open”: someone is in the car"
 
 
 def test_events_that_did_not_happen_are_no_part_of_the_reason() -> None:
