@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from alerts import joining, steps
 from alerts.memory import Device, Leaf, Microseconds, Phase, RuleState
 from alerts.model import Reason, Transition
@@ -13,7 +15,7 @@ from alerts.watches.silence import AbsenceWatch, SilenceWatch
 from alerts.watches.watch import Reading
 from alerts.watches.windows import standing
 from core.observations import Observation
-from core.wire.payloads import GateEvent, ThermalEvent, ThermalTelemetry
+from core.wire.payloads import GateEvent, Region, ThermalEvent, ThermalTelemetry
 
 _NEVER = 0
 
@@ -180,11 +182,18 @@ def _readings(state: RuleState, observation: Observation) -> Iterable[tuple[str,
     """Return what a message says of the parts of a device that has some."""
     body = observation.body
     match body:
+        case ThermalTelemetry(shutter_closed=True):
+            return [(region.region, _unseen(region)) for region in body.regions]
         case ThermalTelemetry():
             return [(region.region, region) for region in body.regions]
         case ThermalEvent() | GateEvent():
             return ((part_of(body), body),)
     return [(name, body) for name in state.parts]
+
+
+def _unseen(region: Region) -> Region:
+    """Return ``region`` without temperatures: those of a look at the camera's own shutter are not the shed's."""
+    return msgspec.structs.replace(region, maximum_celsius=None, minimum_celsius=None, average_celsius=None)
 
 
 def _expire(rule: CompiledRule, state: RuleState, now: Microseconds, device: Device) -> None:

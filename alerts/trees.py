@@ -372,6 +372,7 @@ def _as_before(part: Any) -> Any:
             return [_as_before(each) for each in part]
         case dict():
             later = _LATER | {"signal": None} if "attribute" in part else _LATER
+            later = _LATER | {"confirm": None} if part.get("kind") == "rate" else later
             return {key: _as_before(value) for key, value in part.items() if key not in later or value != later[key]}
     return part
 

@@ -156,7 +156,8 @@ class Rate(_Condition, frozen=True, tag="rate"):
     """``signal`` rises by more than ``above`` per minute, measured over ``window``; over at or under ``clear``.
 
     The window must hold samples that are at least half of it apart; so it should be four sampling intervals or more.
-    ``median_of`` is as for a threshold.
+    ``median_of`` is as for a threshold. With ``confirm`` a change of the answer counts with the first value that finds
+    it to have lasted that long: longer than the window, a single step has left the window by then.
     """
 
     signal: SignalName
@@ -164,6 +165,7 @@ class Rate(_Condition, frozen=True, tag="rate"):
     window: Duration
     clear: Limit | None = None
     median_of: MedianOf | None = None
+    confirm: Duration | None = None
 
 
 class Change(_Condition, frozen=True, tag="change"):

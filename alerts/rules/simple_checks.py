@@ -184,6 +184,7 @@ def rate_problems(kind: DeviceKind, condition: Rate) -> Iterator[Problem]:
             f"clear: {said(condition.clear)}: expected a rate at or below `above` ({said(condition.above)})",
         )
     yield from longer("window", condition.window, "1h")
+    yield from longer("confirm", condition.confirm, "1h")
 
 
 def change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:

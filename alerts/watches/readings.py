@@ -91,6 +91,7 @@ class RateWatch(OwnWatch):
         self._read: Callable[[Any], Any] = attrgetter(signal.name)
         self._above = figure(rate.above)
         self._clear = self._above if rate.clear is None else min(figure(rate.clear), self._above)
+        self._confirm = microseconds(rate.confirm)
         self._window = microseconds(rate.window)
         self._step = self._window // _SAMPLES
 
@@ -107,6 +108,8 @@ class RateWatch(OwnWatch):
             return
         at = min(to_microseconds(observation.at), now)
         samples = samples_since(leaf.window, at - self._window)
+        if not samples:
+            leaf.raw, leaf.flips_at = leaf.truth, 0  # What was to be confirmed did not last: it was not seen to.
         step = at - newest(samples)[0] if samples else self._window
         if step < -self._step:
             samples = b""  # The device's clock was set back: what it stamped before says nothing of the time since.
@@ -117,10 +120,18 @@ class RateWatch(OwnWatch):
             if at - since >= self._window // 2:
                 rate = (value - then) * _MINUTE / (at - since)
                 leaf.value = round(rate, 3)
-                leaf.truth = rate > (self._clear if leaf.truth else self._above)
+                before = leaf.raw if self._confirm else leaf.truth
+                self._answer(leaf, now, raw=rate > (self._clear if before else self._above))
         if step >= self._step:
             samples += SAMPLE.pack(at, value)
         leaf.window = samples
+
+    def _answer(self, leaf: Leaf, now: Microseconds, *, raw: bool) -> None:
+        """Let ``raw`` be the answer once it has lasted; by values alone, since between them no rate is known."""
+        if not self._confirm or raw is not leaf.raw:
+            turn(leaf, now, self._confirm, raw=raw)
+        elif 0 < leaf.flips_at <= now:
+            leaf.truth, leaf.flips_at = raw, 0
 
     def due(self, _leaf: Leaf, _heard: Heard) -> Microseconds:
         return 0

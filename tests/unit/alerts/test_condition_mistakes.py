@@ -76,6 +76,7 @@ def mistake(condition: str, kind: str = "elevator") -> tuple[int, str]:
         pytest.param(OPENINGS.replace("20", "-1"), 4, "expected a finite number above 0", id="ratio below nothing"),
         pytest.param(OPENINGS.replace("20", ".inf"), 4, "expected a finite number above 0", id="ratio: infinite"),
         pytest.param(OPENINGS.replace("30m", "2d"), 5, "24h at most", id="ratio: window too long"),
+        pytest.param("kind: rate\nsignal: speed_mps\nabove: 1\nwindow: 1m\nconfirm: 2h", 5, "1h at most", id="confirm"),
         pytest.param(OPENINGS.replace("50", "0"), 6, "> 0", id="ratio: no growth at all"),
         pytest.param(OPENINGS + "\nclear: 21", 7, "at or below `above` (20)", id="ratio: clear on the far side"),
         pytest.param(TOGETHER + "{kind: missing, nothing_for: 5s}", 5, "expected threshold, state, event", id="moment"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from alerts.model import TransitionKind
@@ -294,6 +295,44 @@ RISE = "{kind: rate, signal: maximum_celsius, above: 4, window: 2m}"
 def test_rate(values: Sequence[tuple[float, float]], expected: Said) -> None:
     talk = Talk()
     assert told(run([rule("thermal", RISE)], [talk.camera(at, a=celsius) for at, celsius in values])) == expected
+
+
+GROWTH = "{kind: rate, signal: maximum_celsius, above: 10, clear: 4, window: 12s, confirm: 28s}"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param([(at, 20 + at) for at in range(0, 50, 2)], [(34, "firing")], id="growth"),
+        pytest.param([(at, 20 + at) for at in range(0, 60, 10)], [(40, "firing")], id="growth, seldom looked at"),
+        pytest.param([(at, 20 + 4 * min(at, 15)) for at in range(0, 90, 1)], [], id="a step of 15 s"),
+        pytest.param(
+            [(at, 20 + at + (-3 if at == 20 else 0)) for at in range(0, 50, 2)],
+            [(34, "firing")],
+            id="a dip above clear",
+        ),
+        pytest.param([(at, 20 + at) for at in [*range(0, 20, 2), *range(60, 88, 2)]], [], id="a hole begins anew"),
+        pytest.param(
+            [(at, 20 + min(at, 60)) for at in range(0, 120, 2)], [(34, "firing"), (100, "resolved")], id="over"
+        ),
+    ],
+)
+def test_a_rate_that_is_confirmed(values: Sequence[tuple[float, float]], expected: Said) -> None:
+    talk = Talk()
+    assert told(run([rule("thermal", GROWTH)], [talk.camera(at, a=value) for at, value in values])) == expected
+
+
+def test_a_look_at_the_closed_shutter_has_no_temperature() -> None:
+    talk = Talk()
+    looks = [talk.camera(at, a=300.0) for at in range(3)]
+    closed = [
+        msgspec.structs.replace(each, body=msgspec.structs.replace(each.body, shutter_closed=True)) for each in looks
+    ]
+    hot = rule("thermal", "{kind: threshold, signal: maximum_celsius, above: 56}")
+    shut = rule("thermal", "{kind: state, signal: shutter_closed, equals: true}")
+    assert told(run([hot], looks)) == [(0, "firing")]
+    assert told(run([hot], closed)) == []
+    assert told(run([shut], closed)) == [(0, "firing")]
 
 
 def test_a_rate_goes_by_the_device_s_time_when_messages_arrive_in_a_burst() -> None:
