@@ -13,16 +13,16 @@ from alerts import clocks
 from alerts.engine import Engine
 from alerts.memory import DeviceState
 from alerts.model import Transition, TransitionKind
-from alerts.packs import builtin_rules
 from alerts.rules import Rule
 from core.devices import Channel, DeviceKey, DeviceKind
 from core.observations import Entry, Observation
 from core.wire import topics
 from ingest.decoders.native import NativeDecoder
+from tests.unit.alerts.by_level import rules_by_level
 from tests.unit.alerts.talk import CAMERA, GATE, LIFT, instant, rule, run, run_restarting, told
 
 DECODE = NativeDecoder(pseudonym_key=b"0123456789abcdef")
-RULES = builtin_rules()
+RULES = rules_by_level()
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 Said = tuple[float, float, DeviceKey, Channel, dict[str, Any]]
 """Seconds of arrival, how far the device's instant lies behind it, and what is said."""

@@ -11,14 +11,14 @@ from msgspec import structs
 from alerts.engine import Engine
 from alerts.live import LiveView
 from alerts.model import Transition, TransitionKind
-from alerts.packs import builtin_rules
 from alerts.rules import Rule
 from core.devices import Channel, DeviceKey
 from core.observations import Observation
+from tests.unit.alerts.by_level import rules_by_level
 from tests.unit.alerts.talk import CAMERA, GATE, LIFT, instant, rule, run, run_restarting, told
 from tests.unit.alerts.test_clocks import Said, heard, presence
 
-RULES = builtin_rules()
+RULES = rules_by_level()
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 BACK = 30 * MINUTE
 """When the link is back; the device was heard until a minute after the start (15:00 in Shanghai)."""

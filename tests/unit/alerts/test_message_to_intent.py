@@ -15,16 +15,16 @@ from alerts.engine import Engine
 from alerts.late import ZONE
 from alerts.model import Transition, TransitionKind
 from alerts.notify.wording import Language, Wording
-from alerts.packs import builtin_rules
 from core.devices import Channel
 from core.observations import Observation
 from core.wire.payloads import ElevatorEventType as Lift
+from tests.unit.alerts.by_level import rules_by_level
 from tests.unit.alerts.talk import GATE, Talk, instant
 from tests.unit.alerts.test_clocks import heard, presence
 from tests.unit.alerts.test_replay import Step, stories
 from tests.unit.alerts.test_replay import told as observed
 
-RULES = builtin_rules()
+RULES = rules_by_level()
 PLAN = default_plan()
 LONG_AFTER = timedelta(hours=3)
 

@@ -52,14 +52,10 @@ def test_every_rule_says_what_to_do_in_both_languages_and_each_kind_can_go_offli
 
 def test_fire_and_a_pressed_button_are_told_whatever_is_silenced_and_stand_until_somebody_has_looked() -> None:
     rules = builtin_rules()
-    assert {rule.id for rule in rules if rule.latch} == {"car-alarm-button", "thermal-alarm", "thermal-runaway"}
-    assert {rule.id for rule in rules if rule.protected} == {
-        "trapped-passenger",
-        "car-alarm-button",
-        "car-alarm-in-maintenance",
-        "thermal-alarm",
-        "thermal-runaway",
-    }
+    fire = {"thermal-alarm", "thermal-runaway", "thermal-slow-rise", "thermal-smoke"}
+    button = {"car-alarm-button", "car-alarm-in-maintenance"}
+    assert {rule.id for rule in rules if rule.latch} == {"car-alarm-button", *fire}
+    assert {rule.id for rule in rules if rule.protected} == {"trapped-passenger", *button, *fire}
     assert {rule.id for rule in rules if rule.maintenance} == {"lift-in-inspection"}
 
 
@@ -242,18 +238,34 @@ def test_an_ordinary_day_at_a_gate_is_quiet_all_night() -> None:
 
 
 @pytest.mark.parametrize(
-    ("celsius", "expected"),
+    ("per_minute", "interval", "expected"),
     [
-        (45.9, []),
-        (50.0, [(12, "thermal-pre-alarm")]),
-        (58.0, [(6, "thermal-alarm"), (12, "thermal-pre-alarm")]),
+        (2.0, 2, []),
+        (20.0, 1, [(49, "thermal-alarm")]),
+        (20.0, 2, [(50, "thermal-alarm")]),
+        (20.0, 10, [(50, "thermal-alarm")]),
+        (60.0, 2, [(34, "thermal-alarm")]),
+        (60.0, 10, [(40, "thermal-alarm")]),
     ],
 )
-def test_a_hot_region_by_its_own_level(celsius: float, expected: list[tuple[float, str]]) -> None:
+def test_a_region_that_grows_hot(per_minute: float, interval: int, expected: list[tuple[float, str]]) -> None:
     talk = Talk()
-    said = [talk.camera(at, a=25.0, b=celsius if at else 25.0) for at in range(0, 40, 2)]
-    # A step from cool to hot is no steady rise before half the window has gone by; by then these have been raised.
-    assert [(at, name) for at, name, kind in story(said, 40) if kind == "firing"] == expected
+    said = [talk.camera(at, a=25.0, b=30.0 + per_minute * at / 60) for at in range(0, 60, interval)]
+    # Above 46 °C and after half a minute of growth, whichever comes later.
+    assert [(at, name) for at, name, kind in story(said, 60) if kind == "firing"] == expected
+
+
+@pytest.mark.parametrize("interval", [1, 2, 5, 10])
+@pytest.mark.parametrize("rise_seconds", [0, 2, 8, 15])
+def test_an_exhaust_that_rolls_into_view_is_no_fire(interval: int, rise_seconds: int) -> None:
+    talk = Talk()
+
+    def seen(at: float) -> float:
+        share = 1.0 if at >= 300 + rise_seconds else max(0.0, at - 300) / max(rise_seconds, 1)
+        return 30.0 + share * (75 - max(0.0, at - 320) / 30) if at < 860 else 30.0
+
+    said = [talk.camera(at, a=seen(at)) for at in range(0, 1_500, interval)]
+    assert story(said, 1_500) == []
 
 
 def test_a_warm_bike_that_rolls_into_view_is_no_fire() -> None:
@@ -266,7 +278,7 @@ def test_a_fire_climbs_from_rising_fast_to_runaway() -> None:
     talk = Talk()
     said = [talk.camera(at, cool=24.0, sockets=_burning(at)) for at in range(0, 300, 2)]
     fired = [name for _, name, kind in story(said, 300) if kind == "firing"]
-    assert fired == ["thermal-pre-alarm", "thermal-alarm", "thermal-rate-of-rise", "thermal-runaway"]
+    assert fired == ["thermal-alarm", "thermal-rate-of-rise", "thermal-runaway", "thermal-slow-rise"]
 
 
 def _burning(seconds: float) -> float:
@@ -287,9 +299,9 @@ def test_the_camera_s_own_alarm_and_ours_are_one_alert() -> None:
         talk.camera(30, a=40.0),
         episode(35, ThermalEventType.EPISODE_ENDED),
     ]
-    assert [one for one in story(said, 60) if one[1] == "thermal-alarm"] == [
+    assert [one for one in story(said, 3_600) if one[1] == "thermal-alarm"] == [
         (0, "thermal-alarm", "firing"),
-        (35, "thermal-alarm", "resolved"),
+        (35 + 1_800, "thermal-alarm", "resolved"),
     ]
 
 
