@@ -278,7 +278,7 @@ def test_a_fire_climbs_from_rising_fast_to_runaway() -> None:
     talk = Talk()
     said = [talk.camera(at, cool=24.0, sockets=_burning(at)) for at in range(0, 300, 2)]
     fired = [name for _, name, kind in story(said, 300) if kind == "firing"]
-    assert fired == ["thermal-alarm", "thermal-rate-of-rise", "thermal-runaway", "thermal-slow-rise"]
+    assert fired == ["thermal-alarm", "thermal-rate-of-rise", "thermal-slow-rise", "thermal-runaway"]
 
 
 def _burning(seconds: float) -> float:
