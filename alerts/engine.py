@@ -219,16 +219,17 @@ class Engine:
         asked = roster.concerned(before, drawn) if moved else roster.undrawn
         latest = site.device.state.latest
         posts = [
-            post
-            for post in asked
+            (post, learning if post.id in states else None)
+            for post, learning in asked
             if (post.id in states or not (post.dormant or post.stays_at_rest(latest, drawn, body)))
             and post.samples(body)
         ]
-        if posts:
-            self._step_all(site, posts, observation, now, said)
+        for post, learning in posts:
+            step = lifecycle.step(post.rule, site.awake(post), observation, now, site.device, learning)
+            self._note(site, post, *step, said)
         if moved:
             site.learn_telemetry(drawn)
-        for post in posts:
+        for post, _ in posts:
             self._settle(site, post)
 
     def _tell_watchers(self, peer: Site, observation: Observation, said: list[Transition]) -> None:

@@ -1,6 +1,6 @@
 """One step of one rule on one device: from a message, or from time alone, to the next state and what it means."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -77,17 +77,23 @@ def keep_waits(rule: CompiledRule, state: RuleState, before: dict[str, Leaves]) 
 
 
 def step(
-    rule: CompiledRule, state: RuleState, observation: Observation | None, now: Microseconds, device: Device
+    rule: CompiledRule,
+    state: RuleState,
+    observation: Observation | None,
+    now: Microseconds,
+    device: Device,
+    learning: Sequence[int] | None = None,
 ) -> tuple[RuleState, Transition | None]:
     """Take ``observation`` (``None``: time alone) at ``now``, and return the next state and what it means for people.
 
     ``state`` is used up: the returned one takes its place. What was due before ``now`` must have been stepped through
     at its own instant (`due` says which). A transition to *firing* stands for *pending* since ``pending_since`` too.
+    ``learning`` are the only watches that the message tells anything new, where that is known.
     """
     if observation is None:
         _expire(rule, state, now, device)
     else:
-        _observe(rule, state, observation, now, device)
+        _observe(rule, state, observation, now, device, learning)
     steps.forget_rises(state, now - rule.policy.chatter_within)
     again = _take_repeat(rule, state) if rule.repeats and observation is not None else None
     said = _judge(rule, state, now, device, by_message=observation is not None)
@@ -135,7 +141,10 @@ def _instants(rule: CompiledRule, state: RuleState, device: Device) -> Iterable[
     heard, policy = device.state.heard, rule.policy
     if rule.timed:
         for leaves in state.parts.values():
-            for index in rule.timed:
+            for index in rule.flipping:
+                if instant := leaves[index].flips_at:
+                    yield instant
+            for index in rule.timed_otherwise:
                 if instant := rule.watches[index].due(leaves[index], heard):
                     yield instant
     if state.phase is Phase.PENDING:
@@ -158,13 +167,20 @@ def holds(rule: CompiledRule, state: RuleState) -> bool:
     return any(rule.opens(leaves) for leaves in state.parts.values())
 
 
-def _observe(rule: CompiledRule, state: RuleState, observation: Observation, now: Microseconds, device: Device) -> None:
+def _observe(
+    rule: CompiledRule,
+    state: RuleState,
+    observation: Observation,
+    now: Microseconds,
+    device: Device,
+    learning: Sequence[int] | None,
+) -> None:
     heard, watches = device.state.heard, rule.watches
     old = observation.late or observation.reordered
     interested = (rule.by_late_channel if old else rule.by_channel)[observation.channel]
     if not rule.by_part:
         whole = state.parts[""]
-        for index in interested:
+        for index in interested if learning is None else learning:
             watches[index].observe(whole[index], observation, observation.body, now, heard)
         return
     parts = Parts(rule, state)

@@ -4,7 +4,7 @@ A rule is at rest at a device when all it could remember follows from the device
 open, unconfirmed or counted. Then it has no `RuleState`; the next message that concerns it makes one.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import tzinfo
 from operator import attrgetter, ne
 from typing import Any
@@ -17,7 +17,7 @@ from alerts.trees import CompiledRule, Leaves
 from alerts.watches.counts import RatioWatch
 from alerts.watches.events import event_of
 from alerts.watches.happenings import EventWatch
-from alerts.watches.readings import SignalWatch
+from alerts.watches.readings import SignalWatch, ValueChangeWatch
 from alerts.watches.sequences import SequenceWatch, SinceWatch, TogetherWatch
 from alerts.watches.silence import AbsenceWatch, RhythmWatch, SilenceWatch
 from alerts.watches.unchanged import UnchangedWatch
@@ -46,8 +46,10 @@ class Post:
 
     __slots__ = (
         "_asking",
+        "_comparing",
         "_counters",
         "_counting",
+        "_looks",
         "_places",
         "_prunes",
         "_remembers",
@@ -93,6 +95,10 @@ class Post:
         # Those that keep samples are seldom at rest, so they are asked first.
         self._counting = [index for index, watch in enumerate(rule.watches) if not isinstance(watch, _PLAIN)]
         self.looks_at = frozenset(signals.index(name) for name in rule.compares) if rule.compares else None
+        comparing = [index for index, watch in enumerate(rule.watches) if isinstance(watch, ValueChangeWatch)]
+        # What compares the next value with the newest is never at rest once it has one.
+        self._comparing = comparing[0] if comparing and not rule.by_part else None
+        self._looks = [_places_of(watch, signals) for watch in rule.watches]
         self._sampled: list[Callable[[Any], object]] = [attrgetter(name) for name in rule.samples]
         # Only words and yes or no: of these there are few enough to keep the answer to each.
         self._places = [(signals.index(name), name) for name in rule.compares or ()] if _is_plain(rule) else []
@@ -101,6 +107,16 @@ class Post:
         self._counters = [attrgetter(name) for name in sorted(counters)] if _only_counts(rule) else []
         # A part that nothing is known of yet can hold by that alone, by silence since, or beside a peer: kept then.
         self._prunes = rule.by_part and not (rule.silences or rule.peers or rule.stands)
+
+    def learning(self, changed: Set[int]) -> list[int] | None:
+        """Return which watches can learn from telemetry in which only the values at the places ``changed`` are new.
+
+        It goes for what is remembered already; ``None``: all of them.
+        """
+        if self.rule.by_part:
+            return None
+        telling = self.rule.by_channel[Channel.TELEMETRY]
+        return [index for index in telling if (at := self._looks[index]) is None or not at.isdisjoint(changed)]
 
     def takes_late(self, observation: Observation, age: Microseconds) -> bool:
         """Tell whether a message that is ``age`` old is taken as late.
@@ -162,6 +178,8 @@ class Post:
     def rests(self, state: RuleState, latest: Latest, now: Microseconds) -> bool:
         """Tell whether ``state`` may be forgotten, once its parts that may be are."""
         if self._counting and state.parts and all(leaves[self._counting[0]].window for leaves in state.parts.values()):
+            return False
+        if self._comparing is not None and state.parts[""][self._comparing].value is not None:
             return False
         if self._prunes:
             for name in [name for name, leaves in state.parts.items() if self._is_quiet(leaves, now)]:
@@ -239,6 +257,13 @@ def _only_counts(rule: CompiledRule) -> bool:
     return not rule.by_part and bool(telling) and all(isinstance(watch, RatioWatch) for watch in telling)
 
 
+def _places_of(watch: Watch, signals: tuple[str, ...]) -> frozenset[int] | None:
+    """Return where in drawn values the signals of ``watch`` stand, ``None`` where it looks at more than these."""
+    if watch.compares is None or not set(watch.compares) <= set(signals):
+        return None
+    return frozenset(map(signals.index, watch.compares))
+
+
 class Roster:
     """The posts of devices that have the same rules, sorted by the channel that concerns them."""
 
@@ -253,7 +278,8 @@ class Roster:
         self.posts = {rule.key: Post(rule, self.signals) for rule in rules}
         self.in_order = sorted(self.posts.values(), key=lambda post: post.id)
         self.telemetry = self._on(Channel.TELEMETRY)
-        self.undrawn = [post for post in self.telemetry if post.looks_at is None]
+        self._all: list[tuple[Post, list[int] | None]] = [(post, None) for post in self.telemetry]
+        self.undrawn = [(post, post.learning(set())) for post in self.telemetry if post.looks_at is None]
         self.event = self._on(Channel.EVENT)
         self.presence = self._on(Channel.PRESENCE)
         self.silences = [post for post in self.posts.values() if post.rule.silences]
@@ -262,15 +288,17 @@ class Roster:
         self.comparing = [post for post in self.posts.values() if post.rule.peers]
         self.has_parts = any(rule.has_parts for rule in rules)
         self.draw: Callable[[Any], Drawn] = _drawing(self.signals)
-        self._concerned: dict[tuple[bool, ...], list[Post]] = {}
+        self._concerned: dict[tuple[bool, ...], list[tuple[Post, list[int] | None]]] = {}
 
-    def concerned(self, before: Drawn | None, drawn: Drawn) -> list[Post]:
+    def concerned(self, before: Drawn | None, drawn: Drawn) -> list[tuple[Post, list[int] | None]]:
         """Return the posts whose mind telemetry with the values ``drawn`` after ``before`` can change, by these alone.
+
+        Beside each stands which of its watches, once it remembers anything, can learn from that; ``None``: all.
 
         Messages of lifts change the same few signals again and again, so the answer to each change is kept.
         """
         if before is None:
-            return self.telemetry
+            return self._all
         changed = tuple(map(ne, before, drawn))
         found = self._concerned.get(changed)
         if found is None:
@@ -278,7 +306,7 @@ class Roster:
                 self._concerned.clear()
             places = {place for place, differs in enumerate(changed) if differs}
             found = [
-                post
+                (post, post.learning(places))
                 for post in self.telemetry
                 if post.dormant or post.looks_at is None or not post.looks_at.isdisjoint(places)
             ]

@@ -140,6 +140,11 @@ class CompiledRule:
         if self._shares:
             self.shape += f"={len(self.watches)}"  # Other memories than those of a row in which it stood twice.
         self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
+        self.flipping = [
+            index for index in self.timed if isinstance(self.watches[index], SignalWatch | ValueChangeWatch)
+        ]
+        """Those of them that are due when their answer flips, and at no other time."""
+        self.timed_otherwise = [index for index in self.timed if index not in self.flipping]
         self.silences = [index for index, watch in enumerate(self.watches) if isinstance(watch, SilenceWatch)]
         self.events = [(index, watch) for index, watch in enumerate(self.watches) if isinstance(watch, EventWatch)]
         self.repeats: list[tuple[int, Repeating]] = [each for each in self.events if each[1].repeats]

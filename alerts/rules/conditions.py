@@ -178,7 +178,7 @@ class Change(_Condition, frozen=True, tag="change"):
     """
 
     signal: SignalName
-    within: Duration
+    within: Duration | None = None
     rises_by: Limit | None = None
     falls_by: Limit | None = None
     by: Literal["any"] | None = None
@@ -220,7 +220,7 @@ class Ratio(_Condition, frozen=True, tag="ratio"):
 Moment = Threshold | State | EventSeen | Change
 """What can be a step of a sequence, happen together with others or be remembered; an event is the instant it comes.
 
-A change is one ``by: any``, and it holds for its ``within``.
+A change is one ``by: any``, without ``within``: the instant it comes, as an event.
 """
 
 

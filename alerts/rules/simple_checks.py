@@ -188,7 +188,9 @@ def rate_problems(kind: DeviceKind, condition: Rate) -> Iterator[Problem]:
 
 
 def change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:
-    """Yield what is wrong with a change."""
+    """Yield what is wrong with a change that holds for a time."""
+    if condition.within is None:
+        yield ("within",), "a change needs `within`, such as 2m"
     yield from longer("within", condition.within, "24h")
     given = [name for name in ("rises_by", "falls_by", "by") if getattr(condition, name) is not None]
     if len(given) != 1:
@@ -196,7 +198,7 @@ def change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:
         return
     (name,) = given
     if name == "by":
-        yield from _any_change_problems(kind, condition)
+        yield from any_change_problems(kind, condition)
         return
     if condition.others:
         yield ("or",), "`or` belongs to `by: any`: expected both"
@@ -210,7 +212,8 @@ def change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:
         yield ("clear",), f"clear: {said(condition.clear)}: expected a change at or below `{name}` ({said(limit)})"
 
 
-def _any_change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:
+def any_change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:
+    """Yield what is wrong with a change to any other value, but for its time."""
     known = signals_of(kind)
     if condition.signal not in known:
         yield ("signal",), unknown("signal", condition.signal, known, kind)

@@ -22,9 +22,9 @@ from alerts.rules.signals import signals_of
 from alerts.rules.simple_checks import (
     Check,
     Problem,
+    any_change_problems,
     attribute_problems,
     beyond,
-    change_problems,
     events_problems,
     finite,
     longer,
@@ -155,8 +155,6 @@ def _moment_problems(kind: DeviceKind, condition: Moment) -> Iterator[Problem]:
                 yield from attribute_problems(name, limit)
     if not isinstance(condition, EventSeen):
         yield from _MOMENT_CHECKS[type(condition)](kind, condition)
-        if isinstance(condition, Change) and condition.by is None:
-            yield ("by",), "a change by an amount is no moment: expected `by: any`"
         return
     yield from events_problems(kind, condition)
     given = {name: getattr(condition, name) for name in ("clears_on", "resolve_after", "repeat_after", "until")}
@@ -164,10 +162,18 @@ def _moment_problems(kind: DeviceKind, condition: Moment) -> Iterator[Problem]:
         yield (name,), f"an event counts here at the instant it comes: expected no `{name}`"
 
 
+def _change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem]:
+    if condition.by is None:
+        yield ("by",), "a change by an amount is no moment: expected `by: any`"
+    if condition.within is not None:
+        yield ("within",), "a change counts here at the instant it comes: expected no `within`"
+    yield from any_change_problems(kind, condition)
+
+
 _MOMENT_CHECKS: Mapping[type, Check] = {
     Threshold: threshold_problems,
     State: state_problems,
-    Change: change_problems,
+    Change: _change_problems,
 }
 
 

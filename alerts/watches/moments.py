@@ -7,7 +7,7 @@ from alerts.rules.conditions import Change, EventSeen, Limit, Moment, Scalar, St
 from alerts.rules.signals import signals_of
 from alerts.watches.events import EventFilter, event_of
 from alerts.watches.limits import Figure
-from alerts.watches.readings import SignalWatch, ValueChangeWatch, state_watch, threshold_watch
+from alerts.watches.readings import SignalWatch, channels_of, state_watch, take_values, threshold_watch
 from alerts.watches.watch import Reading, Sentence
 from alerts.words import event_words, signal_names, value_names, value_said
 from core.devices import Channel, DeviceKind
@@ -83,9 +83,9 @@ class EventMoment:
 
 
 class SignalMoment:
-    """A threshold, a state or any change: it comes when it becomes true, and holds until it is no more."""
+    """A threshold or a state: it comes when it becomes true, and holds until it is no more."""
 
-    def __init__(self, watch: SignalWatch | ValueChangeWatch, name: Sentence) -> None:
+    def __init__(self, watch: SignalWatch, name: Sentence) -> None:
         self._watch = watch
         self.channels = watch.channels
         self.timed = watch.timed
@@ -97,9 +97,7 @@ class SignalMoment:
 
     def is_new(self, leaf: Leaf) -> bool:
         new = self.begin()
-        # The value seen last matters only to what compares the next one with it.
-        compared = leaf.value if isinstance(self._watch, ValueChangeWatch) else None
-        return (leaf.truth, leaf.raw, leaf.flips_at, compared) == (new.truth, new.raw, 0, None)
+        return (leaf.truth, leaf.raw, leaf.flips_at) == (new.truth, new.raw, 0)
 
     def came(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> bool:
         before = leaf.truth
@@ -115,6 +113,35 @@ class SignalMoment:
             leaf.changed_at = now
 
 
+class ChangeMoment:
+    """Another value of one of several signals: it holds at the instant of its coming, and no longer."""
+
+    timed = False
+
+    def __init__(self, condition: Change, kind: DeviceKind) -> None:
+        self._signals = [signals_of(kind)[name] for name in (condition.signal, *condition.others)]
+        self.channels = frozenset[Channel]().union(*(channels_of(signal, kind) for signal in self._signals))
+        self.compares = tuple(signal.name for signal in self._signals)
+        names = [signal_names(name) for name in self.compares]
+        self.name = f"{'或'.join(zh for zh, _, _ in names)}有变化", f"{' or '.join(en for _, en, _ in names)} changed"
+
+    def begin(self) -> Leaf:
+        return Leaf()
+
+    def is_new(self, leaf: Leaf) -> bool:
+        return leaf.value is None  # The next value is compared with it.
+
+    def came(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> bool:
+        source = reading if self._signals[0].of_region else observation.body
+        came = take_values(leaf, [*self.compares], source)
+        if came:
+            leaf.changed_at = now
+        return came
+
+    def expire(self, _leaf: Leaf, _now: Microseconds, _heard: Heard) -> None:
+        """It is over already."""
+
+
 def moment_watch(condition: Moment, kind: DeviceKind, figure: Figure) -> MomentWatch:
     """Return what watches ``condition`` on devices of ``kind``."""
     match condition:
@@ -128,9 +155,7 @@ def moment_watch(condition: Moment, kind: DeviceKind, figure: Figure) -> MomentW
                 state_watch(condition, signals_of(kind)[condition.signal], kind), _state_name(condition)
             )
         case Change():
-            names = [signal_names(name) for name in (condition.signal, *condition.others)]
-            name = f"{'或'.join(zh for zh, _, _ in names)}有变化", f"{' or '.join(en for _, en, _ in names)} changed"
-            return SignalMoment(ValueChangeWatch(condition, kind), name)
+            return ChangeMoment(condition, kind)
 
 
 def _threshold_name(condition: Threshold, figure: Figure) -> Sentence:

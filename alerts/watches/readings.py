@@ -223,7 +223,7 @@ class ChangeWatch(OwnWatch):
 class ValueChangeWatch(OwnWatch):
     """Whether one of several signals took another value within a time (ours).
 
-    ``value`` are the newest values of all of them, written in a row; ``flips_at`` is when the last change is too old.
+    ``flips_at`` is when the last change is too old.
     """
 
     code = "change"
@@ -244,15 +244,8 @@ class ValueChangeWatch(OwnWatch):
         return Leaf()
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, _heard: Heard) -> None:
-        source = reading if self._of_region else observation.body
-        # An event says some of them at most.
-        values = ["" if (value := getattr(source, name, None)) is None else str(value) for name in self._names]
-        if leaf.value == _BETWEEN.join(values):
-            return
-        before = leaf.value.split(_BETWEEN) if isinstance(leaf.value, str) else [""] * len(values)
-        if any(known and value and known != value for known, value in zip(before, values, strict=True)):
+        if take_values(leaf, self._names, reading if self._of_region else observation.body):
             leaf.truth, leaf.flips_at = True, now + self._within
-        leaf.value = _BETWEEN.join(value or known for known, value in zip(before, values, strict=True))
 
     def due(self, leaf: Leaf, _heard: Heard) -> Microseconds:
         return leaf.flips_at
@@ -271,6 +264,24 @@ class ValueChangeWatch(OwnWatch):
 
     def facts(self, _leaf: Leaf) -> dict[str, str | float | int | bool]:
         return {"within_seconds": self._within / 1_000_000}
+
+
+def take_values(leaf: Leaf, names: list[str], source: Reading) -> bool:
+    """Take the values of ``names`` that ``source`` has into ``leaf``; tell whether any of them is another than before.
+
+    ``leaf.value`` are the newest of all of them, written in a row.
+    """
+    # An event says some of them at most.
+    values = ["" if (value := getattr(source, name, None)) is None else str(value) for name in names]
+    row = _BETWEEN.join(values)
+    if leaf.value == row:
+        return False
+    if not isinstance(leaf.value, str):
+        leaf.value = row
+        return False
+    before = leaf.value.split(_BETWEEN)
+    leaf.value = _BETWEEN.join(value or known for known, value in zip(before, values, strict=True))
+    return any(known and value and known != value for known, value in zip(before, values, strict=True))
 
 
 def turn(leaf: Leaf, now: Microseconds, confirm: Microseconds, *, raw: bool) -> None:

@@ -54,8 +54,8 @@ CONDITIONS = {
     "moved-since": ("elevator", f"{{kind: since, after: {_MOVING}, until: {_OPEN}}}"),
     "no-door-since": (
         "elevator",
-        "{kind: since, after: {kind: change, signal: trip_count, by: any, within: 1s}, "
-        "until: {kind: change, signal: door_state, by: any, within: 3s}}",
+        "{kind: since, after: {kind: change, signal: trip_count, by: any}, "
+        "until: {kind: change, signal: door_state, by: any}}",
     ),
     "pressed-since": (
         "elevator",
