@@ -64,6 +64,7 @@ def as_message(output: Output, now: datetime) -> Outgoing | None:
                 "stopped-outside-door-zone",
                 "car-alarm-button",
                 "car-alarm-ended",
+                "trapped-passenger-suspected",
                 "trapped-passenger",
                 "lift-in-inspection",
             },
@@ -76,7 +77,16 @@ def as_message(output: Output, now: datetime) -> Outgoing | None:
         ("door-forced", {"gate-forced-open"}),
         ("device-offline", {"gate-offline"}),
         ("gateway-dead", {"gateway-offline", "elevator-offline"}),
-        ("power-cut", {"gateway-power-lost", "lift-power-off", "trapped-passenger", "car-alarm-button"}),
+        (
+            "power-cut",
+            {
+                "gateway-power-lost",
+                "lift-power-off",
+                "trapped-passenger-suspected",
+                "trapped-passenger",
+                "car-alarm-button",
+            },
+        ),
         ("power-cut-at-once", {"gateway-power-lost", "lift-power-off"}),
         ("door-chatter", {"repeated-door-operation", "lift-door-open-long"}),
         ("overload", {"lift-overloaded"}),
@@ -98,6 +108,13 @@ def test_of_a_dead_gateway_the_cause_comes_first() -> None:
 def test_of_a_power_cut_the_causes_come_first() -> None:
     fired = [rule for rule, kind in alerts_of(600, PlannedIncident("power-cut", 60)) if kind == "firing"]
     assert set(fired[:2]) == {"gateway-power-lost", "lift-power-off"}
+
+
+@pytest.mark.parametrize("incident", ["trapped-passenger", "power-cut"])
+def test_who_is_trapped_is_suspected_first_and_confirmed_with_the_press_of_the_button(incident: str) -> None:
+    # The press comes 80 s after the incident begins; by standing alone it would be confirmed 2 min after the stop.
+    fired = [rule for rule, kind in alerts_of(60 + 80 + 1, PlannedIncident(incident, 60)) if kind == "firing"]
+    assert [rule for rule in fired if "trapped" in rule] == ["trapped-passenger-suspected", "trapped-passenger"]
 
 
 def test_a_busy_morning_raises_nothing() -> None:

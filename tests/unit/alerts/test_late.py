@@ -195,12 +195,15 @@ def test_the_late_end_of_what_is_open_ends_it() -> None:
 
 
 def test_the_late_end_of_a_fault_tells_nothing_of_the_mode_of_now() -> None:
-    trapped = {"passenger_present": True, "door_state": "closed", "direction": "stopped", "service_mode": "normal"}
-    late = fault(BACK, "93", TWELVE, "fault_cleared")
-    late[4]["service_mode"] = "inspection"
-    said = [*gap(LIFT), late, *(standing(BACK + at, **trapped) for at in range(1, 80, 5))]
-    fired = [each[:2] for each in firing(decided(said)) if each[0] != "lift-not-running"]
-    assert fired == [("trapped-passenger", BACK + 66)]
+    somebody = "{kind: state, signal: passenger_present, equals: true}"
+    unattended = "{kind: state, signal: service_mode, not_in: [inspection]}"
+    rules = [rule("elevator", f"{{kind: all_of, of: [{somebody}, {unattended}]}}", "for: 60s")]
+    ended = {"source": "gbt24476-2017", "code": "93", "service_mode": "inspection"}
+    seen = [standing(BACK + at, passenger_present=True) for at in range(1, 80, 5)]
+    late = lift(BACK, "fault_cleared", TWELVE, **ended)
+    assert [each[:2] for each in firing(decided([*gap(LIFT), late, *seen], rules))] == [("r", BACK + 61)]
+    # Said now, it counts.
+    assert firing(decided([*gap(LIFT), lift(BACK, "fault_cleared", **ended), *seen], rules)) == []
 
 
 def test_one_burst_is_one_alert_that_names_the_last_of_it() -> None:

@@ -100,6 +100,8 @@ def test_of_a_lift_that_stands_well_only_what_counts_over_time_is_remembered() -
             "moved-with-door-open",
             "repeated-door-operation",
             "repeated-starts",
+            "trapped-passenger",
+            "trapped-passenger-suspected",
         ]
     }
 

@@ -69,21 +69,30 @@ def test_every_press_of_the_button_counts() -> None:
     assert [kind for _, _, kind in story(said, 60)] == ["firing", "resolved"] * 5
 
 
-def test_a_trapped_passenger_is_raised_after_60_s_and_ends_only_at_level_with_the_door_open() -> None:
+def test_a_trapped_passenger_is_suspected_then_confirmed_and_freed_only_at_level_with_the_door_open() -> None:
     talk = Talk()
     said = [
         *(talk.lift(at, **RIDING) for at in range(10)),
-        *(talk.lift(at, **TRAPPED, service_mode="normal") for at in range(10, 120, 5)),
-        talk.lift(120, **RIDING | {"direction": "down"}),
-        talk.lift(130, **RIDING | {"direction": "stopped", "door_zone": True}),
-        talk.lift(135, **AT_LEVEL, door_state="opening"),
-        talk.lift(137, **AT_LEVEL, door_state="open"),
-        talk.lift(150, **AT_LEVEL, door_state="closed"),
+        *(talk.lift(at, **TRAPPED, service_mode="normal") for at in range(10, 180, 5)),
+        talk.lift(180, **RIDING | {"direction": "down"}),
+        talk.lift(190, **RIDING | {"direction": "stopped", "door_zone": True}),
+        talk.lift(195, **AT_LEVEL, door_state="opening"),
+        talk.lift(197, **AT_LEVEL, door_state="open"),
+        talk.lift(210, **AT_LEVEL, door_state="closed"),
     ]
+    # It stands between floors from 10 s on.
     assert story(said, 400) == [
-        (70, "trapped-passenger", "firing"),
-        (137, "trapped-passenger", "resolved"),
+        (10 + 70, "trapped-passenger-suspected", "firing"),
+        (10 + 120, "trapped-passenger", "firing"),
+        (197, "trapped-passenger", "resolved"),
+        (197, "trapped-passenger-suspected", "resolved"),
     ]
+
+
+def ride(talk: Talk) -> list[Observation]:
+    """Return a ride of two floors that begins at 0 s; what follows says how it ends."""
+    floors = (0, "3"), (4, "4"), (8, "5")
+    return [talk.lift(at, floor=floor, direction="up", door_state="closed") for at, floor in floors]
 
 
 @pytest.mark.parametrize(
@@ -96,22 +105,35 @@ def test_a_trapped_passenger_is_raised_after_60_s_and_ends_only_at_level_with_th
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_three_of_the_four_are_not_a_trapped_passenger(changed: dict[str, Any]) -> None:
+@pytest.mark.parametrize("door_zone", [True, False])
+def test_three_of_the_four_are_not_a_trapped_passenger(changed: dict[str, Any], door_zone: bool) -> None:
     talk = Talk()
-    said = [talk.lift(at, **{"service_mode": "normal"} | TRAPPED | changed) for at in range(0, 200, 5)]
-    assert "trapped-passenger" not in {name for _, name, _ in story(said, 200)}
+    stands = {"service_mode": "normal"} | TRAPPED | {"door_zone": door_zone} | changed
+    said = [*ride(talk), *(talk.lift(at, **stands) for at in range(10, 600, 5))]
+    assert not {"trapped-passenger", "trapped-passenger-suspected"} & {name for _, name, _ in story(said, 600)}
 
 
-def test_a_people_sensor_that_flaps_raises_nothing() -> None:
+def test_a_people_sensor_that_flaps_at_a_floor_raises_nothing() -> None:
     talk = Talk()
-    said = [talk.lift(at, **TRAPPED | {"passenger_present": at % 8 < 4}) for at in range(0, 300, 2)]
-    assert story(said, 300) == []
+    stands = TRAPPED | {"door_zone": True}
+    said = [*ride(talk), *(talk.lift(at, **stands | {"passenger_present": at % 8 < 4}) for at in range(10, 600, 2))]
+    assert story(said, 600) == []
+
+
+def test_between_floors_somebody_seen_once_is_suspected_but_not_confirmed() -> None:
+    talk = Talk()
+    stands = [talk.lift(at, **TRAPPED | {"passenger_present": at % 8 < 4}) for at in range(10, 400, 2)]
+    assert story([talk.lift(0, **RIDING), *stands], 400) == [(10 + 70, "trapped-passenger-suspected", "firing")]
 
 
 def test_a_lift_without_mode_and_zone_can_still_tell_of_a_trapped_passenger() -> None:
     talk = Talk()
-    said = [talk.lift(0, direction="stopped", door_state="closed", passenger_present=True)]
-    assert story(said, 100) == [(65, "trapped-passenger", "firing")]
+    said = [*ride(talk), talk.lift(10, direction="stopped", door_state="closed", passenger_present=True)]
+    # It stops at 10 s.
+    assert story(said, 400) == [
+        (10 + 70, "trapped-passenger-suspected", "firing"),
+        (10 + 70 + 240, "trapped-passenger", "firing"),
+    ]
 
 
 def test_the_end_of_a_trapping_fault_may_get_lost() -> None:
@@ -389,8 +411,10 @@ def test_a_power_cut_with_somebody_in_the_car_is_both() -> None:
     ]
     assert story(said, 300) == [
         (10, "lift-power-off", "firing"),
-        (65, "trapped-passenger", "firing"),
+        (5 + 70, "trapped-passenger-suspected", "firing"),
+        (5 + 120, "trapped-passenger", "firing"),
         (200, "trapped-passenger", "resolved"),
+        (200, "trapped-passenger-suspected", "resolved"),
         (200, "lift-power-off", "resolved"),
     ]
 

@@ -45,7 +45,7 @@ def test_a_cell_of_the_matrix_is_one_entrapment() -> None:
     (one, two) = seen = matrix.seen(cells, builtin_rules(), builtin_subjects())
     assert (one.outcome.variant, two.outcome.variant) == COURSES[:2]
     assert one.outcome.found is not None
-    assert one.outcome.found.rule == "trapped-passenger"
+    assert one.outcome.found.rule == "trapped-passenger-suspected"
     row = [line for line in matrix.lines(seen) if line.startswith(f"  {NOTHING}")]
     assert [line.split()[1] for line in row] == ["1/1"]
 
