@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
+from alerts.dispatch.defaults import default_plan
 from alerts.dispatch.plan_loading import load_plan
 from alerts.rules import load_rules
 
@@ -131,6 +133,17 @@ def test_the_shipped_plan_and_rules_are_valid() -> None:
     assert load_plan((folder / "notify.yaml").read_text(encoding="utf-8"), "notify.yaml").receivers
     for path in (folder / "rules").glob("*.yaml"):
         assert load_rules(path.read_text(encoding="utf-8"), path.name) == []
+
+
+def test_the_shipped_plan_routes_and_holds_back_as_the_built_in_one() -> None:
+    """Only the names of the ladders differ: what the built-in plan learns holds beside docker-compose.yml as well."""
+    text = (ROOT / "deploy" / "anju" / "config" / "notify.yaml").read_text(encoding="utf-8")
+    shipped, builtin = load_plan(text, "notify.yaml"), default_plan()
+    ladders = {"wall": "duty", "once": "once"}
+    assert shipped.routes == [replace(route, policy=ladders[route.policy]) for route in builtin.routes]
+    assert shipped.policies == [replace(policy, name=ladders[policy.name]) for policy in builtin.policies]
+    assert shipped.inhibitions == builtin.inhibitions
+    assert shipped.flood == builtin.flood
 
 
 def test_the_relay_is_there_only_where_somebody_wants_it_and_takes_no_empty_secret() -> None:
