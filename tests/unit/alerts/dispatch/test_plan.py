@@ -118,10 +118,11 @@ def test_the_plan_of_the_guide_is_valid() -> None:
     assert len(guided.rotas[0].layers) == 2
 
 
-def test_the_causes_of_the_built_in_plan_are_rules_of_the_built_in_pack() -> None:
+def test_the_inhibitions_of_the_built_in_plan_name_rules_of_the_built_in_pack() -> None:
     rules = {rule.id for rule in builtin_rules()}
-    causes = {matcher.value for each in default_plan().inhibitions for matcher in each.source}
-    assert causes <= rules
+    matchers = [matcher for each in default_plan().inhibitions for matcher in (*each.source, *each.target)]
+    named = {name for matcher in matchers for name in matcher.value.split(",")}
+    assert named - rules == {"*-offline"}
 
 
 def in_a_row(count: int, end: str) -> str:
