@@ -117,7 +117,7 @@ async def test_what_the_guide_does_is_done(client: httpx.AsyncClient) -> None:
         assert (kept["author"], kept["ended_by"], kept["in_force"]) == ("lan", "lan", False)
     [lift] = (await client.get("/api/v1/devices?building=3&tag=old")).json()["items"]
     assert lift["name"] == {"zh": "3 号楼电梯", "en": "lift of block 3"}
-    rule = (await client.get("/api/v1/rules/trapped-passenger")).json()
+    rule = (await client.get("/api/v1/rules/people-sensor-stuck")).json()
     assert [(one["enabled"], one["author"]) for one in rule["history"]] == [(True, "lan"), (False, "lan")]
 
 
