@@ -20,16 +20,19 @@ from simulators.spec import DEMO, load, with_lifts
 
 _log = structlog.get_logger()
 
-# The demo's cycle: something within seconds, the slow ones after it, all over again in a quarter of an hour.
+# The demo's cycle: something within seconds, the slow ones after it, all over again in a quarter of an hour. The fire
+# comes in every third cycle: its alarm stands for half an hour after the last flame, and a new fire would prolong it.
 DEMO_CYCLE_SECONDS = 900.0
 DEMO_INCIDENTS = (
     PlannedIncident("door-forced", 10.0),
-    PlannedIncident("ebike-fire", 30.0),
+    PlannedIncident("ebike-fire", 30.0, repeat_seconds=3 * DEMO_CYCLE_SECONDS),
     PlannedIncident("trapped-passenger", 90.0),
     PlannedIncident("door-fault", 500.0),
     PlannedIncident("power-cut", 615.0),
-    PlannedIncident("device-offline", 660.0),
-    PlannedIncident("gateway-dead", 832.0, parameters={"silent_seconds": 60.0}),
+    # Longer than the 2 min after which a last will is an alert; over before the door of the same gate is forced again.
+    PlannedIncident("device-offline", 660.0, parameters={"silent_seconds": 220.0}),
+    # Longer than the 2 min as well, for the lift behind it; over before somebody is trapped in that lift.
+    PlannedIncident("gateway-dead", 832.0, parameters={"silent_seconds": 150.0}),
 )
 # Shorter waits than this would only burn the processor: what is due is sent together.
 SHORTEST_WAIT_SECONDS = 0.01
