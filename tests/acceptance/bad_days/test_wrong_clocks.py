@@ -72,7 +72,7 @@ def test_a_button_of_a_lift_whose_clock_is_a_day_slow_is_a_call(here: Estate) ->
     wait_until(lambda: here.call()["stamps"]["alarm_ended"] is not None, here.alerts.tail)
 
 
-def test_readings_stored_during_an_absence_raise_nothing_and_are_kept(here: Estate) -> None:
+def test_heat_stored_during_an_absence_is_told_once_as_past_and_kept(here: Estate) -> None:
     for ahead in (-1_800.0, -1_700.0, -1_600.0, -1_500.0):
         look(here, 150.0, ahead)
     look(here, 20.0, 0.0)
@@ -88,4 +88,7 @@ def test_readings_stored_during_an_absence_raise_nothing_and_are_kept(here: Esta
         return sum(len(each["samples"]) for each in found)
 
     wait_until(lambda: kept() == 6, here.alerts.tail)
-    assert [alert for alert in firing(here) if alert["rule"] == "thermal-alarm"] == []
+    wait_until(lambda: firing(here) != [], here.alerts.tail)
+    (alert,) = firing(here)
+    assert alert["rule"] == "thermal-runaway"
+    assert "received just now" in alert["reason"]["en"]
