@@ -12,6 +12,7 @@ import msgspec
 
 from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.signals import Signal
+from alerts.watches.margins import MarginWatch
 from alerts.watches.watch import OwnWatch, Reading, Sentence, Watch
 from alerts.watches.windows import VALUE, values_of
 from core.observations import Observation
@@ -32,7 +33,8 @@ class MedianWatch(OwnWatch):
 
     @property
     def samples(self) -> str | None:
-        return self._signal.name
+        # The signal beside may come alone, and moves the limit.
+        return None if isinstance(self._watch, MarginWatch) else self._signal.name
 
     def begin(self) -> Leaf:
         inner = self._watch.begin()
