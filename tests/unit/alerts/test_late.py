@@ -198,7 +198,7 @@ def test_the_late_end_of_a_fault_tells_nothing_of_the_mode_of_now() -> None:
     somebody = "{kind: state, signal: passenger_present, equals: true}"
     unattended = "{kind: state, signal: service_mode, not_in: [inspection]}"
     rules = [rule("elevator", f"{{kind: all_of, of: [{somebody}, {unattended}]}}", "for: 60s")]
-    ended = {"source": "gbt24476-2017", "code": "93", "service_mode": "inspection"}
+    ended: dict[str, Any] = {"source": "gbt24476-2017", "code": "93", "service_mode": "inspection"}
     seen = [standing(BACK + at, passenger_present=True) for at in range(1, 80, 5)]
     late = lift(BACK, "fault_cleared", TWELVE, **ended)
     assert [each[:2] for each in firing(decided([*gap(LIFT), late, *seen], rules))] == [("r", BACK + 61)]
