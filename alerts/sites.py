@@ -107,6 +107,7 @@ class Site:
         for post in self.roster.waiting:
             for watch, leaf in lifecycle.waits(post.rule, self.awake(post)):
                 begun = watch.wait_from(leaf, self.device.state.clock) or begun
+            self.settle(post)  # What waits only once it was heard has nothing to remember yet.
         return begun
 
     def wait_longer(self, by: Microseconds, now: Microseconds) -> None:
@@ -114,6 +115,7 @@ class Site:
         for post in self.roster.waiting:
             for watch, leaf in lifecycle.waits(post.rule, self.awake(post)):
                 watch.wait_longer(leaf, by, now)
+            self.settle(post)
 
     def doubt_offline(self, now: Microseconds) -> bool:
         """Let an *offline* that has raised nothing yet stand from ``now`` on; tell whether there was any."""

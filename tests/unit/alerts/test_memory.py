@@ -91,7 +91,6 @@ def test_of_a_lift_that_stands_well_only_what_counts_over_time_is_remembered() -
         engine.observe(msgspec.structs.replace(well, body=body))
     assert remembered(engine) == {
         LIFT.path: [
-            "car-alarm-untested",
             "door-closing-slowly",
             "door-reopening-more",
             "elevator-offline",
