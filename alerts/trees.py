@@ -55,7 +55,7 @@ from alerts.watches.windows import standing
 from core.devices import Channel, DeviceKind
 
 # Beside other conditions, what these did not see is no part of the reason.
-_EXCEPTED = EventWatch | CountWatch | ValueChangeWatch | UnchangedWatch
+_EXCEPTED = EventWatch | CountWatch | ValueChangeWatch | UnchangedWatch | SilenceWatch
 _WITH_PARTS = frozenset({DeviceKind.GATE, DeviceKind.THERMAL})
 _WORST_FIRST = list(Severity)
 # Keys that conditions were given after memories of them had been written, and what they are where they are left out.

@@ -34,6 +34,11 @@ class SilenceWatch(OwnWatch):
         self._offline_for = microseconds(condition.offline_for)
         self._heard_on = "anything" if condition.channel is None else condition.channel.value
 
+    @property
+    def compares(self) -> tuple[str, ...] | None:
+        # A message ends an *offline* whatever it says, and is looked at in full after one.
+        return None if self._nothing_for else ()
+
     def begin(self) -> Leaf:
         return Leaf()
 

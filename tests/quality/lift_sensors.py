@@ -63,7 +63,8 @@ class Sensors:
         if "no-position" not in missing:
             values["position_metres"] = round(car.position, 2)
         if "no-speed" not in missing:
-            values["speed_mps"] = round(car.speed, 2)
+            # As on the wire: below 0 on the way down.
+            values["speed_mps"] = round(-car.speed if car.direction == "down" else car.speed, 2)
         values["door_state"], valid = self._door(car, at, valid)
         if "no-door-zone" not in missing:
             values["door_zone"], valid = self._door_zone(car, at, valid)

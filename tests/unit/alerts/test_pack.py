@@ -126,6 +126,19 @@ def test_between_floors_somebody_seen_once_is_suspected_but_not_confirmed() -> N
     assert story([talk.lift(0, **RIDING), *stands], 400) == [(10 + 70, "trapped-passenger-suspected", "firing")]
 
 
+@pytest.mark.parametrize("changed", [{"door_zone": False}, {"door_state": "opening"}], ids=["between floors", "ajar"])
+def test_of_a_lift_of_which_only_one_message_is_known_nothing_is_suspected_at_once(changed: dict[str, Any]) -> None:
+    said = [Talk().lift(0, **{"direction": "stopped", "door_state": "closed", "passenger_present": True} | changed)]
+    assert story(said, 60) == []
+
+
+def test_a_lift_with_a_slow_clock_is_suspected_as_soon_as_any_other() -> None:
+    talk, slow = Talk(), 360.0
+    ride = [talk.lift(at - slow, received=at, **RIDING, floor=str(at)) for at in range(5)]
+    stands = [talk.lift(at - slow, received=at, **TRAPPED, floor="4") for at in range(5, 100, 5)]
+    assert (75, "trapped-passenger-suspected", "firing") in story([*ride, *stands], 100)
+
+
 def test_a_lift_without_mode_and_zone_can_still_tell_of_a_trapped_passenger() -> None:
     talk = Talk()
     said = [*ride(talk), talk.lift(10, direction="stopped", door_state="closed", passenger_present=True)]

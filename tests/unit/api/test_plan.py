@@ -106,6 +106,7 @@ async def test_the_plan_that_comes_with_anju_is_shown_in_full(lan: httpx.AsyncCl
     plan = (await lan.get("/api/v1/plan")).json()
     assert [route["name"] for route in plan["routes"]] == [
         "critical",
+        "suspected-entrapment",
         "daily-list",
         "can-wait",
         "offline",
