@@ -30,7 +30,7 @@ from core.wire.payloads import (
     ThermalTelemetry,
 )
 
-LIMIT_BYTES = 4_096
+LIMIT_BYTES = 5_120
 """A rule that weighs a score of signs takes most of it, all others a fraction."""
 CROWD = 64
 """The most regions that a look of a camera may name."""

@@ -130,7 +130,10 @@ ALARMS: dict[str, tuple[list[Said], list[str]]] = {
     ),
     "an alarm button a day slow": ([pressed(0, DAY)], ["car-alarm-button"]),
     "an alarm button of a clock never set": ([pressed(0, 50 * 365 * DAY)], ["car-alarm-button"]),
-    "trapped, by a lift 6 min slow": (every(5, 30, trapped, 6 * MINUTE), ["trapped-passenger"]),
+    "trapped, by a lift 6 min slow": (
+        every(5, 30, trapped, 6 * MINUTE),
+        ["trapped-passenger-suspected", "trapped-passenger"],
+    ),
     "stored readings of the time of absence": (
         [*HEARD, *AWAY, *(hot(BACK + index / 1_000, (BACK - 90) - 150 * index) for index in range(10))],
         [],
