@@ -303,8 +303,7 @@ class Engine:
         taken = asides(site, observation, verdict, now)
         for posts, message in taken:
             self._step_all(site, posts, message, now, said)
-        if verdict is Verdict.ARRIVAL:
-            site.drawn = None
+        site.drawn = None
         for posts, _ in taken:
             for post in posts:
                 self._settle(site, post)

@@ -190,6 +190,9 @@ class Post:
         if self.rule.policy.calendar is not None and lifecycle.holds(self.rule, state):
             return False  # It waits for the hours in which the rule is in force.
         leaves = state.parts[""]
+        for index, event_watch in self._asking:
+            if leaves[index].inner != event_watch.settled(latest).inner:
+                return False  # A message taken by its arrival told of signals, and ``latest`` knows nothing of it.
         for index, watch, name in self._signals:
             if not watch.is_settled(leaves[index], latest.get(name)):
                 return False
@@ -271,6 +274,8 @@ class Roster:
         rules = with_twins(rules, zone)
         compared = [watch.signal.name for rule in rules if not rule.by_part for watch in _signal_watches(rule)]
         compared += [name for rule in rules for name in rule.compares or ()]
+        asked = (watch.states for rule in rules if not rule.by_part for _, watch in rule.events)
+        compared += [state.signal.name for states in asked for state in states]
         if compared and rules[0].rule.kind is DeviceKind.ELEVATOR:
             compared += _WHERE
         self.signals = tuple(dict.fromkeys(compared))

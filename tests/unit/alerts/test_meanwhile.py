@@ -10,6 +10,7 @@ from alerts.rules import Rule, RuleError
 from alerts.trees import CompiledRule
 from core.observations import Observation
 from core.wire.payloads import ElevatorEventType as Lift
+from core.wire.payloads import PresenceStatus
 from tests.unit.alerts.talk import Talk, rule, run, run_restarting, told
 
 Said = list[tuple[float, str]]
@@ -130,3 +131,33 @@ def test_what_stands_is_kept_by_a_rule_that_newly_asks() -> None:
 def test_mistakes(condition: str, expected: str) -> None:
     with pytest.raises(RuleError, match=expected):
         rule("elevator", condition)
+
+
+def test_a_mode_taken_by_its_arrival_is_remembered() -> None:
+    """The newest values know nothing of what a wrong clock has stamped: only the rule's own memory does."""
+    talk = Talk()
+    said = [talk.lift(0, service_mode="normal")]
+    said += [talk.lift(at - 7_200, received=at, late=True, service_mode="inspection") for at in (10, 20, 30)]
+    said.append(talk.lift_event(40 - 7_200, Lift.ALARM_PRESSED, received=40, late=True))
+    assert both(rule("elevator", INSIDE, "by_arrival: true"), said) == [(40, "firing")]
+    assert both(rule("elevator", OUTSIDE, "by_arrival: true"), said) == []
+
+
+@pytest.mark.parametrize(("condition", "expected"), [(INSIDE, [(30, "firing")]), (OUTSIDE, [])])
+def test_beside_silence_the_mode_is_known_as_well(condition: str, expected: Said) -> None:
+    heard = "{kind: none_of, of: [{kind: missing, nothing_for: 10m}]}"
+    assert both(rule("elevator", f"{{kind: all_of, of: [{condition}, {heard}]}}"), lift("i0 i10 i20 p30")) == expected
+
+
+def test_a_state_that_stands_ends_a_late_event_with_the_next_message() -> None:
+    talk = Talk()
+    said = [
+        talk.lift(0, service_mode="normal"),
+        talk.presence(10, PresenceStatus.OFFLINE),
+        talk.presence(1_000, PresenceStatus.ONLINE),
+        talk.lift(1_001, service_mode="inspection"),
+        talk.lift_event(500, Lift.FAULT_RAISED, "2", received=1_002, late=True),
+        talk.lift(1_010, service_mode="inspection"),
+    ]
+    fault = rule("elevator", FAULT, "late: accept\nmax_late: 1h\nby_arrival: false")
+    assert both(fault, said) == [(1_002, "firing"), (1_010, "resolved")]
