@@ -77,4 +77,5 @@ def remembered(state: RuleState, event: Body) -> Leaves | None:
 
 
 def _heat(reading: Reading) -> float:
-    return reading.maximum_celsius if isinstance(reading, Region) else 0.0
+    celsius = reading.maximum_celsius if isinstance(reading, Region) else None
+    return 0.0 if celsius is None else celsius

@@ -237,7 +237,7 @@ class PeerWatch(OwnWatch):
         if not self.signal.of_region:
             value: float | None = self._read(body)
             return value
-        if not isinstance(body, ThermalTelemetry):
+        if not isinstance(body, ThermalTelemetry) or body.shutter_closed:
             return None
         values = [value for region in body.regions if (value := self._read(region)) is not None]
         return (max if self._above else min)(values, default=None)

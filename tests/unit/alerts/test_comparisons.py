@@ -319,3 +319,21 @@ def test_growth_says_what_it_compares() -> None:
     firing = run([rule("elevator", GROWTH)], counters(Talk(), [220] * 5 + [280] * 2))[-1]
     assert "the median of 5 days before is 1.1" in firing.reason.en
     assert firing.reason.facts["door_cycle_count_per_trip_count"] == 1.4
+
+
+def test_a_look_at_the_shutter_of_another_camera_says_nothing() -> None:
+    talk = Talk()
+
+    def other(at: float, celsius: float, *, shutter: bool) -> Observation:
+        regions = [Region(region="a", maximum_celsius=celsius)]
+        return talk.say(at, PEER, ThermalTelemetry(at=instant(at), shutter_closed=shutter, regions=regions))
+
+    warmer = rule("thermal", "{kind: compare, signal: maximum_celsius, with: shed-2, above_by: 20}")
+    said = [
+        other(0, 50.0, shutter=False),
+        talk.camera(1, a=55.0),
+        other(2, 10.0, shutter=True),
+        talk.camera(3, a=55.0),
+        other(4, 10.0, shutter=False),
+    ]
+    assert told(run([warmer], said)) == [(4, "firing")]

@@ -67,3 +67,12 @@ def test_a_camera_that_was_set_up_anew_takes_the_places_of_quiet_regions() -> No
     shed = Shed()
     shed.look(0, {f"old-{number}": 20.0 for number in range(PARTS_AT_MOST)})
     assert shed.look(1, {"shed-a": 70.0}) == [(TransitionKind.FIRING, "shed-a")]
+
+
+def test_a_look_at_the_shutter_says_nothing_of_regions_without_a_place() -> None:
+    shed, talk = Shed(), Talk()
+    shed.look(0, _hot(0))
+    regions = [Region(region=name, maximum_celsius=30.0) for name in ("new", "newer")]
+    body = ThermalTelemetry(at=instant(1), shutter_closed=True, regions=regions)
+    assert shed.engine.observe(talk.say(1, CAMERA, body)) == []
+    assert shed.look(2, {"new": 90.0}) == [(TransitionKind.REPEATED, OTHERS)]
