@@ -1,6 +1,7 @@
 """Conditions that compare a device: with its own past, or with another of its kind."""
 
 from collections.abc import Callable
+from math import isnan, nan
 from operator import attrgetter
 from statistics import median
 from typing import Any
@@ -147,7 +148,10 @@ class PastWatch(OwnWatch):
 
 
 class GrowthWatch(PastWatch):
-    """Growth of one counter for each growth of another; ``window`` holds both where the running sample began."""
+    """Growth of one counter for each growth of another, which need not come in the same message.
+
+    ``window`` holds both where the running sample began, then the newest of both; `nan` stands for never told.
+    """
 
     def __init__(self, condition: Compare, growth: Growth, kind: DeviceKind, figure: Figure) -> None:
         super().__init__(condition, kind, figure)
@@ -167,15 +171,19 @@ class GrowthWatch(PastWatch):
     def observe(
         self, leaf: Leaf, observation: Observation, _reading: Reading, now: Microseconds, _heard: Heard
     ) -> None:
-        own, per = self._both(observation.body)
-        if own is None or per is None:
+        told = self._both(observation.body)
+        if told == (None, None):
             return
-        began = values_of(leaf.window)
-        if not began or own < began[0] or per < began[1]:
-            leaf.window = pack_values([own, per])
+        kept = values_of(leaf.window) or [nan, nan]
+        began, known = kept[:2], kept[-2:]
+        newest = [before if value is None else value for value, before in zip(told, known, strict=True)]
+        own, per = newest
+        if isnan(began[0]) or isnan(began[1]) or own < began[0] or per < began[1]:
+            began = newest
         elif per - began[1] >= self._each:
-            leaf.window = pack_values([own, per])
             self.compare(leaf, (own - began[0]) / (per - began[1]), now)
+            began = newest
+        leaf.window = pack_values([*began, *newest])
 
     def facts(self, leaf: Leaf) -> dict[str, str | float | int | bool]:
         facts = super().facts(leaf)

@@ -321,6 +321,18 @@ def test_growth_says_what_it_compares() -> None:
     assert firing.reason.facts["door_cycle_count_per_trip_count"] == 1.4
 
 
+def test_growth_of_counters_that_come_in_messages_of_their_own() -> None:
+    said, talk = [], Talk()
+    for one in counters(Talk(), [220] * 5 + [280] * 2):
+        seconds = (one.at - instant(0)).total_seconds()
+        assert isinstance(one.body, ElevatorTelemetry)
+        said.append(talk.lift(seconds, door_cycle_count=one.body.door_cycle_count))
+        said.append(talk.lift(seconds, trip_count=one.body.trip_count))
+    expected = told(run([rule("elevator", GROWTH)], counters(Talk(), [220] * 5 + [280] * 2)))
+    assert told(run([rule("elevator", GROWTH)], said)) == expected != []
+    assert told(run_restarting([rule("elevator", GROWTH)], said)) == expected
+
+
 def test_a_look_at_the_shutter_of_another_camera_says_nothing() -> None:
     talk = Talk()
 
