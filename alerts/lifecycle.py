@@ -33,8 +33,9 @@ def keep_past(rule: CompiledRule, parts: dict[str, Leaves], before: dict[str, Le
         if not known:
             continue
         for leaf in parts.setdefault(name, rule.begin()):
-            if leaf.past is not None:
-                leaf.past = known.get(leaf.past.of, leaf.past)
+            if leaf.past is not None and leaf.past.of in known:
+                # Of its own: two comparisons with the same past would count each sample twice in one of both.
+                leaf.past = msgspec.structs.replace(known[leaf.past.of])
 
 
 def keep_events(rule: CompiledRule, parts: dict[str, Leaves], before: dict[str, Leaves]) -> None:

@@ -1,9 +1,11 @@
 """Rules and facts of devices that change while the engine runs."""
 
+import msgspec
 import pytest
 
 from alerts.engine import Engine
 from alerts.inventory import DeviceFacts, Inventory
+from alerts.memory import DeviceState
 from alerts.model import Transition
 from alerts.trees import CompiledRule
 from core.devices import DeviceKey, DeviceKind
@@ -217,3 +219,18 @@ def test_a_new_key_of_conditions_makes_no_other_rule_of_one_that_leaves_it_out(
 ) -> None:
     # As before there was any `median_of`, `rhythm` or `by_hour`: a fire must not be told as over by an upgrade.
     assert CompiledRule(rule(*written)).shape == shape
+
+
+def test_each_comparison_of_a_changed_rule_keeps_the_days_before_for_itself() -> None:
+    compare = "{kind: compare, signal: motor_celsius, past: 14d, above_by: %d}"
+    levels = f"levels: [{{severity: critical, condition: {compare % 20}}}]"
+    talk, engine = Talk(), Engine([rule("elevator", compare % 10)])
+    for at in range(10):
+        engine.observe(talk.lift(at, motor_celsius=20.0))
+    engine.replace_rules([rule("elevator", compare % 12, levels)])
+    for at in range(10, 20):
+        engine.observe(talk.lift(at, motor_celsius=20.0))
+    (state,) = engine.dirty().values()
+    assert state is not None
+    leaves = msgspec.msgpack.decode(state, type=DeviceState).rules["r"].parts[""]
+    assert [leaf.past and leaf.past.seen for leaf in leaves] == [20, 20]
