@@ -61,6 +61,8 @@ class LateRule(CompiledRule):
         super().__init__(_plain(rule.rule, self._urgent, ends=not series), rule.facts)
         self.key = self.late_key
         self.shape += f"/{len(late)}/{len(series)}"
+        if series and rule.shares:
+            self.shape += f"={len(rule.watches)}"  # The memory of the series is that of the rule's watches.
         self.repeats = list(enumerate(self.late_watches))
         self.is_late = True
         # What is late says nothing of how things are now, which is what ends the alert.
@@ -88,7 +90,9 @@ class LateRule(CompiledRule):
         self.condition = _any_of(range(len(self.late_watches)), "truth")
         self.levels = [(self._urgent, _any_of(range(len(self.late_watches)), "raw"))]
         if rule.clears_when is not None:
-            self.clears_when = Compiler(rule.kind, figure, self.watches).tree(rule.clears_when)
+            compiler = Compiler(rule.kind, figure, self.watches)
+            self.clears_when = compiler.tree(rule.clears_when)
+            self.shares = compiler.shares
 
 
 def _plain(rule: Rule, urgent: Severity, *, ends: bool) -> Rule:

@@ -120,7 +120,7 @@ class CompiledRule:
         self.facts = facts
         self.watches: list[Watch] = []
         self.applies = True
-        self._shares = False
+        self.shares = False
         figure = figures(facts.numbers)
         self.condition = _NEVER
         self.at_once: Tree | None = None
@@ -137,7 +137,7 @@ class CompiledRule:
         self.peers = frozenset[str]().union(*(watch.peers for watch in self.watches))
         self.policy = Policy(rule)
         self.shape = _shape(rule) if self.applies else ""
-        if self._shares:
+        if self.shares:
             self.shape += f"={len(self.watches)}"  # Other memories than those of a row in which it stood twice.
         self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
         self.flipping = [
@@ -176,7 +176,7 @@ class CompiledRule:
         self.at_once = None if rule.at_once is None else compiler.tree(rule.at_once)
         self.clears_when = None if rule.clears_when is None else compiler.tree(rule.clears_when)
         self.levels = [(each.severity, compiler.tree(each.condition)) for each in rule.levels]
-        self._shares = compiler.shares
+        self.shares = compiler.shares
         self.levels.sort(key=lambda level: _WORST_FIRST.index(level[0]))
 
     def _stands(self) -> bool:

@@ -5,9 +5,10 @@ import pytest
 
 from alerts.engine import Engine
 from alerts.inventory import DeviceFacts, Inventory
+from alerts.late import ZONE, with_twins
 from alerts.memory import DeviceState
 from alerts.model import Transition
-from alerts.trees import CompiledRule
+from alerts.trees import LATE_SUFFIX, CompiledRule
 from core.devices import DeviceKey, DeviceKind
 from core.wire.payloads import ElevatorEventType as Event
 from core.wire.payloads import ElevatorTelemetry
@@ -234,3 +235,23 @@ def test_each_comparison_of_a_changed_rule_keeps_the_days_before_for_itself() ->
     assert state is not None
     leaves = msgspec.msgpack.decode(state, type=DeviceState).rules["r"].parts[""]
     assert [leaf.past and leaf.past.seen for leaf in leaves] == [20, 20]
+
+
+DOOR_IN_SERVICE = f"{{kind: all_of, of: [{DOOR}, {{kind: state, signal: service_mode, equals: normal}}]}}"
+DOOR_WITH_POWER = f"{{kind: all_of, of: [{DOOR}, {{kind: state, signal: main_power, equals: true}}]}}"
+
+
+@pytest.mark.parametrize(
+    ("ends", "shares"),
+    [
+        pytest.param(DOOR_IN_SERVICE, False, id="each once"),
+        pytest.param(f"{{kind: any_of, of: [{DOOR_IN_SERVICE}, {DOOR_WITH_POWER}]}}", True, id="the door twice"),
+    ],
+)
+def test_a_twin_in_whose_row_one_stands_for_two_has_a_memory_of_its_own_kind(ends: str, shares: bool) -> None:
+    """Its row is shorter than the one of a version that did not share: what that wrote is no memory of this one."""
+    fault = "{kind: event, types: [fault_raised], clears_on: [fault_cleared]}"
+    told_late = rule("elevator", fault, f"late: tell\nmax_late: 24h\nclears_when: {ends}")
+    _, twin = with_twins([CompiledRule(told_late)], ZONE)
+    assert twin.key == told_late.id + LATE_SUFFIX
+    assert (f"={len(twin.watches)}" in twin.shape) is shares
