@@ -268,10 +268,14 @@ def _chattering(rule: CompiledRule, zh: str, en: str, facts: dict[str, str | flo
 
 def _said(rule: CompiledRule, leaves: Leaves, indexes: list[int]) -> tuple[str, str]:
     # What holds only because it was never sent says nothing beside anything else.
-    known = [index for index in indexes if not (rule.watches[index].begin().truth and leaves[index].value is None)]
+    known = [index for index in indexes if not rule.watches[index].begin().truth or _is_seen(leaves[index])]
     # A state of now and the same one that has lasted read alike.
     said = dict.fromkeys(rule.watches[index].tell(leaves[index]) for index in known or indexes)
     return "，".join(zh for zh, _ in said), ", ".join(en for _, en in said)
+
+
+def _is_seen(leaf: Leaf) -> bool:
+    return leaf.value is not None or any(map(_is_seen, leaf.inner))
 
 
 def _place(rule: CompiledRule, part: str, device: Device) -> tuple[str, str]:

@@ -162,3 +162,15 @@ ARRIVED = (
 )
 def test_a_change_is_what_begins_or_ends_it(said: Sequence[tuple[float, dict[str, Any]]], expected: Said) -> None:
     assert both(rule("elevator", ARRIVED), lift(said), until=200) == expected
+
+
+def test_what_was_seen_is_told_though_it_would_hold_if_nothing_were() -> None:
+    not_normal = "{kind: since, after: {kind: state, signal: service_mode, not_in: [normal]}, until: %s}"
+    seen = not_normal % "{kind: event, types: [alarm_reset]}"
+    said = lift([(0, {"service_mode": "inspection", "door_state": "open"})])
+    (_, firing) = run([rule("elevator", f"{{kind: all_of, of: [{seen}, {OPEN}]}}")], said)
+    assert firing.reason.en.startswith("since “end of the car alarm set at the lift”: service mode not normal")
+    (_, firing) = run(
+        [rule("elevator", f"{{kind: all_of, of: [{seen}, {OPEN}]}}")], lift([(0, {"door_state": "open"})])
+    )
+    assert firing.reason.en == "the car door is open"
