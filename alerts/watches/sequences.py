@@ -4,7 +4,7 @@ from alerts.memory import Heard, Leaf, Microseconds
 from alerts.rules.conditions import Sequence, Since, Together
 from alerts.watches.events import event_of
 from alerts.watches.limits import Figure
-from alerts.watches.moments import MomentWatch, moment_watch
+from alerts.watches.moments import ChangeMoment, MomentWatch, SignalMoment, moment_watch
 from alerts.watches.watch import OwnWatch, Reading, Sentence
 from alerts.watches.windows import instants_of, pack_instants, pack_standing, standing
 from alerts.words import span_names
@@ -177,6 +177,9 @@ class SinceWatch(OwnWatch):
 
     @property
     def compares(self) -> tuple[str, ...] | None:
+        after, until = self._moments
+        if isinstance(after, SignalMoment) and isinstance(until, ChangeMoment):
+            return None  # The change is over with its message; the next one begins it anew, though it repeats that.
         return _compared(self._moments)
 
     def begin(self) -> Leaf:

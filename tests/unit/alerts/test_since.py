@@ -164,6 +164,14 @@ def test_a_change_is_what_begins_or_ends_it(said: Sequence[tuple[float, dict[str
     assert both(rule("elevator", ARRIVED), lift(said), until=200) == expected
 
 
+def test_a_change_ends_it_at_its_instant_only() -> None:
+    """The message after the change begins it anew, though it says the same: somebody is still in the car."""
+    until = "{kind: change, signal: floor, by: any}"
+    said = [(at, {"passenger_present": True, "floor": floor}) for at, floor in ((0, "1"), (2, "2"), (4, "2"), (6, "2"))]
+    seen = rule("elevator", f"{{kind: since, after: {INSIDE}, until: {until}}}")
+    assert both(seen, lift(said)) == [(0, "firing"), (2, "resolved"), (4, "firing")]
+
+
 def test_what_was_seen_is_told_though_it_would_hold_if_nothing_were() -> None:
     not_normal = "{kind: since, after: {kind: state, signal: service_mode, not_in: [normal]}, until: %s}"
     seen = not_normal % "{kind: event, types: [alarm_reset]}"
