@@ -272,7 +272,7 @@ def take_values(leaf: Leaf, names: list[str], source: Reading) -> bool:
     ``leaf.value`` are the newest of all of them, written in a row.
     """
     # An event says some of them at most.
-    values = ["" if (value := getattr(source, name, None)) is None else str(value) for name in names]
+    values = [_written(getattr(source, name, None)) for name in names]
     row = _BETWEEN.join(values)
     if leaf.value == row:
         return False
@@ -282,6 +282,12 @@ def take_values(leaf: Leaf, names: list[str], source: Reading) -> bool:
     before = leaf.value.split(_BETWEEN)
     leaf.value = _BETWEEN.join(value or known for known, value in zip(before, values, strict=True))
     return any(known and value and known != value for known, value in zip(before, values, strict=True))
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, float):
+        value += 0.0  # So that -0.0 is no other value than 0.0.
+    return "" if value is None else str(value)
 
 
 def turn(leaf: Leaf, now: Microseconds, confirm: Microseconds, *, raw: bool) -> None:

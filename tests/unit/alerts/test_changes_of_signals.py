@@ -115,3 +115,10 @@ def test_the_reason_of_any_change_says_within_what_time() -> None:
     _, firing, _ = run([rule("elevator", ANY)], [talk.lift(0, floor="3"), talk.lift(2, floor="4")], 60)
     assert "楼层 30 秒内有变化" in firing.reason.zh
     assert "floor changed within 30 s" in firing.reason.en
+
+
+def test_a_zero_below_zero_is_no_other_value() -> None:
+    talk, condition = Talk(), "{kind: change, signal: speed_mps, or: [floor], by: any, within: 30s}"
+    said = [talk.lift(0, floor="1", speed_mps=0.0), talk.lift(2, floor="1", speed_mps=-0.0)]
+    assert told(run([rule("elevator", condition)], said, 60)) == []
+    assert told(run_restarting([rule("elevator", condition)], said, 60)) == []
