@@ -108,12 +108,12 @@ class RateWatch(OwnWatch):
             return
         at = min(to_microseconds(observation.at), now)
         samples = samples_since(leaf.window, at - self._window)
-        if not samples:
-            leaf.raw, leaf.flips_at = leaf.truth, 0  # What was to be confirmed did not last: it was not seen to.
         step = at - newest(samples)[0] if samples else self._window
         if step < -self._step:
             samples = b""  # The device's clock was set back: what it stamped before says nothing of the time since.
             step = self._window
+        if not samples:
+            leaf.raw, leaf.flips_at = leaf.truth, 0  # What was to be confirmed did not last: it was not seen to.
         if samples:
             since, then = sample_at(samples)
             # Half a window is the least that can be trusted: over less, the sensor's noise looks like a rise.

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from alerts.memory import Heard
 from alerts.model import TransitionKind
 from alerts.trees import CompiledRule
+from core.clock import to_microseconds
 from core.wire.payloads import ElevatorEventType as Lift
 from core.wire.payloads import GateEventType as Gate
 from core.wire.payloads import PresenceStatus
-from tests.unit.alerts.talk import GATE, Talk, rule, run, told
+from tests.unit.alerts.talk import GATE, Talk, instant, rule, run, told
 
 Said = list[tuple[float, str]]
+HEARD = Heard(0, 0, 0, 0)
 SPEED = "{kind: threshold, signal: speed_mps, above: 2, clear: 1}"
 DOOR = "{kind: state, signal: door_state, equals: open}"
 
@@ -320,6 +323,19 @@ GROWTH = "{kind: rate, signal: maximum_celsius, above: 10, clear: 4, window: 12s
 def test_a_rate_that_is_confirmed(values: Sequence[tuple[float, float]], expected: Said) -> None:
     talk = Talk()
     assert told(run([rule("thermal", GROWTH)], [talk.camera(at, a=value) for at, value in values])) == expected
+
+
+def test_a_clock_that_is_set_back_confirms_no_rate() -> None:
+    """What was rising before is not seen to go on until the rate is known anew: the time in between does not count."""
+    talk, compiled = Talk(), CompiledRule(rule("thermal", GROWTH))
+    (watch,), (leaf,) = compiled.watches, compiled.begin()
+    true_at = []
+    for at in range(0, 80, 2):
+        said = talk.camera(at - 3_600 if at >= 20 else at, a=20.0 + at)
+        watch.observe(leaf, said, said.body.regions[0], to_microseconds(instant(at)), HEARD)  # type: ignore[union-attr]
+        true_at += [at] if leaf.truth else []
+    # Known anew from half a window (6 s) after the clock was set, and 28 s more.
+    assert true_at[0] == 20 + 6 + 28
 
 
 def test_a_look_at_the_closed_shutter_has_no_temperature() -> None:
