@@ -80,7 +80,7 @@ def test_a_trapped_passenger_is_suspected_then_confirmed_and_freed_only_at_level
         talk.lift(197, **AT_LEVEL, door_state="open"),
         talk.lift(210, **AT_LEVEL, door_state="closed"),
     ]
-    # It stands between floors from 10 s on.
+    # It stands from 10 s on; between floors it is from the beginning.
     assert story(said, 400) == [
         (10 + 70, "trapped-passenger-suspected", "firing"),
         (120, "trapped-passenger", "firing"),
@@ -131,7 +131,8 @@ def test_between_floors_somebody_seen_once_is_suspected_but_not_confirmed() -> N
 
 @pytest.mark.parametrize("changed", [{"door_zone": False}, {"door_state": "opening"}], ids=["between floors", "ajar"])
 def test_of_a_lift_of_which_only_one_message_is_known_nothing_is_suspected_at_once(changed: dict[str, Any]) -> None:
-    said = [Talk().lift(0, **{"direction": "stopped", "door_state": "closed", "passenger_present": True} | changed)]
+    inside: dict[str, Any] = {"direction": "stopped", "door_state": "closed", "passenger_present": True}
+    said = [Talk().lift(0, **inside | changed)]
     assert story(said, 60) == []
 
 
