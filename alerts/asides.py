@@ -48,9 +48,9 @@ def asides(site: Site, observation: Observation, verdict: Verdict, now: Microsec
         clocks.keep_before(site.device.state, [post.id for post in counted if not post.takes_late(observation, age)])
     silences = [post for post in site.roster.silences if post.silence and post.id in states]
     arrived = msgspec.structs.replace(observation, at=observation.received_at, late=False) if arrival else observation
-    as_late = msgspec.structs.replace(observation, late=True)
+    as_late = msgspec.structs.replace(observation, late=True, reordered=reordered and age <= REORDERED)
     told = {post.rule.id for post in (*counted, *in_order)}
-    # Only because the clock is known to be wrong: an event counts, what a message says of signals is not taken for new.
+    # Only because the clock is known to be wrong: an event counts, and the signals that it is asked after.
     events_only = [post for post in counted if not (post.rule.counts_by_arrival or post.absence)]
     twins = [post for post in posts if post.late is not None and _is_told(site, post, observation, age)]
     return [

@@ -163,10 +163,17 @@ class CompiledRule:
             for channel in Channel
         }
         self.by_late_channel = self.by_channel
-        """Which watches look at a message that is late; the end of an event tells nothing of signals then."""
+        """Which watches look at a message that is late, or whose instant is not believed.
+
+        The end of an event tells nothing of signals then, and signals only what an event is asked.
+        """
         if self.policy.tells_late is not None:
-            ends = [index for index, _ in self.events]
-            self.by_late_channel = {channel: ends if channel is Channel.EVENT else [] for channel in Channel}
+            asking = [index for index, watch in self.events if watch.states]
+            self.by_late_channel = {
+                Channel.EVENT: [index for index, _ in self.events],
+                Channel.TELEMETRY: asking,
+                Channel.PRESENCE: [],
+            }
         self.compares = _compares(rule.kind, self.watches)
         self.samples = _samples(rule.kind, self.watches)
 

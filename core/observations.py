@@ -85,4 +85,7 @@ class Observation(Struct, frozen=True):
     extra: dict[str, object] | None = None
     wall_ahead: int = 0
     reordered: bool = False
-    """What it says of signals may be older than what is known of them: an event behind a younger one of its device."""
+    """What it says of signals may be older than what is known of them: an event behind a younger one of its device.
+
+    So it is with what a clock that is known to be wrong has stamped, for rules that do not take it as said now.
+    """

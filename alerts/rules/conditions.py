@@ -109,8 +109,8 @@ class EventSeen(_Condition, frozen=True, tag="event"):
     when none came for that long is told as happening again, and asks for a new acknowledgement.
 
     With ``while`` only those count that come while that state holds, whatever becomes of it later. Once ``until``
-    holds, all of them are over, and none counts while it does. A late event is not asked for its ``while``: how things
-    were at its instant is not known.
+    holds, all of them are over, and none counts while it does. A late event is not asked for either: how things were at
+    its instant is not known. One that comes seconds out of order is asked after what is known by then.
     """
 
     types: Annotated[list[EventName], Meta(min_length=1)]

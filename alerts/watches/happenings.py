@@ -61,9 +61,10 @@ class EventWatch(OwnWatch):
         return all(inner.truth is state.begin().truth for state, inner in zip(self.states, leaf.inner, strict=True))
 
     def observe(self, leaf: Leaf, observation: Observation, reading: Reading, now: Microseconds, heard: Heard) -> None:
-        # What is late or in the wrong order says nothing of how things are now, nor is it known how they were then.
-        asks = bool(self.states) and not (observation.late or observation.reordered)
-        if asks:
+        # How things were at the instant of what is late is not known; a few seconds ago they were as they are now.
+        asks = bool(self.states) and (observation.reordered or not observation.late)
+        # An event in the wrong order says nothing of how things are now; telemetry of a wrong clock does.
+        if asks and not (observation.reordered and observation.channel is Channel.EVENT):
             self._look(leaf, observation, reading, now, heard)
         event = event_of(observation.body)
         if event is None:

@@ -108,7 +108,6 @@ class PlainEngine:
         """Take a message that is late or was overtaken: silence hears it, some count it as said now, some as late."""
         own, counts = device.state, verdict is Verdict.ARRIVAL
         now_said = msgspec.structs.replace(observation, at=observation.received_at, late=False)
-        as_late = msgspec.structs.replace(observation, late=True)
         listening = [rule for rule in states if rule.by_channel[observation.channel]]
         plain = [rule for rule in listening if not isinstance(rule, LateRule)]
         known = own.track is not None and own.track.wrong != 0
@@ -116,6 +115,7 @@ class PlainEngine:
         counted = [rule for rule in counted if not _is_known(rule, observation, own, states)]
         age = own.clock - to_microseconds(observation.at)
         reordered = counts and not observation.late and observation.channel is Channel.EVENT
+        as_late = msgspec.structs.replace(observation, late=True, reordered=reordered and age <= REORDERED)
         twins = {rule.id: rule for rule in listening if isinstance(rule, LateRule)}
         live = [rule for rule in plain if reordered and rule not in counted and rule.policy.tells_late is not None]
         live = [
@@ -135,9 +135,11 @@ class PlainEngine:
         for rule in [rule for rule in states if rule.only_silence]:
             self._step(rule, device, states, now_said if counts else observation, said)
         for rule in counted:
-            self._step(rule, device, states, now_said, said)
+            events_only = not (rule.counts_by_arrival or _waits(rule))
+            message = msgspec.structs.replace(now_said, reordered=events_only)
+            self._step(rule, device, states, message, said)
         for rule in live:
-            self._step(rule, device, states, observation, said)
+            self._step(rule, device, states, msgspec.structs.replace(observation, reordered=True), said)
         for rule in late:
             self._step(rule, device, states, as_late, said)
         told = {rule.id for rule in (*counted, *live)}
@@ -197,7 +199,11 @@ class PlainEngine:
 
 def _counts(rule: CompiledRule) -> bool:
     """Tell whether ``rule`` takes what a clock known to be wrong has stamped as said now."""
-    return (rule.only_absence and bool(rule.absences)) or rule.policy.tells_late is not None
+    return _waits(rule) or rule.policy.tells_late is not None
+
+
+def _waits(rule: CompiledRule) -> bool:
+    return rule.only_absence and bool(rule.absences)
 
 
 def _is_known(
@@ -222,4 +228,4 @@ def _takes_late(rule: CompiledRule, observation: Observation, age: int) -> bool:
         ends = event is not None and any(event.type in watch.clears_on for _, watch in rule.events)
         return ends and age <= rule.policy.tells_late
     limit = rule.policy.max_late
-    return (rule.only_absence and bool(rule.absences)) or (limit is not None and age <= limit)
+    return _waits(rule) or (limit is not None and age <= limit)

@@ -161,3 +161,34 @@ def test_a_state_that_stands_ends_a_late_event_with_the_next_message() -> None:
     ]
     fault = rule("elevator", FAULT, "late: accept\nmax_late: 1h\nby_arrival: false")
     assert both(fault, said) == [(1_002, "firing"), (1_010, "resolved")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "then", "expected"),
+    [
+        pytest.param("normal", "normal", [(601, "firing")], id="in service"),
+        pytest.param("inspection", "inspection", [], id="a press of the visit"),
+        pytest.param("normal", "stopped", [(601, "firing"), (610, "resolved")], id="what ends it"),
+    ],
+)
+@pytest.mark.parametrize("behind", [0, 7_200], ids=["right", "2 h behind"])
+def test_a_clock_that_is_steadily_wrong_changes_nothing(mode: str, then: str, expected: Said, behind: int) -> None:
+    talk, late = Talk(), behind > 0
+    pressed = PRESSED.replace("while", f"until: {MODE}equals: stopped}}, while")
+    button = rule("elevator", f"{pressed}{MODE}not_in: [inspection]}}}}", "late: tell\nmax_late: 24h")
+    said = [talk.lift(at - behind, received=at, late=late, service_mode=mode) for at in range(0, 600, 10)]
+    said.append(talk.lift_event(601 - behind, Lift.ALARM_PRESSED, received=601, late=late))
+    said += [talk.lift(at - behind, received=at, late=late, service_mode=then) for at in range(610, 700, 10)]
+    assert both(button, said) == expected
+
+
+@pytest.mark.parametrize("extra", ["", "late: tell\nmax_late: 24h"], ids=["plain", "late: tell"])
+def test_an_event_seconds_out_of_order_is_asked_after_what_is_known(extra: str) -> None:
+    talk = Talk()
+    said = [
+        talk.lift(0, service_mode="inspection"),
+        talk.lift_event(10, Lift.ALARM_TESTED),
+        talk.lift_event(9, Lift.ALARM_PRESSED, received=10.5),
+    ]
+    assert both(rule("elevator", OUTSIDE, extra), said) == []
+    assert both(rule("elevator", INSIDE, extra), said) == [(10.5, "firing")]

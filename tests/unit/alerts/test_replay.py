@@ -43,6 +43,11 @@ from tests.unit.alerts.talk import Talk, instant, rule
 RULES = builtin_rules()
 _HOT = "{kind: threshold, signal: maximum_celsius, above: 40, clear: 30"
 _FAULT = "{kind: event, types: [fault_raised], clears_on: [fault_cleared]}"
+_ASKED = (
+    "{kind: event, types: [fault_raised], clears_on: [fault_cleared], "
+    "while: {kind: state, signal: service_mode, not_in: [inspection]}, "
+    "until: {kind: state, signal: door_state, equals: open}}"
+)
 _DOOR = "{kind: state, signal: door_state, equals: open}"
 SORTS = [
     rule(kind, condition, extra, rule_id=f"sort-{number}")
@@ -70,6 +75,8 @@ SORTS = [
             ("gate", "{kind: event, types: [forced_open], clears_on: [door_closed]}", "late: tell\nmax_late: 10m"),
             ("thermal", f"{_HOT}}}", "late: tell\nmax_late: 1d\nlate_readings: true\nfor: 3s"),
             ("gate", "{kind: event, types: [held_open, forced_open], clears_on: [door_closed]}", ""),
+            ("elevator", _ASKED, ""),
+            ("elevator", _ASKED, "late: tell\nmax_late: 10m"),
         ]
     )
 ]
