@@ -219,13 +219,13 @@ class Engine:
         asked = roster.concerned(before, drawn) if moved else roster.undrawn
         latest = site.device.state.latest
         posts = [
-            (post, learning if post.id in states else None)
-            for post, learning in asked
+            (post, affected if post.id in states else None)
+            for post, affected in asked
             if (post.id in states or not (post.dormant or post.stays_at_rest(latest, drawn, body)))
             and post.samples(body)
         ]
-        for post, learning in posts:
-            step = lifecycle.step(post.rule, site.awake(post), observation, now, site.device, learning)
+        for post, affected in posts:
+            step = lifecycle.step(post.rule, site.awake(post), observation, now, site.device, affected)
             self._note(site, post, *step, said)
         if moved:
             site.learn_telemetry(drawn)

@@ -83,18 +83,18 @@ def step(
     observation: Observation | None,
     now: Microseconds,
     device: Device,
-    learning: Sequence[int] | None = None,
+    affected: Sequence[int] | None = None,
 ) -> tuple[RuleState, Transition | None]:
     """Take ``observation`` (``None``: time alone) at ``now``, and return the next state and what it means for people.
 
     ``state`` is used up: the returned one takes its place. What was due before ``now`` must have been stepped through
     at its own instant (`due` says which). A transition to *firing* stands for *pending* since ``pending_since`` too.
-    ``learning`` are the only watches that the message tells anything new, where that is known.
+    ``affected`` are the only watches that the message can affect, where that is known.
     """
     if observation is None:
         _expire(rule, state, now, device)
     else:
-        _observe(rule, state, observation, now, device, learning)
+        _observe(rule, state, observation, now, device, affected)
     steps.forget_rises(state, now - rule.policy.chatter_within)
     again = _take_repeat(rule, state) if rule.repeats and observation is not None else None
     said = _judge(rule, state, now, device, by_message=observation is not None)
@@ -174,14 +174,14 @@ def _observe(
     observation: Observation,
     now: Microseconds,
     device: Device,
-    learning: Sequence[int] | None,
+    affected: Sequence[int] | None,
 ) -> None:
     heard, watches = device.state.heard, rule.watches
     old = observation.late or observation.reordered
     interested = (rule.by_late_channel if old else rule.by_channel)[observation.channel]
     if not rule.by_part:
         whole = state.parts[""]
-        for index in interested if learning is None else learning:
+        for index in interested if affected is None else affected:
             watches[index].observe(whole[index], observation, observation.body, now, heard)
         return
     parts = Parts(rule, state)

@@ -54,16 +54,17 @@ class Leaf(Struct, array_like=True, gc=False):
     opened: bytes = b""
     """Events that hold the condition, by identity, with the instant at which each ends by itself."""
     changed_at: Microseconds = 0
-    """The device's own instant of the newest event taken, or ours of the last *offline*; of a signal that stands still,
-    since when (ours)."""
+    """Of an event, the device's own instant of the newest one taken; of *offline*, ours of the last one; of a signal
+    that stands still, since when (ours); of a moment, when (ours) it last held; of a comparison, when (ours) that
+    side's value came; of a stay, the device's own instant of its beginning."""
     window: bytes = b""
     """What it gathers, oldest first: samples of a rate or a change by the device's own time, of a ratio by ours; of a
     median, the newest values; of a count, when (ours) the events came; of a sequence, when what has gone so far began;
     of a stay, when it was last looked at; of a signal that stands still, how often the other has changed; of a rhythm,
-    since when it is learned."""
+    since when it is learned; of growth, both counters where the running sample began, and the newest of both."""
     inner: tuple["Leaf", ...] = ()
     """The memories of what belongs to this condition: its steps, both sides of a comparison, the second of a ratio or
-    of a limit, what is asked of a median."""
+    of a limit, what is asked of a median, the states that an event is asked after."""
     past: Past | None = None
 
 

@@ -108,8 +108,8 @@ class Post:
         # A part that nothing is known of yet can hold by that alone, by silence since, or beside a peer: kept then.
         self._prunes = rule.by_part and not (rule.silences or rule.peers or rule.stands)
 
-    def learning(self, changed: Set[int]) -> list[int] | None:
-        """Return which watches can learn from telemetry in which only the values at the places ``changed`` are new.
+    def affected(self, changed: Set[int]) -> list[int] | None:
+        """Return the watches that telemetry can affect in which only the values at the places ``changed`` are new.
 
         It goes for what is remembered already; ``None``: all of them.
         """
@@ -284,7 +284,7 @@ class Roster:
         self.in_order = sorted(self.posts.values(), key=lambda post: post.id)
         self.telemetry = self._on(Channel.TELEMETRY)
         self._all: list[tuple[Post, list[int] | None]] = [(post, None) for post in self.telemetry]
-        self.undrawn = [(post, post.learning(set())) for post in self.telemetry if post.looks_at is None]
+        self.undrawn = [(post, post.affected(set())) for post in self.telemetry if post.looks_at is None]
         self.event = self._on(Channel.EVENT)
         self.presence = self._on(Channel.PRESENCE)
         self.silences = [post for post in self.posts.values() if post.rule.silences]
@@ -298,7 +298,7 @@ class Roster:
     def concerned(self, before: Drawn | None, drawn: Drawn) -> list[tuple[Post, list[int] | None]]:
         """Return the posts whose mind telemetry with the values ``drawn`` after ``before`` can change, by these alone.
 
-        Beside each stands which of its watches, once it remembers anything, can learn from that; ``None``: all.
+        Beside each stand those of its watches that it can affect, once the rule remembers anything; ``None``: all.
 
         Messages of lifts change the same few signals again and again, so the answer to each change is kept.
         """
@@ -311,7 +311,7 @@ class Roster:
                 self._concerned.clear()
             places = {place for place, differs in enumerate(changed) if differs}
             found = [
-                (post, post.learning(places))
+                (post, post.affected(places))
                 for post in self.telemetry
                 if post.dormant or post.looks_at is None or not post.looks_at.isdisjoint(places)
             ]

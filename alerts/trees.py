@@ -90,7 +90,7 @@ def rule_of(key: str) -> str:
 class Tree:
     """One condition of a rule: whether it holds, because of what, and which watches it hangs on at all.
 
-    ``excepts`` marks one of what did not happen: beside others it is no part of the reason.
+    ``excepts`` marks one that says only that events did not happen: beside other conditions the reason leaves it out.
     """
 
     def __init__(self, truth: Truth, because: Because, indexes: list[int], *, excepts: bool = False) -> None:
