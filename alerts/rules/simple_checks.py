@@ -220,6 +220,12 @@ def any_change_problems(kind: DeviceKind, condition: Change) -> Iterator[Problem
     for index, name in enumerate(condition.others):
         if name not in known:
             yield ("or", index), unknown("signal", name, known, kind)
+        elif condition.signal in known and known[name].of_region is not known[condition.signal].of_region:
+            of, other = ("a region", "the camera") if known[name].of_region else ("the camera", "a region")
+            yield (
+                ("or", index),
+                f"signal {name!r} is one of {of}, {condition.signal!r} one of {other}: expected one kind",
+            )
     for name in ("clear", "median_of"):
         if getattr(condition, name) is not None:
             yield (name,), f"`{name}` is for `rises_by` and `falls_by`: expected none with `by: any`"

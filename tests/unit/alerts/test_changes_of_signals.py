@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.memory import Heard
+from alerts.rules import RuleError
 from alerts.trees import CompiledRule
 from alerts.watches.windows import SAMPLE
 from tests.unit.alerts.talk import Talk, rule, run, run_restarting, told
@@ -122,3 +123,25 @@ def test_a_zero_below_zero_is_no_other_value() -> None:
     said = [talk.lift(0, floor="1", speed_mps=0.0), talk.lift(2, floor="1", speed_mps=-0.0)]
     assert told(run([rule("elevator", condition)], said, 60)) == []
     assert told(run_restarting([rule("elevator", condition)], said, 60)) == []
+
+
+@pytest.mark.parametrize(
+    ("signal", "other", "expected"),
+    [
+        (
+            "maximum_celsius",
+            "shutter_closed",
+            "'shutter_closed' is one of the camera, 'maximum_celsius' one of a region",
+        ),
+        (
+            "shutter_closed",
+            "maximum_celsius",
+            "'maximum_celsius' is one of a region, 'shutter_closed' one of the camera",
+        ),
+    ],
+)
+def test_signals_of_regions_and_of_the_camera_are_not_looked_at_together(
+    signal: str, other: str, expected: str
+) -> None:
+    with pytest.raises(RuleError, match=expected):
+        rule("thermal", f"{{kind: change, signal: {signal}, or: [{other}], by: any, within: 30s}}")
