@@ -19,6 +19,8 @@ ALARM_RESET = "car-alarm-ended"
 CALLING = frozenset({CAR_BUTTON, TRAPPED})
 """Rules whose alerts raise calls."""
 RULES = CALLING | {ALARM_RESET}
+SEEN_WITH = RULES | {"trapped-passenger-suspected"}
+"""Rules whose alerts of the lift are of the incident of its call: whoever answers has seen the suspicion as well."""
 RAISING = ("firing", "repeated")
 _ASKING = {CAR_BUTTON: Source.CAR_BUTTON, TRAPPED: Source.ALERT, ALARM_RESET: None}
 

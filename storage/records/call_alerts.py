@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.model import TransitionKind
 from emergency.model import OwnAlert
-from emergency.watch import CALLING, RAISING, RULES, Settling
+from emergency.watch import CALLING, RAISING, SEEN_WITH, Settling
 from storage.records import timeline
 from storage.records.alert_rows import write_alerts
 from storage.records.call_pages import device_of, own_alert_id, own_alert_ids, own_steps
@@ -83,14 +83,14 @@ def _wanting(settling: Settling, followed: int) -> Select[Any]:
 
 
 def _of_lift(lift: str, seen: int) -> list[ColumnElement[bool]]:
-    """What raises calls there, and what ends a car's alarm, unless something came after step ``seen``."""
+    """What raises calls there, what ends a car's alarm and a suspicion, unless something came after step ``seen``."""
     place = lift.split("/")
     if len(place) != len(_PLACE):
         return []
     step = transitions.c
     news = exists().where(step.alert_id == alerts.c.id, step.sequence > seen, step.kind.in_(RAISING))
     there = [alerts.c[name] == part for name, part in zip(_PLACE, place, strict=True)]
-    return [and_(*there, alerts.c.rule.in_(sorted(RULES)), ~news)]
+    return [and_(*there, alerts.c.rule.in_(sorted(SEEN_WITH)), ~news)]
 
 
 async def _settle(connection: AsyncConnection, alert: Row[Any], settling: Settling, now: datetime) -> list[Parameters]:

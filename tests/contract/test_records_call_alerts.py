@@ -133,6 +133,18 @@ async def test_pressed_again_it_is_acknowledged_again_by_the_next_act(incident: 
     assert await incident.said() == [("b1", "acknowledged", "li")] * 2
 
 
+async def test_who_answers_has_seen_the_suspicion_of_the_lift_too(incident: Incident) -> None:
+    suspected = "trapped-passenger-suspected"
+    other = fired("s2", after(0), rule=suspected, device=OTHER_LIFT)
+    await incident.says(*fired("s1", after(0), rule=suspected), *other, *pressed())
+    await incident.call("b1/6")
+    await incident.does(EventKind.ANSWERED)
+    assert await incident.said() == [("s1", "acknowledged", "li"), ("b1", "acknowledged", "li")]
+    await incident.says(resolved("s1", after(8), rule=suspected), *fired("s3", after(9), rule=suspected))
+    await incident.does(EventKind.FREED)
+    assert (await incident.alert("s3")).acknowledged_by is None
+
+
 @pytest.mark.parametrize(("followed", "seen"), [(2, None), (5, "li")])
 async def test_the_end_of_alarm_at_the_lift_belongs_to_it_once_it_was_followed(
     incident: Incident, followed: int, seen: str | None
