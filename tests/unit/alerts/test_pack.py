@@ -56,7 +56,7 @@ def test_fire_and_a_pressed_button_are_told_whatever_is_silenced_and_stand_until
     button = {"car-alarm-button", "car-alarm-in-maintenance"}
     assert {rule.id for rule in rules if rule.latch} == {"car-alarm-button", *fire}
     assert {rule.id for rule in rules if rule.protected} == {"trapped-passenger", *button, *fire}
-    assert {rule.id for rule in rules if rule.maintenance} == {"lift-in-inspection"}
+    assert {rule.id for rule in rules if rule.maintenance} == {"lift-in-inspection", "lift-inspection-long"}
 
 
 def test_every_press_of_the_button_counts() -> None:
