@@ -248,7 +248,8 @@ PRESSED = {
     "between floors": (STALLED, [(20, "firing")]),
     "at a floor": (STALLED | {"door_zone": True}, []),
     "while it rides": (STALLED | {"direction": "up"}, []),
-    "with the door open": (STALLED | {"door_state": "open"}, []),
+    "forced open between floors": (STALLED | {"door_state": "open"}, [(20, "firing")]),
+    "with the door open at a floor": (STALLED | {"door_state": "open", "door_zone": True}, []),
     "by a mechanic": (STALLED | {"service_mode": "inspection"}, []),
 }
 
