@@ -238,6 +238,10 @@ def _judge(
             steps.rest(state)
         return None
     if state.phase is Phase.IDLE:
+        if policy.gap_after and device.state.heard.anything + policy.gap_after <= now:
+            # The schedule begins, of a device that was silent before: what it said then is not how it is now.
+            state.parts = _after_gap(rule, state)
+            return None
         state.phase, state.since, state.since_position = Phase.PENDING, now, device.state.position
     state.part = part
     if now >= state.since + policy.lasting or rule.urgent(state.parts[part]):

@@ -121,6 +121,29 @@ def test_a_rule_is_in_force_by_its_schedule(
     assert told(steps) == expected
 
 
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        pytest.param([(70, "open"), (1_200, None)], [], id="what a silent device has said last counts no more"),
+        pytest.param([(70, "open"), (1_210, "open")], [(1_210, "firing")], id="what it says afterwards does"),
+        pytest.param([(70, "open"), (700, "open"), (1_200, None)], [(1_200, "firing")], id="one that was heard"),
+    ],
+)
+def test_hours_that_begin_in_a_gap(
+    said: list[tuple[float, str | None]], expected: list[tuple[float, str]], restart: bool
+) -> None:
+    door = rule("elevator", DOOR, "gaps: resolve\ngap_after: 10m\nschedule: {hours: ['15:20-16:00']}")
+    talk, engine, stored, steps = Talk(), Engine([door]), dict[str, bytes](), []
+    for at, state in said:
+        steps += engine.advance(instant(at)) if state is None else engine.observe(talk.lift(at, door_state=state))
+        stored |= {path: kept for path, kept in engine.dirty().items() if kept is not None}
+        if restart:
+            engine = Engine([door])
+            engine.restore(stored)
+    assert told(steps) == expected
+
+
 def test_pending_is_dropped_and_counts_anew() -> None:
     door = rule("elevator", DOOR, "for: 90s\nschedule: {hours: ['14:00-15:01', '15:02-16:00']}")
     engine = Engine([door])
