@@ -52,7 +52,7 @@ def test_every_rule_says_what_to_do_in_both_languages_and_each_kind_can_go_offli
 
 def test_fire_and_a_pressed_button_are_told_whatever_is_silenced_and_stand_until_somebody_has_looked() -> None:
     rules = builtin_rules()
-    fire = {"thermal-alarm", "thermal-runaway", "thermal-slow-rise", "thermal-smoke"}
+    fire = {"thermal-alarm", "thermal-runaway", "thermal-slow-rise", "thermal-hot-at-night", "thermal-smoke"}
     button = {"car-alarm-button", "car-alarm-in-maintenance"}
     assert {rule.id for rule in rules if rule.latch} == {"car-alarm-button", *fire}
     assert {rule.id for rule in rules if rule.protected} == {"trapped-passenger", "gate-duress", *button, *fire}
