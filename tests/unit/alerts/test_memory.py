@@ -121,7 +121,7 @@ def test_the_largest_pair_of_the_pack_stays_within_the_limit_in_memory() -> None
 
 def test_a_crowded_camera_takes_less_than_two_kilobytes_for_each_region() -> None:
     *_, line = memory.at_most()
-    assert "a camera with 64 regions (thermal-slow-rise)" in line
+    assert "a camera with 64 regions (thermal-alarm)" in line
     assert int(line.removesuffix(" for each region").split()[-1].replace(",", "")) < 2_048
 
 
