@@ -139,6 +139,8 @@ def test_what_was_queued_while_away_comes(
     publish(port, numbered(1_700), TOPIC)
     with session(wanted, journal) as running:
         until(lambda: running.stats.acked == 1_700, "the backlog")
+        # The broker sends the backlog before it answers the subscription, and only then the connection counts.
+        running.wait_ready(DEADLINE_SECONDS)
         assert running.stats.connections == 1
     assert journal.payloads() == numbered(1_700)
 
