@@ -139,6 +139,30 @@ class CompiledRule:
         self.shape = _shape(rule) if self.applies else ""
         if self.shares:
             self.shape += f"={len(self.watches)}"  # Other memories than those of a row in which it stood twice.
+        self._sort_watches()
+        self.stands = self._stands()
+        self.only_silence = len(self.silences) == len(self.watches) and not self.stands
+        self.only_absence = len(self.silences) + len(self.absences) == len(self.watches) and not self.stands
+        self.counts_by_arrival = self.policy.by_arrival and not self.only_silence
+        """Whether a message whose instant cannot be believed is taken as said now."""
+        self.by_part = rule.kind in _WITH_PARTS and not self.only_silence
+        self.has_parts = self.by_part or (rule.kind is DeviceKind.GATEWAY and bool(self.events))
+        """Whether it can hold for several parts of a device, which are told one by one."""
+        self._sort_by_channel()
+        self.compares = _compares(rule.kind, self.watches)
+        self.samples = _samples(rule.kind, self.watches)
+
+    def _plant(self, rule: Rule, figure: Figure) -> None:
+        compiler = Compiler(rule.kind, figure, self.watches)
+        self.condition = compiler.tree(rule.condition)
+        self.at_once = None if rule.at_once is None else compiler.tree(rule.at_once)
+        self.clears_when = None if rule.clears_when is None else compiler.tree(rule.clears_when)
+        self.levels = [(each.severity, compiler.tree(each.condition)) for each in rule.levels]
+        self.shares = compiler.shares
+        self.levels.sort(key=lambda level: _WORST_FIRST.index(level[0]))
+
+    def _sort_watches(self) -> None:
+        """Find the watches that need something else than messages: time, an event's end, silence."""
         self.timed = [index for index, watch in enumerate(self.watches) if watch.timed]
         self.flipping = [
             index for index in self.timed if isinstance(self.watches[index], SignalWatch | ValueChangeWatch)
@@ -150,14 +174,8 @@ class CompiledRule:
         self.repeats: list[tuple[int, Repeating]] = [each for each in self.events if each[1].repeats]
         self.absences = [index for index, watch in enumerate(self.watches) if isinstance(watch, AbsenceWatch)]
         self.learns_silence = any(isinstance(watch, RhythmWatch) for watch in self.watches)
-        self.stands = self._stands()
-        self.only_silence = len(self.silences) == len(self.watches) and not self.stands
-        self.only_absence = len(self.silences) + len(self.absences) == len(self.watches) and not self.stands
-        self.counts_by_arrival = self.policy.by_arrival and not self.only_silence
-        """Whether a message whose instant cannot be believed is taken as said now."""
-        self.by_part = rule.kind in _WITH_PARTS and not self.only_silence
-        self.has_parts = self.by_part or (rule.kind is DeviceKind.GATEWAY and bool(self.events))
-        """Whether it can hold for several parts of a device, which are told one by one."""
+
+    def _sort_by_channel(self) -> None:
         self.by_channel = {
             channel: [index for index, watch in enumerate(self.watches) if channel in watch.channels]
             for channel in Channel
@@ -174,17 +192,6 @@ class CompiledRule:
                 Channel.TELEMETRY: asking,
                 Channel.PRESENCE: [],
             }
-        self.compares = _compares(rule.kind, self.watches)
-        self.samples = _samples(rule.kind, self.watches)
-
-    def _plant(self, rule: Rule, figure: Figure) -> None:
-        compiler = Compiler(rule.kind, figure, self.watches)
-        self.condition = compiler.tree(rule.condition)
-        self.at_once = None if rule.at_once is None else compiler.tree(rule.at_once)
-        self.clears_when = None if rule.clears_when is None else compiler.tree(rule.clears_when)
-        self.levels = [(each.severity, compiler.tree(each.condition)) for each in rule.levels]
-        self.shares = compiler.shares
-        self.levels.sort(key=lambda level: _WORST_FIRST.index(level[0]))
 
     def _stands(self) -> bool:
         """Tell whether anything of it holds of what nothing is known of yet, so that this must be remembered."""
