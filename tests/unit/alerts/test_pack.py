@@ -55,7 +55,13 @@ def test_fire_and_a_pressed_button_are_told_whatever_is_silenced_and_stand_until
     fire = {"thermal-alarm", "thermal-runaway", "thermal-slow-rise", "thermal-hot-at-night", "thermal-smoke"}
     button = {"car-alarm-button", "car-alarm-in-maintenance"}
     assert {rule.id for rule in rules if rule.latch} == {"car-alarm-button", *fire}
-    assert {rule.id for rule in rules if rule.protected} == {"trapped-passenger", "gate-duress", *button, *fire}
+    assert {rule.id for rule in rules if rule.protected} == {
+        "trapped-passenger",
+        "gate-duress",
+        "trapped-reported",
+        *button,
+        *fire,
+    }
     assert {rule.id for rule in rules if rule.maintenance} == {"lift-in-inspection", "lift-inspection-long"}
 
 
